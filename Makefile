@@ -1,0 +1,57 @@
+# One command for people and for CI: `make` lists the targets. Nothing is assumed but make and Python >= 3.11 with venv.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# make run FOR=60s ends by itself; ARGS go to `dueclock demo`, to pytest or to the resolver.
+FOR ?=
+ARGS ?=
+
+.PHONY: help run test bench bench-quick check format lock clean
+
+help: ## List the targets
+	@echo "dueclock, make targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+# Done again whenever the lock or the project file is newer.
+.venv/.installed: requirements.lock pyproject.toml
+	@.ci/venv
+
+run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s ends by itself, ARGS go to `dueclock demo`)
+	@echo "Running dueclock demo"
+	@$(BIN)/dueclock demo $(if $(FOR),--for $(FOR)) $(ARGS)
+
+test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
+	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov)
+
+bench: .venv/.installed ## Measure all figures, three runs each, into bench/ (under 20 minutes; ARGS="--only live" measures some)
+	@echo "Measuring, three runs each"
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-quick: .venv/.installed ## Measure all figures once, with smaller loads, into bench/ (under 4 minutes)
+	@echo "Measuring, one run each"
+	@$(BIN)/python -m tests.bench --quick $(ARGS)
+
+check: .venv/.installed ## Check format, style, types and the direction of imports; change nothing
+	@echo "Checking the format (ruff format)"
+	@$(BIN)/python -m ruff format --check .
+	@echo "Checking the style (ruff check)"
+	@$(BIN)/python -m ruff check .
+	@echo "Checking the types (mypy --strict)"
+	@$(BIN)/python -m mypy
+	@echo "Checking the direction of imports (import-linter)"
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/.installed ## Format the code and mend what ruff can mend
+	@echo "Formatting (ruff)"
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
+
+lock: ## Resolve pyproject.toml into requirements.lock again (ARGS=--upgrade takes the newest versions)
+	@echo "Resolving requirements.lock"
+	@.ci/lock $(ARGS)
+
+clean: ## Remove .venv and whatever the tools left behind (not .dueclock/, the data)
+	@echo "Removing .venv and the caches of the tools"
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist

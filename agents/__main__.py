@@ -1,0 +1,5 @@
+"""`python -m agents` is the `dueclock` command."""
+
+from agents.cli import main
+
+main()

@@ -1,0 +1,293 @@
+"""`dueclock audit`: does everything that was sent follow from the journal, once, and is nothing that follows missing?
+
+Each journal partition is folded again from its first line, by the same `step`, under the policies that stand in it, and
+held against the output topics (`agents/comparison.py`). Read-only: consumers in no group, committed records. The bound
+is where the journal ends when the audit of its partition starts; events of later lines are counted, not judged.
+From files: an exported journal against a file of events, of which only the values are known.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing
+from time import monotonic
+from typing import NamedTuple
+
+import orjson
+from aiokafka import ConsumerRecord
+
+from agents.comparison import Comparison, Finding, Found, Sent, names_of
+from agents.errors import UserError
+from agents.files import opened
+from agents.journal_lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
+from agents.log_cursor import LogCursor, log_cursor, partitions_of
+from agents.recovery import log_reader
+from agents.settings import Settings
+from schemas.events import topic_of
+from schemas.headers import HEADER_LINE, event_headers
+from schemas.policies import PolicyError
+from schemas.registry import OUTPUT_TOPICS
+from streams.engine import step
+from streams.events import SlaEvent
+from streams.state import State, new_state
+
+OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
+LATE_MARKERS_S = 3.0
+"""A transaction becomes visible topic by topic: so long its events may come after its journal lines."""
+POLL_S = 0.05
+
+Watch = Callable[[int, int, int], None]
+"""Told now and then: partition, lines folded in it, offsets of its journal that are read."""
+Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
+
+
+class Audited(NamedTuple):
+    """One partition: what was folded and read. `later` counts events of lines beyond the bound, `gone` those that
+    retention has taken.
+    """
+
+    partition: int
+    lines: int
+    events: dict[str, int]
+    policies: tuple[str, ...]
+    later: int
+    gone: int
+    findings: list[Finding]
+
+
+class Fold:
+    """One partition's journal folded again: lines in, expected events out, by topic."""
+
+    def __init__(self, partition: int, *, has_headers: bool) -> None:
+        self.state: State = new_state(partition)
+        self.policies: list[str] = []
+        self.broken: JournalError | None = None
+        self._has_headers = has_headers
+
+    def expected(self, lines: Sequence[JournalLine]) -> Expected:
+        """What these lines call for, up to the first that cannot be applied: that one is `broken`."""
+        expected: Expected = {topic: [] for topic in OUTPUTS}
+        for one in lines:
+            line = one.line
+            try:
+                events = step(self.state, line)
+            except (PolicyError, ValueError) as error:
+                self.broken = JournalError(f"it cannot be applied: {error}", line=line.number, offset=one.offset)
+                break
+            if self.state.digest not in self.policies[-1:]:
+                self.policies.append(self.state.digest)
+            for event in events:
+                expected[event.topic].append((line.number, event, self._sent(event, line.number)))
+        self.state.take_changes()
+        return expected
+
+    def _sent(self, event: SlaEvent, line: int) -> Sent:
+        if not self._has_headers:
+            return Sent(None, event.value, None)
+        headers = event_headers(
+            output_id=event.output_id,
+            type=event.type,
+            at=event.at,
+            subject=event.subject,
+            line=line,
+            digest=self.state.digest,
+        )
+        return Sent(event.account.encode(), event.value, tuple(headers))
+
+
+class OutputReader:
+    """One output topic's partition, read along with the fold."""
+
+    def __init__(self, topic: str, cursor: LogCursor) -> None:
+        self.topic = topic
+        self.cursor = cursor
+        self.first_line: int | None = None
+        self.later: list[Found] = []
+        self._held: list[Found] = []
+
+    async def take(self, until_line: int) -> list[Found]:
+        """The records up to the first that bears the number of a line beyond `until_line`."""
+        taken: list[Found] = []
+        while self._held or await self._fetch():
+            for index, found in enumerate(self._held):
+                if found.line is not None and found.line > until_line:
+                    taken.extend(self._held[:index])
+                    self._held = self._held[index:]
+                    return taken
+            taken.extend(self._held)
+            self._held = []
+        return taken
+
+    async def rest(self, until_line: int) -> AsyncIterator[list[Found]]:
+        """All that stands in the topic now; what lines beyond `until_line` brought is put aside."""
+        await self.cursor.look_again()
+        while self._held or await self._fetch():
+            self.later.extend(found for found in self._held if found.line is not None and found.line > until_line)
+            yield [found for found in self._held if found.line is None or found.line <= until_line]
+            self._held = []
+
+    async def _fetch(self) -> bool:
+        self._held = [_found(record) for record in await self.cursor.batch()]
+        if self._held and self.first_line is None:
+            self.first_line = self._held[0].line
+        return bool(self._held)
+
+
+def _found(record: ConsumerRecord) -> Found:
+    line = None
+    for name, value in reversed(record.headers):
+        if name == HEADER_LINE:
+            line = int(value) if value is not None and value.isdigit() else None
+            break
+    return Found(line, record.offset, Sent(record.key, record.value, record.headers))
+
+
+async def audit_live(settings: Settings, wanted: Sequence[int], watch: Watch) -> list[Audited]:
+    """Audit these partitions of a cluster, or all of them. UserError (status 2) where that cannot be done."""
+    count = await partitions_of(settings, "sla-journal", *OUTPUTS)
+    for partition in wanted:
+        if partition >= count:
+            raise UserError(f"There is no partition {partition}; the topics have 0 to {count - 1}.", 2)
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(log_cursor(settings))
+        cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
+        audited: list[Audited] = []
+        for partition in sorted(set(wanted)) or range(count):
+            check = JournalCheck(partition, count)
+            audited.append(await _Live(settings, partition, journal, cursors).audit(check, watch))
+        return audited
+
+
+class _Live:
+    """One partition of a cluster."""
+
+    def __init__(self, settings: Settings, partition: int, journal: LogCursor, cursors: dict[str, LogCursor]) -> None:
+        self._settings = settings
+        self._partition = partition
+        self._journal = journal
+        self._outputs = [OutputReader(topic, cursor) for topic, cursor in cursors.items()]
+        self._comparison = Comparison(partition, OUTPUTS)
+        self._fold = Fold(partition, has_headers=True)
+
+    async def audit(self, check: JournalCheck, watch: Watch) -> Audited:
+        comparison = self._comparison
+        await self._journal.start(self._settings.topic("sla-journal"), self._partition)
+        for output in self._outputs:
+            await output.cursor.start(self._settings.topic(output.topic), self._partition)
+        async with aclosing(live_lines(self._journal, check)) as batches:
+            broken = await self._folded(batches, watch)
+        lines = self._fold.state.lines
+        if broken is not None and not lines:
+            raise UserError(f"Partition {self._partition} of the journal cannot be audited: {broken.sentence}.", 2)
+        await self._rest(lines)
+        for output in self._outputs:
+            if output.cursor.first:
+                comparison.forget_before(output.topic, lines + 1 if output.first_line is None else output.first_line)
+        if broken is None:
+            await self._judge_later()
+        comparison.close(await self._first_offsets())
+        return _audited(comparison, self._fold, broken, sum(len(output.later) for output in self._outputs))
+
+    async def _folded(self, batches: AsyncGenerator[list[JournalLine], None], watch: Watch) -> JournalError | None:
+        try:
+            async for lines in batches:
+                await self._settle(self._fold.expected(lines))
+                if self._fold.broken is not None:
+                    return self._fold.broken
+                watch(self._partition, self._fold.state.lines, lines[-1].offset or 0 if lines else 0)
+        except JournalError as error:
+            return error
+        return None
+
+    async def _settle(self, expected: Expected) -> None:
+        for output in self._outputs:
+            found = await output.take(self._fold.state.lines)
+            self._comparison.settle(output.topic, expected[output.topic], found)
+
+    async def _rest(self, lines: int) -> None:
+        """What the topics hold beyond where they ended at first; late markers are waited for."""
+        deadline = monotonic() + LATE_MARKERS_S
+        while True:
+            for output in self._outputs:
+                async for found in output.rest(lines):
+                    self._comparison.settle(output.topic, [], found)
+            if not self._comparison.outstanding or monotonic() > deadline:
+                return
+            await asyncio.sleep(POLL_S)
+
+    async def _judge_later(self) -> None:
+        """Events that name lines which the journal does not have by now are extra."""
+        newest = max((found.line or 0 for output in self._outputs for found in output.later), default=0)
+        deadline, last = monotonic() + LATE_MARKERS_S, self._fold.state.lines
+        topic = self._settings.topic("sla-journal")
+        while newest > last and monotonic() < deadline:
+            async with log_reader(self._settings) as reader:
+                last = (await reader.journal_ends(topic, [self._partition]))[self._partition].line
+        for output in self._outputs:
+            extra = [found for found in output.later if (found.line or 0) > last]
+            output.later = [found for found in output.later if (found.line or 0) <= last]
+            self._comparison.settle(output.topic, [], extra)
+
+    async def _first_offsets(self) -> dict[tuple[str, str], int]:
+        """Where the ids of strays stand first: the topics are read again, only where there are any."""
+        first: dict[tuple[str, str], int] = {}
+        strays = self._comparison.strays()
+        for output in self._outputs:
+            if ids := strays.get(output.topic):
+                await output.cursor.start(self._settings.topic(output.topic), self._partition)
+                while records := await output.cursor.batch():
+                    for record in records:
+                        for name in ids.intersection(names_of(_found(record).sent)):
+                            first.setdefault((output.topic, name), record.offset)
+        return first
+
+
+def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, later: int) -> Audited:
+    findings = comparison.findings
+    if broken is not None:
+        sentence = f"{broken.sentence}; nothing beyond it is judged"
+        findings.append(
+            Finding("journal", comparison.partition, "sla-journal", broken.line, broken.offset, None, sentence)
+        )
+    policies = tuple(fold.policies)
+    return Audited(
+        comparison.partition, fold.state.lines, comparison.events, policies, later, comparison.gone, findings
+    )
+
+
+async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list[Audited]:
+    """Audit an exported journal against files of the events that its partition sent, in any order."""
+    fold = Fold(0, has_headers=False)
+    comparison = Comparison(0, OUTPUTS, is_order_known=False)
+    try:
+        async with aclosing(file_lines(journal)) as batches:
+            async for lines in batches:
+                for topic, expected in fold.expected(lines).items():
+                    comparison.settle(topic, expected, [])
+                if fold.broken is not None:
+                    break
+                watch(0, fold.state.lines, fold.state.lines)
+    except JournalError as error:
+        fold.broken = error
+    for place, (topic, value) in enumerate(_values(events), 1):
+        comparison.settle(topic, [], [Found(None, place, Sent(None, value, None))])
+    first: dict[tuple[str, str], int] = {}
+    strays = comparison.strays()
+    if strays:
+        for place, (topic, value) in enumerate(_values(events), 1):
+            for name in strays.get(topic, set()).intersection(names_of(Sent(None, value, None))):
+                first.setdefault((topic, name), place)
+    comparison.close(first)
+    return [_audited(comparison, fold, fold.broken, 0)]
+
+
+def _values(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """The events of these files, each with the topic of its type; what has none is looked for on sla-clock."""
+    for file in files:
+        with opened(file, "rb", "--events") as stream:
+            for raw in stream:
+                if value := raw.strip(b" \t\r\n"):
+                    try:
+                        said = orjson.loads(value)
+                        yield topic_of(said["type"], said.get("of")), value
+                    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                        yield "sla-clock", value

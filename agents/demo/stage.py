@@ -1,0 +1,142 @@
+"""The demonstration from curtain to curtain: Kafka, topics, a worker, the play, the board, the summary.
+
+Everything that is started ends with us, however we end: the worker and the embedded Kafka hang on pipes of ours, and a
+Kafka that ran before goes on. The topics are the demonstration's own (`demo-...`); on the embedded Kafka they are made
+anew each time, so that each play begins with an empty journal.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from agents.demo.board import Board
+from agents.demo.generator import demo_policies
+from agents.demo.performance import Performance
+from agents.demo.view import facts, summary
+from agents.embedded import embedded_failures, kafka_folder, running_broker
+from agents.process import BoundWorker, free_port
+from agents.settings import PREFIX, Settings
+from agents.topics import create_topics, delete_topics
+from deploy import embedded
+
+TOPIC_PREFIX = "demo-"
+PARTITIONS = 2
+# Together less than the five seconds in which Ctrl-C has to end it all.
+_WORKER_STOPS_WITHIN_S = 2.5
+_KAFKA_STOPS_WITHIN_S = 2.0
+
+Say = Callable[[str], None]
+
+
+def run_demo(settings: Settings, *, broker: str | None, for_ms: int | None, seed: int, is_plain: bool) -> int:
+    """Play until the time is over or Ctrl-C; exit status 1 if a kind of event that had to show did not."""
+    console = Console()
+
+    def say(words: str) -> None:
+        console.print(words, highlight=False, soft_wrap=True)
+
+    folder = Path(settings.state_dir) / "demo"
+    with ExitStack() as stack:
+        address = broker or stack.enter_context(_kafka(settings, say))
+        own = _settings_of_the_play(settings, address, folder)
+        if broker is None:
+            delete_topics(own)
+        create_topics(own)
+        say("Starting a worker")
+        worker = stack.enter_context(_worker(own, folder))
+        performance = Performance(own, worker, console, seed=seed, is_plain=is_plain or not console.is_terminal)
+        missing = performance.run(for_ms)
+        _say_summary(console, performance.board, missing if for_ms is not None else [])
+        say("Stopping")
+    say("\nTo try next:")
+    for command in _commands_to_try(
+        settings, own, folder, is_kafka_stopped=broker is None and not running_broker(settings)
+    ):
+        say(f"  {command}")
+    return 1 if missing and for_ms is not None else 0
+
+
+@contextmanager
+def _kafka(settings: Settings, say: Say) -> Iterator[str]:
+    """An embedded Kafka for as long as the play lasts; one that runs already is used and left running."""
+    if (found := running_broker(settings)) is not None:
+        say(f"Playing on the Kafka that runs at {found}")
+        yield found
+        return
+    say("Starting Kafka")
+    with embedded_failures():
+        started = embedded.start(kafka_folder(settings), report=say, detached=False)
+    try:
+        yield started.bootstrap or ""
+    finally:
+        with embedded_failures():
+            embedded.stop(kafka_folder(settings), timeout_s=_KAFKA_STOPS_WITHIN_S)
+
+
+def _settings_of_the_play(settings: Settings, broker: str, folder: Path) -> Settings:
+    """Names of its own for everything, and the policies whose hours last half a second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    policies = folder / "policies.toml"
+    policies.write_text(demo_policies(), encoding="utf-8", newline="")
+    return Settings(
+        broker=broker,
+        topic_prefix=TOPIC_PREFIX,
+        group="dueclock-demo",
+        policies_path=str(policies.resolve()),
+        partitions=PARTITIONS,
+        metrics_port=free_port(),
+        log_level="warning",
+        state_dir=settings.state_dir,
+    )
+
+
+@contextmanager
+def _worker(own: Settings, folder: Path) -> Iterator[BoundWorker]:
+    """A worker that sees these settings only, none of the person's own."""
+    names = ("broker", "topic_prefix", "group", "policies_path", "metrics_port", "log_level")
+    file = folder / "settings.toml"
+    lines = [f"{name} = {json.dumps(getattr(own, name))}\n" for name in names]
+    file.write_text("".join(lines), encoding="utf-8")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    worker = BoundWorker(["--settings", str(file.resolve())], folder / "worker.log", environ)
+    try:
+        yield worker
+    finally:
+        worker.stop(timeout_s=_WORKER_STOPS_WITHIN_S)
+
+
+def _say_summary(console: Console, board: Board, missing: list[tuple[str, str]]) -> None:
+    console.print()
+    console.print(summary(board, console.width))
+    console.print(facts(board, console.width), highlight=False, soft_wrap=True)
+    for of, kind in missing:
+        console.print(f"Expected and not seen: {kind} of {of}", style="bold red", highlight=False, soft_wrap=True)
+
+
+def _commands_to_try(settings: Settings, own: Settings, folder: Path, *, is_kafka_stopped: bool) -> list[str]:
+    """Three commands that work when typed, in this order."""
+    us = _own_name()
+    journal = folder / "journal.jsonl"
+    where = f" --state-dir {settings.state_dir}" if settings.state_dir != Settings().state_dir else ""
+    export = f"{us} journal export --topic-prefix {TOPIC_PREFIX} --output {journal}"
+    replay = f"{us} replay {journal}"
+    if is_kafka_stopped:
+        return [f"{us} kafka start{where}", f"{export}{where}", replay]
+    return [
+        f"{export} --broker {own.broker}",
+        replay,
+        f"{us} topics check --topic-prefix {TOPIC_PREFIX} --broker {own.broker}",
+    ]
+
+
+def _own_name() -> str:
+    """How to call us again from here."""
+    if (on_path := shutil.which("dueclock")) and Path(on_path).resolve() == Path(sys.argv[0]).resolve():
+        return "dueclock"
+    return sys.argv[0] if Path(sys.argv[0]).name == "dueclock" else f"{sys.executable} -m agents"

@@ -1,0 +1,117 @@
+"""Every metric of the worker in one table: name, type, labels, meaning. Names and labels are an interface.
+
+From this table come the metrics themselves, the README's table, and what rules and dashboards are tested with. A metric
+that is not here is not served; one that is here is. Label values are bounded (a topic by its logical name, a type,
+rule, marketplace, partition number), never an id. A counter whose label values are known beforehand (topic and reason,
+kind) stands at 0 from the start, so that its first rise is seen; a gauge of a partition goes when the partition goes.
+"""
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
+
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
+_DAY: Final = 86_400.0
+
+_MOMENTS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LATENESS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, _MINUTE, 5 * _MINUTE, _HOUR, 6 * _HOUR)
+_DELAYS: Final = (0.1, 1.0, 5.0, 30.0, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 30 * _DAY)
+_ANSWERS: Final = (
+    *(hours * _HOUR for hours in (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0, 20.0, 24.0)),
+    *(days * _DAY for days in (2.0, 3.0, 4.0, 7.0, 14.0, 30.0, 60.0)),
+)
+_LINES: Final = (1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0)
+
+
+class Metric(NamedTuple):
+    """One metric by the name under which Prometheus stores it (a histogram: without `_bucket`, `_sum`, `_count`)."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name, "counter", labels, meaning)
+
+
+def _gauge(name: str, meaning: str, *labels: str) -> Metric:
+    return Metric(name, "gauge", labels, meaning)
+
+
+def _histogram(name: str, buckets: tuple[float, ...], meaning: str, *labels: str) -> Metric:
+    return Metric(name, "histogram", labels, meaning, buckets)
+
+
+METRICS: Final[tuple[Metric, ...]] = (
+    # what comes in
+    _counter("sla_notifications_total", "Notifications journaled.", "topic", "type"),
+    _counter(
+        "sla_dead_letters_total", "Records that are no fact, by the reason in their dead letter.", "topic", "reason"
+    ),
+    _counter("sla_repeats_total", "Notifications that repeat a fact already known.", "type"),
+    _counter("sla_misrouted_total", "Notifications sent on to their account's partition.", "topic"),
+    _histogram("sla_fact_delay_seconds", _DELAYS, "Journal time of a notification less its `occurred_at`.", "type"),
+    _gauge(
+        "sla_last_notification_timestamp_seconds",
+        "Broker time of the newest record finished; until there is one, of the worker's start.",
+        "topic",
+    ),
+    # duties
+    _gauge("sla_clocks_open", "Clocks that are open.", "rule", "marketplace"),
+    _gauge("sla_clocks_breached", "Clocks that stand breached: due, and the duty not done.", "rule", "marketplace"),
+    _gauge("sla_clocks_due", "Open clocks that fall due within 1 h, 4 h, 24 h.", "rule", "within"),
+    _counter("sla_events_total", "SLA events sent.", "type", "rule", "marketplace"),
+    _counter("sla_escalations_total", "Escalations sent; level 0 is urgent.", "rule", "level"),
+    _counter("sla_violations_total", "Policy violations sent.", "kind"),
+    _histogram(
+        "sla_clock_elapsed_seconds",
+        _ANSWERS,
+        "From start to stop of a clock, by outcome: `met`, `closed_late`, `superseded`.",
+        "rule",
+        "outcome",
+    ),
+    _gauge("sla_accounts", "Accounts by the worst status last emitted for them.", "status"),
+    # time
+    _histogram(
+        "sla_breach_lateness_seconds",
+        _LATENESS,
+        "From the instant at which a due timer could fire to the sending of its event; live timers only.",
+        "rule",
+    ),
+    _gauge(
+        "sla_overdue_undetected",
+        "Clocks past their due timer by the wall clock that it has not fired for: 0.",
+        "partition",
+    ),
+    _gauge("sla_time_lag_seconds", "The broker's now less journal time W(p).", "partition"),
+    _gauge("sla_held_back_by", "1: this topic holds journal time of the partition back.", "topic", "partition"),
+    _gauge("sla_input_lag_records", "Records on the broker that are not finished.", "topic", "partition"),
+    _gauge("sla_clock_offset_seconds", "The broker's clock less this machine's."),
+    # the worker
+    _histogram("sla_batch_seconds", _MOMENTS, "Time that a slice takes, by stage: `fold`, `write`.", "stage"),
+    _histogram("sla_batch_lines", _LINES, "Journal lines of a slice."),
+    _gauge("sla_state_rows", "Rows of the state, by kind.", "kind"),
+    _gauge("sla_partitions_owned", "Partitions that this worker keeps."),
+    _gauge("sla_partitions_held", "Partitions at rest: this worker does not own them in every topic."),
+    _gauge("sla_recovery_seconds", "How long it took to take partitions over, the last time."),
+    _gauge("sla_policy_info", "1: these policies are in force in a partition of this worker.", "digest"),
+    _gauge("sla_policy_covered_until_timestamp_seconds", "End of the calendar's last complete day.", "calendar"),
+    _gauge("sla_build_info", "1: this version runs.", "version"),
+)
+METRIC_BY_NAME: Final[dict[str, Metric]] = {metric.name: metric for metric in METRICS}
+
+
+def metric_rows() -> list[tuple[str, str, str]]:
+    """The README's table: metric with labels, type, meaning. A test holds the two equal."""
+    return [
+        (
+            f"`{metric.name}{{{','.join(metric.labels)}}}`" if metric.labels else f"`{metric.name}`",
+            metric.kind,
+            metric.meaning,
+        )
+        for metric in METRICS
+    ]

@@ -1,0 +1,49 @@
+"""What is in a policy file, in few words: for `dueclock policies check`."""
+
+from typing import TextIO
+
+from agents.errors import UserError
+from schemas.codec import format_instant
+from schemas.policies import Policies, PolicyError, RuleVersion, load_policies
+
+
+def checked_policies(text: str) -> Policies:
+    """The policies of a text; status 2 with the loader's sentence where it does not load."""
+    try:
+        return load_policies(text)
+    except PolicyError as error:
+        raise UserError(str(error), 2) from None
+
+
+def summary_of(policies: Policies) -> dict[str, object]:
+    """For scripts: the digest, and what is in the file by name."""
+    return {
+        "digest": policies.digest,
+        "calendars": sorted(policies.calendars),
+        "marketplaces": dict(sorted(policies.marketplaces.items())),
+        "accounts": dict(sorted(policies.accounts.items())),
+        "rules": {
+            name: [
+                {"version": one.version, "effective_from": format_instant(one.effective_from_ms)} for one in versions
+            ]
+            for name, versions in policies.rules.items()
+        },
+    }
+
+
+def write_summary(policies: Policies, out: TextIO) -> None:
+    """For people: one line for each rule's version, one for the rest."""
+    for one in (one for versions in policies.rules.values() for one in versions):
+        since = format_instant(one.effective_from_ms)[:10]
+        print(f"{one.rule:<20} v{one.version}  from {since}  {_target(one)}", file=out)
+    print(
+        f"{len(policies.rules)} rules, {len(policies.calendars)} calendars, {len(policies.marketplaces)} marketplaces, "
+        f"{len(policies.accounts)} accounts of their own; digest {policies.digest[:12]}",
+        file=out,
+    )
+
+
+def _target(one: RuleVersion) -> str:
+    unit = one.target.kind.replace("_", " ")
+    where = "" if one.marketplaces is None else f" in {', '.join(sorted(one.marketplaces))}"
+    return f"{one.target.count} {unit}, {one.obligor}, {one.on_due}{where}"

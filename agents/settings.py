@@ -1,0 +1,239 @@
+"""Settings: what a person may choose, and where each choice is looked up.
+
+Each field of `Settings` is one setting. A flag of the command line wins over a `DUECLOCK_` variable, that over the
+settings file (TOML), that over the default. The file is `dueclock.toml` in the current folder, if there is one;
+`--settings` or `DUECLOCK_SETTINGS` name another. What is unknown or ill-typed is refused with one sentence, never
+guessed (exit status 2). Only this module and the command line read the environment.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import msgspec
+from msgspec import Meta
+
+from agents.errors import UserError
+from agents.files import read_text
+from schemas.registry import TOPICS
+
+DEFAULT_FILE = "dueclock.toml"
+PREFIX = "DUECLOCK_"
+TOPIC_PREFIX = "DUECLOCK_TOPIC_"
+
+LOGICAL_TOPICS = tuple(topic.name for topic in TOPICS)
+# Its logical name says too little among the topics of others.
+_DEFAULT_NAMES = {"changelog": "sla-changelog"}
+
+# Variables that are no settings: switches of the command itself, and names that the tests and benchmarks use.
+_NOT_SETTINGS = re.compile(r"DUECLOCK_(SETTINGS|DEBUG|TEST_.*|BENCH_.*|KAFKA_.*|CACHE.*)")
+# Kubernetes gives each pod such variables for a Service called `dueclock`; they say nothing about us.
+_SERVICE_LINK = re.compile(r"DUECLOCK_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+
+_HOST_AND_PORT = re.compile(r"([^\s,:/\[\]]+|\[[0-9A-Fa-f:]+\]):\d{1,5}")
+
+Name = Annotated[str, Meta(min_length=1)]
+TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+TopicPrefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,200}$")]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings; `MEANINGS` says what each is for."""
+
+    broker: Name = "localhost:9092"
+    group: Name = "dueclock"
+    group_instance_id: str = ""
+    client_id: Name = "dueclock"
+    topic_prefix: TopicPrefix = ""
+    topics: dict[str, TopicName] = {}
+    policies_path: str = ""
+    partitions: Annotated[int, Meta(ge=1, le=1024)] = 4
+    replication: Annotated[int, Meta(ge=0, le=9)] = 0
+    session_timeout_s: Annotated[float, Meta(ge=1, le=300)] = 10.0
+    heartbeat_s: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    skew_allowance_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50
+    transaction_timeout_ms: Annotated[int, Meta(ge=1000, le=900_000)] = 60_000
+    fetch_max_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 100
+    metrics_host: Name = "127.0.0.1"
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    log_level: LogLevel = "info"
+    state_dir: Name = ".dueclock"
+
+    def __post_init__(self) -> None:
+        for logical in self.topics:
+            if logical not in LOGICAL_TOPICS:
+                known = ", ".join(LOGICAL_TOPICS)
+                raise ValueError(f"`topics` names {logical!r}, which is no topic of dueclock ({known})")
+        names = [self.topic(logical) for logical in LOGICAL_TOPICS]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two topics would have the name {twice[0]!r}")
+        if not all(_HOST_AND_PORT.fullmatch(server) for server in self.bootstrap_servers):
+            raise ValueError(f"broker {self.broker!r} is not of the form host:port")
+        if self.heartbeat_s * 3 > self.session_timeout_s:
+            raise ValueError("`heartbeat_s` must be at most a third of `session_timeout_s`")
+
+    def topic(self, logical: str) -> str:
+        """The name on the broker of the topic with this logical name (`schemas/registry.py`)."""
+        if logical in self.topics:
+            return self.topics[logical]
+        return self.topic_prefix + _DEFAULT_NAMES.get(logical, logical)
+
+    @property
+    def bootstrap_servers(self) -> list[str]:
+        """The brokers to try first, each `host:port`."""
+        parts = (part.strip() for part in self.broker.replace(";", ",").split(","))
+        return [part.removeprefix("kafka://") for part in parts if part] or [""]
+
+    def read_policies(self) -> str:
+        """Text of the policy file that the worker is started with; the shipped one where none is named."""
+        if not self.policies_path:
+            from schemas.policies import shipped_policies  # only here: most commands need no policies
+
+            return shipped_policies()
+        return read_text(Path(self.policies_path), "policy file")
+
+    def changed(self, **changes: object) -> Self:
+        """A copy with some settings replaced; ill-typed ones are refused as in a file."""
+        return type(self)(**{**msgspec.structs.asdict(self), **changes})
+
+
+MEANINGS = {
+    "broker": "Kafka bootstrap servers, `host:port`, several with commas; `kafka://` in front is allowed",
+    "group": "consumer group of the workers, and prefix of their transactional ids",
+    "group_instance_id": "a name that stays with this worker (its pod's name): a restart then needs no rebalance",
+    "client_id": "name of this client in the broker's logs and quotas",
+    "topic_prefix": "put in front of every topic name that `topics` does not set",
+    "topics": "names of single topics by their logical name: in the file a table `[topics]`",
+    "policies_path": "policy file; empty = the policies that are shipped",
+    "partitions": "partitions of each topic that `topics create` makes; equal for all",
+    "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",
+    "session_timeout_s": "a worker that is silent this long loses its partitions",
+    "heartbeat_s": "seconds between heartbeats; at most a third of the session",
+    "skew_allowance_ms": "how far the clocks of the brokers may differ; journal time stays this far behind",
+    "transaction_timeout_ms": "the broker aborts a transaction that is open longer",
+    "fetch_max_wait_ms": "how long the broker may hold an empty fetch; journal time of an idle partition trails it",
+    "metrics_host": "address that the metrics endpoint listens on",
+    "metrics_port": "port of the metrics endpoint; 0 = none",
+    "log_level": "`debug`, `info`, `warning` or `error`",
+    "state_dir": "folder of the embedded Kafka and of the demo",
+}
+
+
+def load_settings(
+    flags: Mapping[str, object] | None = None,
+    *,
+    path: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    broker_if_unnamed: Callable[[Settings], str | None] | None = None,
+) -> Settings:
+    """Settings from flags (those that are not None), variables, file and defaults, in that order of weight.
+
+    `broker_if_unnamed` is asked where nobody has named a broker: the embedded one, if it runs.
+    """
+    environ = os.environ if environ is None else environ
+    chosen: dict[str, object] = {}
+    chosen.update(_from_file(path or environ.get(f"{PREFIX}SETTINGS")))
+    from_variables = _from_variables(environ)
+    topics = {**_table(chosen.get("topics", {})), **_table(from_variables.pop("topics"))}
+    chosen.update(from_variables)
+    chosen.update({name: value for name, value in (flags or {}).items() if value is not None})
+    settings = _whole({**chosen, "topics": topics})
+    if broker_if_unnamed is not None and "broker" not in chosen:
+        return settings.changed(broker=broker_if_unnamed(settings) or settings.broker)
+    return settings
+
+
+def field_names() -> tuple[str, ...]:
+    """The names of all settings, in the order of the README's table."""
+    return Settings.__struct_fields__
+
+
+def settings_rows() -> list[tuple[str, str, str, str]]:
+    """The README's table: setting, variable, default, meaning. A test holds the two equal."""
+    rows: list[tuple[str, str, str, str]] = []
+    for field in msgspec.structs.fields(Settings):
+        variable = f"{TOPIC_PREFIX}<NAME>" if field.name == "topics" else PREFIX + field.name.upper()
+        default = f"`{field.default}`" if field.default not in ("", msgspec.NODEFAULT) else ""
+        rows.append((f"`{field.name}`", f"`{variable}`", default, MEANINGS[field.name]))
+    return rows
+
+
+def _from_file(named: str | None) -> dict[str, object]:
+    path = Path(named or DEFAULT_FILE)
+    if named is None and not path.exists():
+        return {}
+    try:
+        found: dict[str, object] = tomllib.loads(read_text(path, "settings file"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"The settings file {path} is no TOML: {error}.", 2) from None
+    for name, value in found.items():
+        _one(name, value, f"in the settings file {path}", strict=True)
+    return found
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
+    by_variable = {PREFIX + name.upper(): name for name in Settings.__struct_fields__ if name != "topics"}
+    topic_variables = {TOPIC_PREFIX + name.upper().replace("-", "_"): name for name in LOGICAL_TOPICS}
+    values: dict[str, object] = {}
+    topics: dict[str, object] = {}
+    for variable in sorted(environ):
+        if variable in by_variable:
+            name = by_variable[variable]
+            values[name] = _one(name, environ[variable], f"in the variable {variable}", strict=False)
+        elif variable in topic_variables:
+            topics[topic_variables[variable]] = environ[variable]
+        elif variable.startswith(PREFIX) and not (
+            _NOT_SETTINGS.fullmatch(variable) or _SERVICE_LINK.fullmatch(variable)
+        ):
+            raise UserError(f"The variable {variable} is no setting of dueclock; correct its name or unset it.", 2)
+    return {**values, "topics": topics}
+
+
+def _whole(values: Mapping[str, object]) -> Settings:
+    """All settings together: here what one says about another is checked."""
+    for name, value in values.items():
+        _one(name, value, "on the command line or in the settings", strict=True)
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise UserError(f"The settings do not fit together: {error}.", 2) from None
+
+
+def _one(name: str, value: object, where: str, *, strict: bool) -> object:
+    """One setting's value in its type; text is read as a number where `strict` is off (variables are text)."""
+    for field in msgspec.structs.fields(Settings):
+        if field.name == name:
+            break
+    else:
+        raise UserError(f"Unknown setting {name!r} {where}; the settings are {', '.join(field_names())}.", 2)
+    try:
+        return msgspec.convert(value, field.type, strict=strict)
+    except msgspec.ValidationError as error:
+        raise UserError(f"A wrong value for the setting {name!r} {where}: {_plain(str(error))}.", 2) from None
+
+
+def _plain(message: str) -> str:
+    """What msgspec says, in words for people."""
+    text = re.sub(r" - at `.*`$", "", message)
+    for ours, plain in _WORDS.items():
+        text = text.replace(ours, plain)
+    return text[:1].lower() + text[1:]
+
+
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str`": "text",
+    "`object`": "a table",
+    "`bool`": "true or false",
+    "enum value": "choice",
+}
+
+
+def _table(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, dict) else {}

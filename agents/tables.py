@@ -1,0 +1,106 @@
+"""Faust's tables: the state of the owned partitions, and the windowed view of what falls due.
+
+`StateTable` is the table with the changelog: its rows are those of `streams.state`, a state for each partition, written
+once a slice in the slice's transaction and never key by key. Being a table with a changelog it also makes Faust's
+assignor give one worker the same partitions of all topics (co-ownership).
+
+`OpenClocks` is a tumbling table of one-hour windows by due time: how many clocks are open, by rule and marketplace. It
+is a view: fed from the changes of each slice, counted anew after recovery, without changelog and without expiry
+(Faust's goes by the wall clock, and its broker would delete what lies ahead). No decision reads it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import faust
+from faust.tables.table import Table
+
+from streams.state import State
+
+HOUR_S = 3600
+DueCounts = Mapping[tuple[str, str, int], int]
+
+
+class StateTable(Table[Any, Any]):
+    """The state of each owned partition, as a Faust table with a changelog."""
+
+    def __init__(self, app: faust.App, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.states: dict[int, State] = {}
+
+    def on_key_set(self, key: Any, value: Any) -> None:  # noqa: ARG002  Faust's signature
+        """Rows change by `step` and are written by the slice's transaction alone."""
+        raise TypeError("rows of the state are written by the transaction of a slice, not key by key")
+
+    on_key_del = on_key_set  # type: ignore[assignment]  # refused alike
+
+
+class _View(Table[Any, Any]):
+    """A table without a changelog: nothing is sent when a key changes, and no stream event is needed."""
+
+    def on_key_get(self, key: Any) -> None:
+        """Nobody counts."""
+
+    def on_key_set(self, key: Any, value: Any) -> None:
+        """Nothing is sent."""
+
+    def on_key_del(self, key: Any) -> None:
+        """Nothing is sent."""
+
+
+class OpenClocks:
+    """How many clocks are open, by rule and marketplace, in windows of one hour by due time."""
+
+    def __init__(self, app: faust.App) -> None:
+        # Not registered with the app: a registered table would be given a changelog and a cleaner.
+        table = _View(app, name="open-clocks", default=int, key_type=str)
+        self.table: Any = table.tumbling(HOUR_S)
+        self._window = cast(Any, table.window)
+        self._of_partition: dict[int, dict[tuple[str, str, int], int]] = {}
+
+    def add(self, partition: int, changes: DueCounts) -> None:
+        """Take in changes of a partition's counts."""
+        own = self._of_partition.setdefault(partition, {})
+        for due, change in changes.items():
+            own[due] = own.get(due, 0) + change
+            if not own[due]:
+                del own[due]
+            self._change(due, change)
+
+    def drop(self, partition: int) -> None:
+        """A partition is given away: its counts go with it."""
+        for due, count in self._of_partition.pop(partition, {}).items():
+            self._change(due, -count)
+
+    def _change(self, due: tuple[str, str, int], change: int) -> None:
+        rule, marketplace, due_hour_ms = due
+        data = self.table.table
+        key = (f"{rule}|{marketplace}", self._window.current(due_hour_ms / 1000))
+        count = data.get(key, 0) + change
+        if count:
+            data[key] = count
+        else:
+            data.pop(key, None)
+
+    def open_clocks(self) -> dict[tuple[str, str], int]:
+        """Clocks open by rule and marketplace, whenever they fall due."""
+        return self._sum(None, None)
+
+    def due_within(self, now_ms: int, hours: int) -> dict[tuple[str, str], int]:
+        """Clocks open by rule and marketplace whose due hour is this one or one of the next `hours`."""
+        return self._sum(now_ms / 1000, now_ms / 1000 + hours * HOUR_S)
+
+    def _sum(self, after_s: float | None, until_s: float | None) -> dict[tuple[str, str], int]:
+        sums: dict[tuple[str, str], int] = {}
+        for (name, (start_s, end_s)), count in list(self.table.table.items()):
+            if (after_s is None or end_s >= after_s) and (until_s is None or start_s <= until_s):
+                rule, marketplace = name.split("|", 1)
+                sums[rule, marketplace] = sums.get((rule, marketplace), 0) + count
+        return sums
+
+
+def due_within(app: Any, hours: int) -> dict[tuple[str, str], int]:
+    """Open clocks of this worker's partitions by rule and marketplace that fall due in the next `hours` hours."""
+    owner = app.owner
+    now_ms = owner.broker_now_ms()
+    return {} if now_ms is None else cast(OpenClocks, owner.open_clocks).due_within(now_ms, hours)

@@ -1,0 +1,1 @@
+"""What the system stands on: the embedded Kafka, and files to run dueclock elsewhere."""

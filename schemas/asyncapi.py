@@ -1,0 +1,199 @@
+"""The AsyncAPI 3.0 document: every topic as a channel, every message with headers, key, value and an example.
+
+Made from the registry and the types; the values' schemas are referred to, not repeated. It is written from the system's
+side: it receives notifications and sends events, journal lines and dead letters.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from schemas.dead_letters import HEADER_FIELD, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_TOPIC, REASONS
+from schemas.events import EVENT_TYPES, Event
+from schemas.facts import NOTIFICATION_TYPES, Notification, type_name
+from schemas.headers import CE_SOURCE, CE_SPECVERSION, CONTENT_TYPE, HEADER_LINE, HEADER_ORIGIN, HEADER_POLICY
+from schemas.json_schemas import OUTPUT_INSTANT
+from schemas.registry import DEAD_LETTER_TOPIC, JOURNAL_TOPIC, TOPICS, Topic
+
+Document: TypeAlias = dict[str, Any]
+
+JOURNAL_MESSAGE: Final = "journal-line"
+DEAD_LETTER_MESSAGE: Final = "dead-letter"
+_BINDING: Final = "0.5.0"
+_ACTIONS: Final = {
+    "input": ("receive",),
+    "repartition": ("send", "receive"),
+    "journal": ("send",),
+    "output": ("send",),
+    "dead-letter": ("send",),
+}
+
+_NUMBER: Final[Document] = {"type": "string", "pattern": "^[0-9]+$"}
+_ACCOUNT_KEY: Final[Document] = {
+    "type": "string",
+    "description": "The account, `<seller_id>/<marketplace_id>`, partitioned as Kafka's default partitioner does.",
+    "examples": ["A3GOLDEN/ATVPDKIKX0DER"],
+}
+
+
+def asyncapi_document(examples: Mapping[str, object]) -> Document:
+    """The document. `examples` holds an example of each type's value by the type's name."""
+    channels = {topic.name: _channel(topic) for topic in TOPICS if topic.kind != "changelog"}
+    operations = {
+        f"{action}.{topic.name}": _operation(action, topic, channels[topic.name])
+        for topic in TOPICS
+        for action in _ACTIONS.get(topic.kind, ())
+    }
+    messages = {
+        **{type_name(form): _notification(form, examples) for form in NOTIFICATION_TYPES},
+        **{type_name(form): _event(form, examples) for form in EVENT_TYPES},
+        JOURNAL_MESSAGE: _journal_line(),
+        DEAD_LETTER_MESSAGE: _dead_letter(),
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "dueclock",
+            "version": "1.0.0",
+            "description": "Notifications of what happens after a sale in; the seller's duties as SLA clocks out.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": CONTENT_TYPE,
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
+
+
+def _channel(topic: Topic) -> Document:
+    configuration: Document = {
+        "cleanup.policy": [topic.cleanup_policy],
+        "retention.ms": topic.retention_ms,
+        "max.message.bytes": topic.max_message_bytes,
+    }
+    return {
+        "address": topic.name,
+        "description": f"{topic.description} Stamped {topic.timestamp_type}.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _message_names(topic)},
+        "bindings": {
+            "kafka": {"topic": topic.name, "topicConfiguration": configuration, "bindingVersion": _BINDING},
+        },
+    }
+
+
+def _message_names(topic: Topic) -> tuple[str, ...]:
+    if topic is JOURNAL_TOPIC:
+        return (JOURNAL_MESSAGE,)
+    if topic is DEAD_LETTER_TOPIC:
+        return (DEAD_LETTER_MESSAGE,)
+    return topic.types
+
+
+def _operation(action: str, topic: Topic, channel: Document) -> Document:
+    address = f"#/channels/{topic.name}"
+    return {
+        "action": action,
+        "channel": {"$ref": address},
+        "summary": topic.description,
+        "messages": [{"$ref": f"{address}/messages/{name}"} for name in channel["messages"]],
+    }
+
+
+def _message(name: str, title: str, summary: str, key: Document, **parts: object) -> Document:
+    return {
+        "name": name,
+        "title": title,
+        "summary": summary,
+        **parts,
+        "bindings": {"kafka": {"key": key, "bindingVersion": _BINDING}},
+    }
+
+
+def _summary(struct: type) -> str:
+    return (struct.__doc__ or "").partition("\n")[0]
+
+
+def _notification(form: type[Notification], examples: Mapping[str, object]) -> Document:
+    name = type_name(form)
+    return _message(
+        name,
+        form.__name__,
+        _summary(form),
+        _ACCOUNT_KEY,
+        contentType=CONTENT_TYPE,
+        payload={"$ref": f"./json/notifications/{name}.json"},
+        examples=[{"payload": examples[name]}],
+    )
+
+
+def _event(form: type[Event], examples: Mapping[str, object]) -> Document:
+    name = type_name(form)
+    subject = "The clock's id." if name.startswith("clock.") else "The account."
+    headers = _headers(
+        {
+            "ce_specversion": {"const": CE_SPECVERSION},
+            "ce_id": {"type": "string", "description": "`output_id` of the value."},
+            "ce_source": {"const": CE_SOURCE},
+            "ce_type": {"const": name},
+            "ce_time": {"type": "string", "pattern": OUTPUT_INSTANT, "description": "`at` of the value."},
+            "ce_subject": {"type": "string", "description": subject},
+            "content-type": {"const": CONTENT_TYPE},
+            HEADER_LINE: {**_NUMBER, "description": "Number of the journal line that brought the event."},
+            HEADER_POLICY: {"type": "string", "pattern": "^[0-9a-f]{12}$", "description": "Digest of the policies."},
+        }
+    )
+    return _message(
+        name,
+        form.__name__,
+        _summary(form),
+        _ACCOUNT_KEY,
+        contentType=CONTENT_TYPE,
+        headers=headers,
+        payload={"$ref": f"./json/events/{name}.json"},
+        examples=[{"payload": examples[name]}],
+    )
+
+
+def _journal_line() -> Document:
+    headers = _headers(
+        {
+            HEADER_LINE: {**_NUMBER, "description": "Running number in the partition, from 1."},
+            HEADER_ORIGIN: {"type": "string", "description": "`<topic>/<partition>/<offset>` of the input record."},
+        },
+        optional=HEADER_ORIGIN,
+    )
+    return _message(
+        JOURNAL_MESSAGE,
+        "JournalLine",
+        "One line of the journal; the record's timestamp is its journal time.",
+        {"type": "string", "description": "The account; of ticks and activations the partition's number."},
+        contentType=CONTENT_TYPE,
+        headers=headers,
+        payload={"$ref": "./json/journal.json"},
+    )
+
+
+def _dead_letter() -> Document:
+    headers = _headers(
+        {
+            HEADER_REASON: {"enum": list(REASONS)},
+            HEADER_FIELD: {"type": "string", "description": "The first field to blame, where there is one."},
+            HEADER_TOPIC: {"type": "string"},
+            HEADER_PARTITION: _NUMBER,
+            HEADER_OFFSET: _NUMBER,
+        },
+        optional=HEADER_FIELD,
+    )
+    return _message(
+        DEAD_LETTER_MESSAGE,
+        "DeadLetter",
+        "Input that is no fact; key and value as they came.",
+        {"description": "Any bytes, as they came."},
+        contentType="application/octet-stream",
+        headers=headers,
+        payload={"description": "Any bytes, as they came."},
+    )
+
+
+def _headers(properties: Document, *, optional: str | None = None) -> Document:
+    required = [name for name in properties if name != optional]
+    return {"type": "object", "properties": properties, "required": required}

@@ -1,0 +1,52 @@
+"""Dead letters: why a record or a line is no fact, in the contract's words and order (contract §2, §7).
+
+A dead letter on Kafka keeps key and value as they came and says the rest in headers; one from a file is a line of
+canonical JSON that holds the line's bytes in base64. Neither changes the original: it can be mended and sent anew.
+"""
+
+from base64 import b64encode
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from schemas.codec import canonical_json
+
+Reason: TypeAlias = Literal[
+    "too_large", "not_json", "unknown_type", "bad_field", "future", "no_calendar", "calendar_not_covered", "too_old"
+]
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)  # in the order in which they are checked
+
+HEADER_REASON: Final = "dl_reason"
+HEADER_FIELD: Final = "dl_field"
+HEADER_TOPIC: Final = "dl_topic"
+HEADER_PARTITION: Final = "dl_partition"
+HEADER_OFFSET: Final = "dl_offset"
+
+
+class Rejected(NamedTuple):
+    """Why the bytes are no fact, and the first field to blame, where there is one."""
+
+    reason: Reason
+    field: str | None
+
+
+def dead_letter_headers(rejected: Rejected, *, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:
+    """The headers of a dead letter: why, and where the record came from."""
+    headers = {
+        HEADER_REASON: rejected.reason,
+        HEADER_FIELD: rejected.field,
+        HEADER_TOPIC: topic,
+        HEADER_PARTITION: str(partition),
+        HEADER_OFFSET: str(offset),
+    }
+    return [(name, text.encode()) for name, text in headers.items() if text is not None]
+
+
+def dead_letter_line(rejected: Rejected, *, number: int, original: bytes) -> bytes:
+    """The dead letter of line `number` of a file, without its line end. `field` is left out where there is none."""
+    letter: dict[str, object] = {
+        "line": number,
+        "original": b64encode(original).decode("ascii"),
+        "reason": rejected.reason,
+    }
+    if rejected.field is not None:
+        letter["field"] = rejected.field
+    return canonical_json(letter)

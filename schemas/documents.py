@@ -1,0 +1,33 @@
+"""The documents that are checked in beside the types: JSON Schemas and the AsyncAPI document, as texts.
+
+They are made from the types alone, and from the checked-in examples: the same types give the same bytes. Nothing is
+written here; `python -m tests.schemas.regenerate` writes them, and a test fails when they have drifted.
+"""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import orjson
+
+from schemas.asyncapi import asyncapi_document
+from schemas.json_schemas import all_schemas
+
+
+def documents() -> dict[str, bytes]:
+    """Every generated file by its path below `schemas/`."""
+    texts = {f"json/{path}": schema for path, schema in all_schemas().items()}
+    texts["asyncapi.json"] = asyncapi_document(examples())
+    return {path: orjson.dumps(text, option=orjson.OPT_INDENT_2) + b"\n" for path, text in texts.items()}
+
+
+def examples() -> dict[str, object]:
+    """The example of each type by the type's name."""
+    return {
+        file.name.removesuffix(".json"): orjson.loads(file.read_bytes())
+        for folder in ("notifications", "events")
+        for file in sorted(_examples().joinpath(folder).iterdir(), key=lambda file: file.name)
+    }
+
+
+def _examples() -> Traversable:
+    return files("schemas").joinpath("examples")

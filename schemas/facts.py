@@ -1,0 +1,299 @@
+"""The notifications as types: one struct for each type of contract §2, its fields in the contract's order.
+
+A name is the JSON name, save `occurred_ms`, which is `occurred_at` in milliseconds. What is absent is `None`: a
+default that the contract gives (`kind`, `routed_to`, `from_role`) is the rules' business, so that the journal keeps
+what was said. The pattern of a text stands in its annotation alone: decoder and JSON Schemas read it from there.
+"""
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta, Struct, field
+
+INTEGER_LIMIT: Final = 2**53 - 1
+
+
+def _text(pattern: str, description: str) -> Meta:
+    """A text with a pattern. Not msgspec's own `pattern`: that one is searched field by field, ten times slower."""
+    return Meta(description=description, extra_json_schema={"pattern": f"^{pattern}$"})
+
+
+Id: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,128}", "An identifier.")]
+SellerId: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,64}", "The seller.")]
+MarketplaceId: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,32}", "The marketplace, e.g. ATVPDKIKX0DER.")]
+OrderId: TypeAlias = Annotated[str, _text("[0-9]{3}-[0-9]{7}-[0-9]{7}", "The order, as Amazon numbers it.")]
+Amount: TypeAlias = Annotated[str, _text(r"[0-9]{1,12}(\.[0-9]{1,2})?", "An amount of money, in its currency.")]
+Currency: TypeAlias = Annotated[str, _text("[A-Z]{3}", "A currency: three capital letters.")]
+Digest: TypeAlias = Annotated[str, _text("[0-9A-Fa-f]{64}", "SHA-256 of the policies file, hexadecimal.")]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=INTEGER_LIMIT)]
+WindowDays: TypeAlias = Annotated[int, Meta(ge=1, le=366)]
+OccurredMs: TypeAlias = Annotated[
+    int,
+    Meta(
+        description="When the fact happened, by the marketplace's own clock: RFC 3339 with an offset.",
+        extra_json_schema={"type": "string", "format": "date-time"},
+    ),
+]
+
+Program: TypeAlias = Literal["sfp", "mfn", "fba", "csba_jp"]
+SwitchedProgram: TypeAlias = Literal["sfp", "csba_jp"]
+ApprovedBy: TypeAlias = Literal["auto_policy", "amazon_cs", "seller"]
+Response: TypeAlias = Literal["label", "authorized", "offer", "refund", "closed", "declined"]
+IssuedBy: TypeAlias = Literal["seller", "amazon_cs", "amazon_auto", "unknown"]
+RefundKind: TypeAlias = Literal["return", "shipping", "goodwill", "other"]
+AskingRole: TypeAlias = Literal["buyer", "amazon_cs", "csba"]
+AnsweringRole: TypeAlias = Literal["seller", "csba"]
+Role: TypeAlias = Literal["buyer", "amazon_cs", "csba", "seller"]
+MessageTopic: TypeAlias = Literal["product", "order", "return", "refund", "delivery", "other"]
+ClaimKind: TypeAlias = Literal["a_to_z", "not_received"]
+ClaimOutcome: TypeAlias = Literal["granted", "denied"]
+Priority: TypeAlias = Literal["high", "normal"]
+CaseActor: TypeAlias = Literal["amazon", "seller"]
+EvidenceKind: TypeAlias = Literal["chat_log", "delivery_proof", "qc_report"]
+
+
+class Notification(Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True, tag_field="type"):
+    """What every notification says: which one it is, whose account it is about, and when the fact happened."""
+
+    event_id: Id
+    seller_id: SellerId
+    marketplace_id: MarketplaceId
+    occurred_ms: OccurredMs = field(name="occurred_at")
+
+
+class ReturnRequested(Notification, kw_only=True, frozen=True, tag="return.requested"):
+    """The buyer asks to send an item back."""
+
+    return_id: Id
+    order_id: OrderId
+    program: Program
+    in_policy: bool | None = None
+    reason: str | None = None
+
+
+class ReturnApproved(Notification, kw_only=True, frozen=True, tag="return.approved"):
+    """The return is authorised, by Amazon's policy, by Amazon's customer service or by the seller."""
+
+    return_id: Id
+    order_id: OrderId
+    program: Program
+    approved_by: ApprovedBy
+    in_policy: bool | None = None
+    rma_id: Id | None = None
+
+
+class ReturnResponded(Notification, kw_only=True, frozen=True, tag="return.responded"):
+    """The seller answers a return request."""
+
+    return_id: Id
+    order_id: OrderId
+    response: Response
+
+
+class ReturnRefused(Notification, kw_only=True, frozen=True, tag="return.refused"):
+    """The seller refuses a return."""
+
+    return_id: Id
+    order_id: OrderId
+
+
+class ReturnCancelled(Notification, kw_only=True, frozen=True, tag="return.cancelled"):
+    """The buyer cancels a return."""
+
+    return_id: Id
+    order_id: OrderId
+
+
+class ReturnReceived(Notification, kw_only=True, frozen=True, tag="return.received"):
+    """The carrier delivered the returned item to the warehouse."""
+
+    return_id: Id
+    order_id: OrderId
+    program: Program
+    receipt_id: Id | None = None
+    refundable_amount: Amount | None = None
+    currency: Currency | None = None
+
+
+class RefundIssued(Notification, kw_only=True, frozen=True, tag="refund.issued"):
+    """Money went back to the buyer, in full or in part."""
+
+    refund_id: Id
+    order_id: OrderId
+    issued_by: IssuedBy
+    amount: Amount
+    currency: Currency
+    kind: RefundKind | None = None
+    program: Program | None = None
+    return_id: Id | None = None
+    receipt_id: Id | None = None
+    full: bool | None = None
+    deduction_reason: str | None = None
+    reason_code: str | None = None
+
+
+class RefundCancelled(Notification, kw_only=True, frozen=True, tag="refund.cancelled"):
+    """A refund is taken back: it never counted."""
+
+    refund_id: Id
+    order_id: OrderId
+
+
+class MessageReceived(Notification, kw_only=True, frozen=True, tag="message.received"):
+    """A message reached the seller's side: from the buyer, from Amazon's customer service or from CSBA."""
+
+    message_id: Id
+    thread_id: Id
+    from_role: AskingRole
+    routed_to: AnsweringRole | None = None
+    order_id: OrderId | None = None
+    program: Program | None = None
+    topic: MessageTopic | None = None
+
+
+class MessageSent(Notification, kw_only=True, frozen=True, tag="message.sent"):
+    """The seller, or CSBA in the seller's place, wrote a message."""
+
+    message_id: Id
+    thread_id: Id
+    from_role: AnsweringRole | None = None
+    to_roles: tuple[Role, ...]
+    auto_reply: bool | None = None
+    order_id: OrderId | None = None
+
+
+class MessageMarked(Notification, kw_only=True, frozen=True, tag="message.marked"):
+    """The seller marked a message "no response needed"."""
+
+    message_id: Id
+    thread_id: Id
+
+
+class MessageUnmarked(Notification, kw_only=True, frozen=True, tag="message.unmarked"):
+    """The seller took the mark "no response needed" back."""
+
+    message_id: Id
+    thread_id: Id
+
+
+class ClaimOpened(Notification, kw_only=True, frozen=True, tag="claim.opened"):
+    """The buyer opened an A-to-z claim."""
+
+    claim_id: Id
+    order_id: OrderId
+    kind: ClaimKind
+
+
+class ClaimEvidenceSubmitted(Notification, kw_only=True, frozen=True, tag="claim.evidence_submitted"):
+    """The seller sent evidence for a claim."""
+
+    claim_id: Id
+    order_id: OrderId
+
+
+class ClaimWithdrawn(Notification, kw_only=True, frozen=True, tag="claim.withdrawn"):
+    """The buyer withdrew a claim."""
+
+    claim_id: Id
+    order_id: OrderId
+
+
+class ClaimDecided(Notification, kw_only=True, frozen=True, tag="claim.decided"):
+    """Amazon decided a claim."""
+
+    claim_id: Id
+    order_id: OrderId
+    outcome: ClaimOutcome
+
+
+class SafetFiled(Notification, kw_only=True, frozen=True, tag="safet.filed"):
+    """The seller filed a SAFE-T claim for money that Amazon refunded."""
+
+    claim_id: Id
+    order_id: OrderId
+    refund_id: Id | None = None
+
+
+class CaseOpened(Notification, kw_only=True, frozen=True, tag="case.opened"):
+    """The seller opened a support case."""
+
+    case_id: Id
+    priority: Priority
+    subject_hash: str
+
+
+class CaseActivity(Notification, kw_only=True, frozen=True, tag="case.activity"):
+    """Amazon or the seller moved a support case."""
+
+    case_id: Id
+    actor: CaseActor
+
+
+class CaseClosed(Notification, kw_only=True, frozen=True, tag="case.closed"):
+    """A support case was closed."""
+
+    case_id: Id
+
+
+class VacationSet(Notification, kw_only=True, frozen=True, tag="seller.vacation_set"):
+    """The seller went on vacation or came back. Journaled; decides nothing (BSM)."""
+
+    on: bool
+
+
+class ProgramChanged(Notification, kw_only=True, frozen=True, tag="program.changed"):
+    """A programme was switched on or off for the account."""
+
+    program: SwitchedProgram
+    active: bool
+
+
+class EvidenceStored(Notification, kw_only=True, frozen=True, tag="evidence.stored"):
+    """A piece of evidence was put away."""
+
+    evidence_id: Id
+    kind: EvidenceKind
+    order_id: OrderId
+
+
+class EvidenceDeleted(Notification, kw_only=True, frozen=True, tag="evidence.deleted"):
+    """A piece of evidence was deleted."""
+
+    evidence_id: Id
+    kind: EvidenceKind
+    order_id: OrderId
+
+
+class MetricsReported(Notification, kw_only=True, frozen=True, tag="account.metrics_reported"):
+    """Amazon reported the account's own figures."""
+
+    order_count: Count
+    orders_with_defects: Count
+    window_days: WindowDays
+
+
+class TimeTick(Struct, frozen=True, gc=False, tag_field="type", tag="time.tick"):
+    """Nothing but its journal time: files and the journal only."""
+
+
+class PolicyActivated(Struct, frozen=True, gc=False, tag_field="type", tag="policy.activated"):
+    """The policies that decide from here on: files and the journal only."""
+
+    digest: Digest
+    toml: str
+
+
+Body: TypeAlias = Notification | TimeTick | PolicyActivated
+
+NOTIFICATION_TYPES: Final[tuple[type[Notification], ...]] = (
+    ReturnRequested, ReturnApproved, ReturnResponded, ReturnRefused, ReturnCancelled, ReturnReceived,
+    RefundIssued, RefundCancelled,
+    MessageReceived, MessageSent, MessageMarked, MessageUnmarked,
+    ClaimOpened, ClaimEvidenceSubmitted, ClaimWithdrawn, ClaimDecided, SafetFiled,
+    CaseOpened, CaseActivity, CaseClosed,
+    VacationSet, ProgramChanged, EvidenceStored, EvidenceDeleted, MetricsReported,
+)  # fmt: skip
+
+
+def type_name(body: type[Struct] | Struct) -> str:
+    """The `type` of a notification, tick or activation, or of the struct that stands for it."""
+    return str(body.__struct_config__.tag)

@@ -1,0 +1,131 @@
+"""What is known of each type before any notification of it comes: its fields in the contract's order, and their checks.
+
+Derived from the structs of `schemas.facts` once, at import. `Form.read` is on the path of each notification: one
+regular expression over all required texts together, one conversion. Only what it refuses is looked at field by field,
+by `Form.first_to_blame`. That the two agree is a law of the tests.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, get_args, get_type_hints
+
+import msgspec
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import FieldInfo
+
+from schemas.codec import INSTANT_PATTERN, instant_ms, parse_instant
+from schemas.facts import NOTIFICATION_TYPES, Notification, PolicyActivated, TimeTick, type_name
+
+FILE_TIMES: Final = ("arrived_at", "journaled_at")
+_ENVELOPE: Final = tuple(field.encode_name for field in msgspec.structs.fields(Notification))
+_JOINT: Final = "\n"  # between joined texts: no pattern of ours matches it, so no text reaches into its neighbour
+
+
+class Field(NamedTuple):
+    """One field as the wire has it."""
+
+    name: str
+    is_time: bool
+    is_required: bool
+    hint: Any
+    pattern: re.Pattern[str] | None
+
+    def is_good(self, value: Any) -> bool:
+        """Whether a present value is valid here."""
+        try:
+            if self.is_time:
+                parse_instant(value)
+            else:
+                msgspec.convert(value, self.hint)
+        except (ValueError, TypeError, msgspec.ValidationError):
+            return False
+        return self.pattern is None or self.pattern.fullmatch(value) is not None
+
+
+class Form(NamedTuple):
+    """One type: its struct, and what the struct's own conversion does not check."""
+
+    body_type: type[Any]
+    is_live: bool  # whether it may come on an input topic, and so has an envelope
+    fields: tuple[Field, ...]  # without `type`, in the order in which they are blamed
+    required_texts: Callable[[dict[str, Any]], tuple[str, ...]]  # `occurred_at` first, where there is one
+    required_pattern: re.Pattern[str]
+    optional_texts: tuple[tuple[str, re.Pattern[str]], ...]
+
+    def read(self, said: dict[str, Any]) -> Any:
+        """The struct, None if a field is bad. Uses `said` up: `occurred_at` is milliseconds afterwards."""
+        try:
+            texts = self.required_texts(said)
+            if self.required_pattern.fullmatch(_JOINT.join(texts)) is None:
+                return None
+            if self.is_live:
+                said["occurred_at"] = instant_ms(texts[0])
+            body = msgspec.convert(said, self.body_type)
+        except (KeyError, TypeError, ValueError, msgspec.ValidationError):
+            return None
+        for name, pattern in self.optional_texts:
+            text = said.get(name)
+            if text is not None and pattern.fullmatch(text) is None:
+                return None
+        return body
+
+    def first_to_blame(self, said: Mapping[str, Any], *, from_file: bool) -> str:
+        """Of what was refused: the first missing or invalid field in the contract's order."""
+        for field in self.fields:
+            if field.name in FILE_TIMES and not from_file:
+                continue
+            value = said.get(field.name)
+            if field.is_required if value is None else not field.is_good(value):
+                return field.name
+        return FILE_TIMES[0]  # all that is there is good: a tick or an activation that does not bring its time
+
+
+def pattern_of(hint: object) -> str | None:
+    """The pattern in the annotation of a text, optional or not, as its JSON Schema has it: between `^` and `$`."""
+    for meta in getattr(hint, "__metadata__", ()):
+        if isinstance(meta, Meta) and meta.extra_json_schema and "pattern" in meta.extra_json_schema:
+            return str(meta.extra_json_schema["pattern"])
+    return next(filter(None, map(pattern_of, get_args(hint))), None)
+
+
+def _field(info: FieldInfo, hint: object) -> Field:
+    is_time = info.name.endswith("_ms")
+    pattern = INSTANT_PATTERN if is_time else pattern_of(hint)
+    return Field(
+        name=info.encode_name,
+        is_time=is_time,
+        is_required=info.default is NODEFAULT,
+        hint=hint,
+        pattern=re.compile(pattern.removeprefix("^").removesuffix("$")) if pattern else None,
+    )
+
+
+def _form(body_type: type[Struct], *, is_live: bool) -> Form:
+    hints = get_type_hints(body_type, include_extras=True)
+    declared = {info.encode_name: _field(info, hints[info.name]) for info in msgspec.structs.fields(body_type)}
+    envelope = tuple(declared.pop(name) for name in _ENVELOPE if is_live)
+    file_times = tuple(Field(name, is_time=True, is_required=False, hint=str, pattern=None) for name in FILE_TIMES)
+    own = tuple(declared.values())
+    required = {field.name: field.pattern for field in (*envelope[::-1], *own) if field.pattern and field.is_required}
+    return Form(
+        body_type=body_type,
+        is_live=is_live,
+        fields=(*envelope, *file_times, *own),
+        required_texts=_getter(tuple(required)),
+        required_pattern=re.compile(_JOINT.join(f"(?:{pattern.pattern})" for pattern in required.values())),
+        optional_texts=tuple((field.name, field.pattern) for field in own if field.pattern and not field.is_required),
+    )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[str, ...]]:
+    """The named items as a tuple. `itemgetter` gives a tuple for two names and more only."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda said: tuple(said[name] for name in names)
+
+
+FORMS: Final[Mapping[str, Form]] = {
+    **{type_name(body_type): _form(body_type, is_live=True) for body_type in NOTIFICATION_TYPES},
+    **{type_name(body_type): _form(body_type, is_live=False) for body_type in (TimeTick, PolicyActivated)},
+}

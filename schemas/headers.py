@@ -1,0 +1,60 @@
+"""The headers of the records that we write, all of them text in UTF-8 (contract §4, §7).
+
+An event carries CloudEvents 1.0 in binary mode, and its provenance apart from its value, so that a replay from a file
+gives the same value bytes. A journal record carries its running number and the input record that it came from.
+"""
+
+from typing import Final, NamedTuple
+
+HEADER_LINE: Final = "line"  # running number of the journal line, from 1 in each partition
+HEADER_POLICY: Final = "policy"  # first digits of the digest of the policies that decided
+HEADER_ORIGIN: Final = "origin"  # where the journal line came from; none for ticks and activations
+POLICY_DIGITS: Final = 12
+
+CE_SPECVERSION: Final = "1.0"
+CE_SOURCE: Final = "/dueclock"
+CONTENT_TYPE: Final = "application/json"
+
+Headers = list[tuple[str, bytes]]
+
+
+class Origin(NamedTuple):
+    """An input record. As text `<topic>/<partition>/<offset>`: a topic's name holds no slash."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+def event_headers(
+    *,
+    output_id: str,
+    type: str,  # noqa: A002 - the name that CloudEvents gives it
+    at: str,
+    subject: str,
+    line: int,
+    digest: str,
+) -> Headers:
+    """The headers of an event: `subject` is the clock's id or the account, `digest` that of the policies in force."""
+    return [
+        ("ce_specversion", CE_SPECVERSION.encode()),
+        ("ce_id", output_id.encode()),
+        ("ce_source", CE_SOURCE.encode()),
+        ("ce_type", type.encode()),
+        ("ce_time", at.encode()),
+        ("ce_subject", subject.encode()),
+        ("content-type", CONTENT_TYPE.encode()),
+        (HEADER_LINE, str(line).encode()),
+        (HEADER_POLICY, digest[:POLICY_DIGITS].encode()),
+    ]
+
+
+def journal_headers(line: int, origin: Origin | None) -> Headers:
+    """The headers of a journal record; `origin` is None for a tick or an activation."""
+    headers = [(HEADER_LINE, str(line).encode())]
+    if origin is not None:
+        headers.append((HEADER_ORIGIN, str(origin).encode()))
+    return headers

@@ -1,0 +1,126 @@
+"""JSON Schemas (draft 2020-12), made from the types: for each notification, each event, the journal and dead letters.
+
+What a schema cannot say stays with the decoder: `1.0` is an integer to JSON Schema and none to the contract, and 30
+February matches any pattern. Unknown fields are open wherever the contract lets a reader or a writer have them; the
+journal alone is closed.
+"""
+
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from schemas.codec import INSTANT_PATTERN
+from schemas.dead_letters import REASONS
+from schemas.events import EVENT_TYPES, Event
+from schemas.facts import NOTIFICATION_TYPES, Notification, PolicyActivated, TimeTick, type_name
+
+Schema: TypeAlias = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+OUTPUT_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+
+_INPUT_TIME: Final[Schema] = {"type": "string", "format": "date-time", "pattern": f"^{INSTANT_PATTERN}$"}
+_OUTPUT_TIME: Final[Schema] = {"type": "string", "format": "date-time", "pattern": OUTPUT_INSTANT}
+_FILE_TIMES: Final = {
+    "arrived_at": "Journal time of this line.",
+    "journaled_at": "Journal time of this line in an exported journal.",
+}
+
+
+def notification_schema(body_type: type[Notification]) -> Schema:
+    """The value of an input record. A field that is null counts as absent, a field unknown to us as not said."""
+    said = _form(body_type, null_is_absent=True)
+    said["properties"]["occurred_at"] |= _INPUT_TIME
+    return _root(f"notification:{type_name(body_type)}", said)
+
+
+def file_only_schema(body_type: type[TimeTick | PolicyActivated]) -> Schema:
+    """A tick or an activation as a line of a file: it must bring its journal time."""
+    line = _form(body_type, null_is_absent=True)
+    for name, description in _FILE_TIMES.items():
+        line["properties"][name] = {"anyOf": [_INPUT_TIME, {"type": "null"}], "description": description}
+    line["anyOf"] = [{"properties": {name: {"type": "string"}}, "required": [name]} for name in _FILE_TIMES]
+    return _root(f"notification:{type_name(body_type)}", line)
+
+
+def event_schema(event_type: type[Event]) -> Schema:
+    """The value of a record of an output topic."""
+    event = _form(event_type, null_is_absent=False)
+    del event["additionalProperties"]  # a later version may say more, and a subscriber ignores what it does not know
+    return _root(f"event:{type_name(event_type)}", event)
+
+
+def journal_schema() -> Schema:
+    """The value of a journal record, whatever its type: known, present fields and nothing else."""
+    forms: Schema = {}
+    body_types: tuple[type[Struct], ...] = (*NOTIFICATION_TYPES, TimeTick, PolicyActivated)
+    for body_type in body_types:
+        form = _form(body_type, null_is_absent=False)
+        if "occurred_at" in form["properties"]:
+            form["properties"]["occurred_at"] |= _OUTPUT_TIME
+        forms[type_name(body_type)] = form | {"additionalProperties": False}
+    return _root(
+        "journal",
+        {
+            "title": "JournalValue",
+            "description": "The value of a journal record. The record's timestamp is its journal time.",
+            "oneOf": [{"$ref": f"#/$defs/{name}"} for name in forms],
+            "$defs": forms,
+        },
+    )
+
+
+def dead_letter_schema() -> Schema:
+    """A dead letter as a line of a file. On Kafka key and value are as they came, and the headers say why."""
+    properties: Schema = {
+        "field": {"type": "string", "description": "The first field to blame, where there is one."},
+        "line": {"type": "integer", "minimum": 1, "description": "Number of the line in its file."},
+        "original": {"type": "string", "contentEncoding": "base64", "description": "The bytes of the line."},
+        "reason": {"enum": list(REASONS)},
+    }
+    return _root(
+        "dead-letter",
+        {
+            "title": "DeadLetterLine",
+            "description": "A line of a file that is no fact.",
+            "type": "object",
+            "properties": properties,
+            "required": ["line", "original", "reason"],
+        },
+    )
+
+
+def all_schemas() -> dict[str, Schema]:
+    """Every schema by its path below `schemas/json`."""
+    return {
+        **{f"notifications/{type_name(form)}.json": notification_schema(form) for form in NOTIFICATION_TYPES},
+        **{f"notifications/{type_name(form)}.json": file_only_schema(form) for form in (TimeTick, PolicyActivated)},
+        **{f"events/{type_name(form)}.json": event_schema(form) for form in EVENT_TYPES},
+        "journal.json": journal_schema(),
+        "dead-letter.json": dead_letter_schema(),
+    }
+
+
+def _root(name: str, schema: Schema) -> Schema:
+    return {"$schema": DIALECT, "$id": f"urn:dueclock:{name}", **schema}
+
+
+def _form(struct: type[Struct], *, null_is_absent: bool) -> Schema:
+    """What msgspec says of one flat struct, without its wrapping."""
+    form: Schema = msgspec.json.schema(struct)["$defs"][struct.__name__]
+    for name, said in form["properties"].items():
+        form["properties"][name] = _property(said, null_is_absent=null_is_absent)
+    form["properties"]["type"] = {"const": type_name(struct)}
+    return form
+
+
+def _property(said: Schema, *, null_is_absent: bool) -> Schema:
+    """One field: no default (absent is absent), and null only where the contract lets it stand for absent."""
+    said.pop("default", None)
+    alternatives = said.get("anyOf")
+    if null_is_absent or alternatives is None:
+        return said
+    (only,) = (alternative for alternative in alternatives if alternative != {"type": "null"})
+    del said["anyOf"]
+    return {**only, **said}

@@ -1,0 +1,263 @@
+"""The policy file: TOML text in, frozen `Policies` out, or one `PolicyError` sentence; nothing in between.
+
+Promises: the same text always gives equal policies; nothing is guessed, corrected or looked up, save the names of
+the pinned `tzdata` package's zones and the shipped file, both package data. Callers read files as bytes and decode
+them as UTF-8, newlines untouched: the digest is of the text. Meaning: contract §5.
+"""
+
+import hashlib
+import tomllib
+from datetime import date
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+from typing import get_args
+
+from schemas.codec import DAY_MS
+from schemas.policy_succession import check_successor
+from schemas.policy_tables import (
+    DURATION_EXPECTED,
+    LONGEST_DAYS,
+    Table,
+    as_date,
+    as_duration_ms,
+    as_text,
+    is_id,
+    nearest,
+)
+from schemas.policy_types import (
+    RULE_NAMES,
+    UNIT_MS,
+    AppliesTo,
+    CalendarSpec,
+    Obligor,
+    OnDue,
+    Policies,
+    PolicyError,
+    Retention,
+    RuleVersion,
+    Target,
+)
+
+__all__ = [
+    "RULE_NAMES",
+    "CalendarSpec",
+    "Policies",
+    "PolicyError",
+    "Retention",
+    "RuleVersion",
+    "Target",
+    "check_successor",
+    "load_policies",
+    "shipped_policies",
+]
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FIRST_COVERED = date(1970, 1, 2)  # a day later than the epoch, so that no zone has facts before it
+_DATES_EXPECTED = "a list of local dates, such as [2026-01-01]"
+_OBLIGORS: tuple[Obligor, ...] = get_args(Obligor)
+_ON_DUE: tuple[OnDue, ...] = get_args(OnDue)
+_APPLIES_TO: tuple[AppliesTo, ...] = get_args(AppliesTo)
+
+
+def load_policies(text: str) -> Policies:
+    """Read a policy file's text; PolicyError for each load error of contract §5."""
+    root = Table(_parsed(text), "The policy file", ("retention", "calendars", "marketplaces", "accounts", "rules"))
+    calendars = _calendars(root)
+    return Policies(
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        toml=text,
+        retention=_retention(root),
+        calendars=calendars,
+        marketplaces=_marketplaces(root, calendars),
+        accounts=_accounts(root, calendars),
+        rules=_rules(root),
+    )
+
+
+def shipped_policies() -> str:
+    """The text of the shipped policy file."""
+    return resources.files("schemas").joinpath("shipped", "policies.toml").read_bytes().decode()
+
+
+def _parsed(text: str) -> dict[str, object]:
+    try:
+        text.encode()
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError is one; so are lone surrogates and integers of 5,000 digits
+        raise PolicyError(f"The policy file is not TOML: {error}.") from None
+    except RecursionError:
+        raise PolicyError("The policy file is not usable TOML: it is nested too deeply.") from None
+
+
+def _retention(root: Table) -> Retention:
+    table = Table(root.value_or("retention", {}), "[retention]", ("settled_days", "unsettled_days", "evidence_days"))
+    return Retention(
+        settled_ms=table.count("settled_days", 45, LONGEST_DAYS) * DAY_MS,
+        unsettled_ms=table.count("unsettled_days", 200, LONGEST_DAYS) * DAY_MS,
+        evidence_ms=table.count("evidence_days", 225, LONGEST_DAYS) * DAY_MS,
+    )
+
+
+def _calendars(root: Table) -> dict[str, CalendarSpec]:
+    tables = Table(root.value_or("calendars", {}), "[calendars]", None)
+    return {name: _calendar(name, tables.value(name)) for name in tables.names()}
+
+
+def _calendar(name: str, raw: object) -> CalendarSpec:
+    place = f"[calendars.{name}]"
+    table = Table(raw, place, ("timezone", "weekend", "closed", "open", "covers"))
+    zone = table.text("timezone")
+    if zone not in _zone_names():
+        raise PolicyError(f"{place} names the unknown time zone {zone!r}; {nearest(zone, _zone_names())}")
+    first_on, last_on = _covers(table)
+    closed = frozenset(table.items("closed", as_date, _DATES_EXPECTED))
+    opened = frozenset(table.items("open", as_date, _DATES_EXPECTED))
+    for day in sorted(closed | opened):
+        if not first_on <= day <= last_on:
+            raise PolicyError(f"{place} lists {day}, which its 'covers' ({first_on} to {last_on}) leaves out.")
+    for day in sorted(closed & opened):
+        raise PolicyError(f"{place} lists {day} as closed and as open; take it out of one of the two.")
+    return CalendarSpec(name, zone, _weekend(table), closed, opened, (first_on, last_on))
+
+
+def _covers(table: Table) -> tuple[date, date]:
+    table.value("covers")
+    covers = table.items("covers", as_date, "a list of two local dates, the first and the last one covered")
+    if len(covers) != 2:
+        raise table.wrong("covers", "a list of two local dates, the first and the last one covered")
+    first_on, last_on = covers
+    if first_on > last_on:
+        raise PolicyError(f"'covers' in {table.place} ends ({last_on}) before it begins ({first_on}); swap the dates.")
+    if first_on < _FIRST_COVERED:
+        raise PolicyError(f"'covers' in {table.place} begins before {_FIRST_COVERED}; journal time begins with 1970.")
+    return first_on, last_on
+
+
+def _weekend(table: Table) -> frozenset[int]:
+    expected = "a list of at most six of " + ", ".join(f'"{day}"' for day in _WEEKDAYS)
+    table.value("weekend")
+    days = table.items("weekend", lambda day: _WEEKDAYS.index(day) if day in _WEEKDAYS else None, expected)
+    if len(set(days)) == len(_WEEKDAYS):
+        raise table.wrong("weekend", expected)
+    return frozenset(days)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
+
+
+def _marketplaces(root: Table, calendars: dict[str, CalendarSpec]) -> dict[str, str]:
+    tables = Table(root.value_or("marketplaces", {}), "[marketplaces]", None)
+    for name in tables.names():
+        if not is_id(name, 32):
+            raise PolicyError(f"[marketplaces] holds {name!r}, which is no marketplace id.")
+    return {name: _calendar_name(f"[marketplaces.{name}]", tables.value(name), calendars) for name in tables.names()}
+
+
+def _accounts(root: Table, calendars: dict[str, CalendarSpec]) -> dict[str, str]:
+    tables = Table(root.value_or("accounts", {}), "[accounts]", None)
+    for name in tables.names():
+        seller, _, marketplace = name.partition("/")
+        if not (is_id(seller, 64) and is_id(marketplace, 32)):
+            raise PolicyError(f'[accounts] holds {name!r}, which is no account; write "seller_id/marketplace_id".')
+    return {name: _calendar_name(f'[accounts."{name}"]', tables.value(name), calendars) for name in tables.names()}
+
+
+def _calendar_name(place: str, raw: object, calendars: dict[str, CalendarSpec]) -> str:
+    name = Table(raw, place, ("calendar",)).text("calendar")
+    if name not in calendars:
+        raise PolicyError(f"{place} names the unknown calendar {name!r}; {nearest(name, calendars)}")
+    return name
+
+
+def _rules(root: Table) -> dict[str, tuple[RuleVersion, ...]]:
+    tables = Table(root.value_or("rules", {}), "[rules]", None)
+    for name in tables.names():
+        if name not in RULE_NAMES:
+            raise PolicyError(f"[[rules.{name}]] is an unknown rule; {nearest(name, RULE_NAMES)}")
+    return {name: _versions(name, tables.value(name)) for name in tables.names()}
+
+
+def _versions(rule: str, raw: object) -> tuple[RuleVersion, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise PolicyError(f"[[rules.{rule}]] must be a list of tables, one for each version.")
+    versions = tuple(_version(rule, number, table) for number, table in enumerate(raw, start=1))
+    for older, newer in pairwise(versions):
+        if newer.version <= older.version:
+            raise PolicyError(
+                f"[[rules.{rule}]] has version {newer.version} after version {older.version}; list the oldest first."
+            )
+        if newer.effective_from_ms < older.effective_from_ms:
+            raise PolicyError(
+                f"[[rules.{rule}]] has version {newer.version} in force before version {older.version}; "
+                "let 'effective_from' follow the order of the versions."
+            )
+    return versions
+
+
+def _version(rule: str, number: int, raw: object) -> RuleVersion:
+    table = Table(raw, f"[[rules.{rule}]] (table {number})", _VERSION_KEYS)
+    target = _target(table)
+    return RuleVersion(
+        rule=rule,
+        version=table.count("version"),
+        effective_from_ms=table.instant_ms("effective_from"),
+        marketplaces=_bound_marketplaces(table),
+        target=target,
+        confirm_after_ms=table.duration_ms("confirm_after", "0s"),
+        escalate_before_ms=_before(table, target),
+        escalate_after_ms=table.items("escalate_after", as_duration_ms, _DURATIONS_EXPECTED),
+        obligor=table.one_of("obligor", _OBLIGORS),
+        on_due=table.one_of("on_due", _ON_DUE, "clock.breached"),
+        consequences=table.items("consequences", as_text, "a list of strings that are not empty"),
+        applies_to=table.one_of("applies_to", _APPLIES_TO, "new"),
+    )
+
+
+_VERSION_KEYS = (
+    "version",
+    "effective_from",
+    "marketplaces",
+    "target",
+    "confirm_after",
+    "escalate_before",
+    "escalate_after",
+    "obligor",
+    "on_due",
+    "consequences",
+    "applies_to",
+)
+_DURATIONS_EXPECTED = f"a list, each item {DURATION_EXPECTED}"
+
+
+def _target(table: Table) -> Target:
+    place = f"'target' in {table.place}"
+    target = Table(table.value("target"), place, UNIT_MS)
+    kinds = [kind for kind in UNIT_MS if kind in target.names()]
+    if len(kinds) != 1:
+        raise PolicyError(f"{place} must hold exactly one of {', '.join(UNIT_MS)}.")
+    return Target(kinds[0], target.count(kinds[0], longest=LONGEST_DAYS * DAY_MS // UNIT_MS[kinds[0]]))
+
+
+def _before(table: Table, target: Target) -> tuple[int, ...]:
+    offsets = table.items("escalate_before", as_duration_ms, _DURATIONS_EXPECTED)
+    if any(offset >= target.elapsed_ms for offset in offsets):
+        raise PolicyError(
+            f"'escalate_before' in {table.place} has an offset that is not shorter than the target "
+            f"({target.kind} = {target.count}); shorten it."
+        )
+    return offsets
+
+
+def _bound_marketplaces(table: Table) -> frozenset[str] | None:
+    if table.value_or("marketplaces", None) is None:
+        return None
+    expected = "a list of at least one marketplace id; leave the key out to bind all"
+    ids = table.items(
+        "marketplaces", lambda item: item if isinstance(item, str) and is_id(item, 32) else None, expected
+    )
+    if not ids:
+        raise table.wrong("marketplaces", expected)
+    return frozenset(ids)

@@ -1,0 +1,184 @@
+"""Every topic of the system under its logical name: what it carries, how long it is kept, and who stamps its records.
+
+An installation may give each another name or a prefix; meaning and settings stay these: `topics create` sets them,
+`topics check` compares. The broker stamps the inputs, since journal time is made of append times; the journal alone is
+stamped by its one writer, since its timestamp is the journal time. All else the broker stamps too: then no worker's
+wrong clock can have a record refused, or change how long it is kept.
+"""
+
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from schemas.codec import DAY_MS
+from schemas.events import EVENT_TYPES, topic_of
+from schemas.facts import (
+    CaseActivity,
+    CaseClosed,
+    CaseOpened,
+    ClaimDecided,
+    ClaimEvidenceSubmitted,
+    ClaimOpened,
+    ClaimWithdrawn,
+    EvidenceDeleted,
+    EvidenceStored,
+    MessageMarked,
+    MessageReceived,
+    MessageSent,
+    MessageUnmarked,
+    MetricsReported,
+    Notification,
+    PolicyActivated,
+    ProgramChanged,
+    RefundCancelled,
+    RefundIssued,
+    ReturnApproved,
+    ReturnCancelled,
+    ReturnReceived,
+    ReturnRefused,
+    ReturnRequested,
+    ReturnResponded,
+    SafetFiled,
+    TimeTick,
+    VacationSet,
+    type_name,
+)
+
+Kind: TypeAlias = Literal["input", "repartition", "journal", "output", "dead-letter", "changelog"]
+TimestampType: TypeAlias = Literal["LogAppendTime", "CreateTime"]
+
+ANY_TIME_MS: Final = 2**63 - 1  # Kafka's own "no limit" for timestamps
+
+_MIB: Final = 1024 * 1024
+_INPUT_BYTES: Final = _MIB + 12  # Kafka's default, said aloud: a dead letter must have room for what it lets in
+_LARGE_BYTES: Final = 8 * _MIB
+
+
+class Topic(NamedTuple):
+    """One topic. `types` is what producers should send there; any known notification is accepted on any input."""
+
+    name: str
+    kind: Kind
+    types: tuple[str, ...]
+    retention_ms: int | None  # None: compacted, the newest row of each key is kept
+    timestamp_type: TimestampType
+    max_message_bytes: int
+    description: str
+
+    @property
+    def cleanup_policy(self) -> Literal["delete", "compact"]:
+        """Whether old records go by age or give way to newer ones of their key."""
+        return "compact" if self.retention_ms is None else "delete"
+
+    def kafka_settings(self) -> dict[str, str]:
+        """The topic's settings by the names that Kafka gives them."""
+        settings = {
+            "cleanup.policy": self.cleanup_policy,
+            "message.timestamp.type": self.timestamp_type,
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+        if self.retention_ms is not None:
+            settings["retention.ms"] = str(self.retention_ms)
+            settings["retention.bytes"] = "-1"  # age alone decides, never size
+        if self.timestamp_type == "CreateTime":
+            # Journal time is what was known, not what the wall clock says: it lies hours back after an outage, and it
+            # never goes back. A broker that refused such a stamp would stop the partition.
+            settings["message.timestamp.before.max.ms"] = str(ANY_TIME_MS)
+            settings["message.timestamp.after.max.ms"] = str(ANY_TIME_MS)
+        return settings
+
+
+def _input(name: str, types: tuple[type[Notification], ...], description: str) -> Topic:
+    names = tuple(type_name(body_type) for body_type in types)
+    return Topic(name, "input", names, 14 * DAY_MS, "LogAppendTime", _INPUT_BYTES, description)
+
+
+def _output(name: str, description: str) -> Topic:
+    names = tuple(
+        type_name(event_type)
+        for event_type in EVENT_TYPES
+        if type_name(event_type) != "clock.retracted" and topic_of(type_name(event_type), None) == name
+    )
+    # Retractions go where the event went that they take back. No clock of ours is retracted in sla-health.
+    retracted = () if name == "sla-health" else ("clock.retracted",)
+    return Topic(name, "output", names + retracted, 400 * DAY_MS, "LogAppendTime", _INPUT_BYTES, description)
+
+
+INPUT_TOPICS: Final = (
+    _input(
+        "return-approved",
+        (ReturnRequested, ReturnApproved, ReturnResponded, ReturnRefused, ReturnCancelled),
+        "What happens to a return before the item arrives.",
+    ),
+    _input("return-received", (ReturnReceived,), "Returned items delivered to the warehouse."),
+    _input("refund-issued", (RefundIssued, RefundCancelled), "Refunds, by the seller or by Amazon."),
+    _input(
+        "buyer-message",
+        (MessageReceived, MessageSent, MessageMarked, MessageUnmarked),
+        "Messages between buyer, seller, Amazon's customer service and CSBA.",
+    ),
+    _input(
+        "a-to-z-claim",
+        (ClaimOpened, ClaimEvidenceSubmitted, ClaimWithdrawn, ClaimDecided, SafetFiled),
+        "A-to-z claims, and SAFE-T claims of the seller.",
+    ),
+    _input("support-case", (CaseOpened, CaseActivity, CaseClosed), "The seller's cases with Amazon's support."),
+    _input(
+        "seller-account",
+        (VacationSet, ProgramChanged, EvidenceStored, EvidenceDeleted, MetricsReported),
+        "The account itself: programs, evidence, figures that Amazon reports.",
+    ),
+)
+_ALL_NOTIFICATIONS: Final = tuple(name for topic in INPUT_TOPICS for name in topic.types)
+
+REPARTITION_TOPIC: Final = Topic(
+    "sla-repartition",
+    "repartition",
+    _ALL_NOTIFICATIONS,
+    14 * DAY_MS,
+    "LogAppendTime",
+    _INPUT_BYTES,
+    "Notifications that came under another key or partition, sent on under their account's.",
+)
+JOURNAL_TOPIC: Final = Topic(
+    "sla-journal",
+    "journal",
+    (*_ALL_NOTIFICATIONS, type_name(TimeTick), type_name(PolicyActivated)),
+    400 * DAY_MS,
+    "CreateTime",
+    _LARGE_BYTES,  # an activation holds a whole policy file
+    "What was known and when: the lines from which every event follows. The timestamp is the journal time.",
+)
+OUTPUT_TOPICS: Final = (
+    _output("sla-breach", "Duties not done in time, rights that ran out, violations, and what of it is taken back."),
+    _output("sla-escalation", "Duties that fall due soon or are urgent, and reminders due to others."),
+    _output("sla-clock", "The course of each clock: opened, met, closed late, superseded, exempt, expired, retracted."),
+    _output("sla-health", "Figures of the account, and the status that follows from them."),
+)
+DEAD_LETTER_TOPIC: Final = Topic(
+    "dead-letter",
+    "dead-letter",
+    (),
+    7 * DAY_MS,  # the original may hold personal data; stamped by the broker, so that the week begins on arrival
+    "LogAppendTime",
+    2 * _INPUT_BYTES,
+    "Input that is no fact: key and value as they came, the reason in headers.",
+)
+CHANGELOG_TOPIC: Final = Topic(
+    "changelog",
+    "changelog",
+    (),
+    None,
+    "LogAppendTime",
+    _LARGE_BYTES,  # the partition's row holds the policy file, a matter's row all its facts
+    "The state as rows, one for each matter, account and partition. The system's own: not for subscribers.",
+)
+
+TOPICS: Final[tuple[Topic, ...]] = (
+    *INPUT_TOPICS,
+    REPARTITION_TOPIC,
+    JOURNAL_TOPIC,
+    *OUTPUT_TOPICS,
+    DEAD_LETTER_TOPIC,
+    CHANGELOG_TOPIC,
+)
+TOPIC_BY_NAME: Final[dict[str, Topic]] = {topic.name: topic for topic in TOPICS}
+INPUT_TOPIC_OF: Final[dict[str, str]] = {name: topic.name for topic in INPUT_TOPICS for name in topic.types}

@@ -1,0 +1,127 @@
+"""Support cases and evidence items, each derived from scratch from its facts (contract §3, rules.md).
+
+Rules here: case-stalled, case-first-response, case-resolution. Violations here: case_duplicate and case_close_reopen,
+which compare a case with the account's older cases of the same `subject_hash`, and evidence_deleted_early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from streams.duties import EXEMPT, MET, Duty, End, Violation, earliest
+from streams.facts import (
+    CaseActivity,
+    CaseClosed,
+    CaseFact,
+    CaseOpened,
+    EvidenceDeleted,
+    EvidenceFact,
+    EvidenceStored,
+)
+
+DAY_MS: Final = 86_400_000
+REOPEN_MS: Final = 7 * DAY_MS
+"""How soon after a closure a new case on the same subject counts as a reopening (*ours*, rules.md)."""
+EVIDENCE_MS: Final = 180 * DAY_MS
+"""How long evidence has to be kept (PLAN)."""
+
+
+class CaseView(NamedTuple):
+    """The facts of one support case, by kind."""
+
+    case_id: str
+    opened: CaseOpened | None
+    closed: CaseClosed | None
+    activities: tuple[CaseActivity, ...]
+
+
+def case_view(case_id: str, facts: Sequence[CaseFact]) -> CaseView:
+    """Sort the facts of a case into what the rules ask for."""
+    opened = closed = None
+    activities = []
+    for fact in facts:
+        if isinstance(fact, CaseActivity):
+            activities.append(fact)
+        elif isinstance(fact, CaseOpened):
+            opened = fact
+        else:
+            closed = fact
+    return CaseView(case_id, opened, closed, tuple(sorted(activities, key=lambda fact: fact.when)))
+
+
+def case_duties(view: CaseView) -> list[Duty]:
+    """Every clock that a case calls for; a case whose opening is not known calls for none."""
+    if view.opened is None:
+        return []
+    duties = list(_stalled(view, view.opened))
+    is_urgent = view.opened.priority == "high"
+    duties.append(_first_response(view, view.opened) if is_urgent else _resolution(view, view.opened))
+    return duties
+
+
+def _closing(view: CaseView, start_ms: int) -> End | None:
+    """`case.closed`, not before the start, ends the matter without the duty being done."""
+    if view.closed is None or view.closed.at_ms < start_ms:
+        return None
+    return End(view.closed.at_ms, EXEMPT, view.closed.event_id, "unknown", "case_closed")
+
+
+def _stalled(view: CaseView, opened: CaseOpened) -> Iterator[Duty]:
+    """SUP: no progress for 72 hours calls for a polite reminder; the side that did not act last has to move."""
+    steps: list[CaseOpened | CaseActivity] = sorted([opened, *view.activities], key=lambda fact: fact.when)
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        ends = []
+        if following is not None:
+            ends.append(End(following.at_ms, MET, following.event_id, _actor(following)))
+        closing = _closing(view, step.at_ms)
+        if closing is not None:
+            ends.append(closing)
+        obligor = "amazon" if _actor(step) == "seller" else "seller"
+        yield Duty("case-stalled", f"{view.case_id}/{step.event_id}", step.at_ms, earliest(ends), obligor=obligor)
+
+
+def _actor(step: CaseOpened | CaseActivity) -> str:
+    return step.actor if isinstance(step, CaseActivity) else "seller"
+
+
+def _first_response(view: CaseView, opened: CaseOpened) -> Duty:
+    """SUP: a case of high priority gets its first answer within 12 hours on average."""
+    ends = [
+        End(fact.at_ms, MET, fact.event_id, "amazon")
+        for fact in view.activities
+        if fact.actor == "amazon" and fact.at_ms >= opened.at_ms
+    ]
+    closing = _closing(view, opened.at_ms)
+    if closing is not None:
+        ends.append(closing)
+    return Duty("case-first-response", view.case_id, opened.at_ms, earliest(ends))
+
+
+def _resolution(view: CaseView, opened: CaseOpened) -> Duty:
+    """SUP: an ordinary case is closed within 48 hours."""
+    end = None
+    if view.closed is not None:
+        end = End(view.closed.at_ms, MET, view.closed.event_id, "unknown")
+    return Duty("case-resolution", view.case_id, opened.at_ms, end)
+
+
+def case_violation(view: CaseView, opened: CaseOpened, others: Iterable[CaseView]) -> Violation | None:
+    """SUP: do not submit the same case twice, never close and reopen. `others` share the account and subject_hash."""
+    was_closed_lately = False
+    for other in others:
+        if other.opened is None or (other.opened.at_ms, other.case_id) >= (opened.at_ms, view.case_id):
+            continue
+        if other.closed is None or other.closed.at_ms > opened.at_ms:
+            return Violation("case_duplicate", view.case_id, opened.at_ms, None)
+        was_closed_lately |= opened.at_ms - other.closed.at_ms < REOPEN_MS
+    return Violation("case_close_reopen", view.case_id, opened.at_ms, None) if was_closed_lately else None
+
+
+def evidence_violations(evidence_id: str, facts: Sequence[EvidenceFact]) -> list[Violation]:
+    """PLAN: evidence is kept for at least 180 days."""
+    stored = next((fact for fact in facts if isinstance(fact, EvidenceStored)), None)
+    deleted = next((fact for fact in facts if isinstance(fact, EvidenceDeleted)), None)
+    if stored is None or deleted is None or deleted.at_ms - stored.at_ms >= EVIDENCE_MS:
+        return []
+    return [Violation("evidence_deleted_early", evidence_id, deleted.at_ms, deleted.order_id)]

@@ -1,0 +1,305 @@
+"""The life of a clock: its outcome, and what is said when the outcome changes (contract §3).
+
+The outcome of a clock is a function of the facts and of journal time, never of the order in which facts arrived:
+`outcome_of`. What is emitted is the difference between what stands and what holds now, and that is a table:
+
+    what stood          what holds now                      what is said
+    ------------------  ----------------------------------  -----------------------------------------------------------
+    nothing             any                                 clock.opened, then as from open
+    any, start moved    any                                 retract all that stands, clock.opened, then as from open
+    open                open                                nothing (just begun, moved or come back: passed escalations)
+    open                met, superseded, exempt, breached   that event
+    open                closed_late                         breach event, clock.closed_late
+    breached            closed_late                         clock.closed_late
+    closed_late         breached                            retract clock.closed_late
+    any                 the same                            nothing
+    any                 any other                           retract all that stands, reopen if moved, as from open
+    any                 no duty                             retract all that stands and clock.opened; gone
+
+`TRANSITIONS` is this table; `Settling` carries out its words. Nothing here knows where facts come from.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+from schemas.notifications import MessageMarked, MessageUnmarked, RefundCancelled
+from streams import duties as ends
+from streams.duties import Duty, Urgent
+from streams.events import Extra, Moment, SlaEvent, clock_event
+from streams.policies import Binding
+from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock
+
+
+class Say(Enum):
+    """The words of the table."""
+
+    RETRACT_ALL = "retract every standing event, newest first"
+    RETRACT_LAST = "retract the newest standing event"
+    REOPEN_IF_MOVED = "clock.opened, where version or due have changed since the last"
+    PASSED_STEPS = "the highest escalation already passed"
+    BREACH = "the rule's on_due event"
+    ENDED = "the event of the ending fact"
+
+
+FROM_OPEN: Final[dict[int, tuple[Say, ...]]] = {
+    OPEN: (Say.PASSED_STEPS,),
+    MET: (Say.ENDED,),
+    SUPERSEDED: (Say.ENDED,),
+    EXEMPT: (Say.ENDED,),
+    BREACHED: (Say.BREACH,),
+    CLOSED_LATE: (Say.BREACH, Say.ENDED),
+}
+"""What an open clock says of its new outcome; PASSED_STEPS only where it just began, moved or came back."""
+
+OUTCOMES: Final = tuple(FROM_OPEN)
+
+
+def _transition(old: int, new: int) -> tuple[Say, ...]:
+    if old == new:
+        return ()
+    if old == OPEN:
+        return FROM_OPEN[new]
+    if (old, new) == (BREACHED, CLOSED_LATE):
+        return (Say.ENDED,)
+    if (old, new) == (CLOSED_LATE, BREACHED):
+        return (Say.RETRACT_LAST,)
+    return (Say.RETRACT_ALL, Say.REOPEN_IF_MOVED, *FROM_OPEN[new])
+
+
+TRANSITIONS: Final[dict[tuple[int, int], tuple[Say, ...]]] = {
+    (old, new): _transition(old, new) for old in OUTCOMES for new in OUTCOMES
+}
+
+ENDED_TYPES: Final = {
+    MET: "clock.met",
+    SUPERSEDED: "clock.superseded",
+    EXEMPT: "clock.exempt",
+    CLOSED_LATE: "clock.closed_late",
+}
+_OUTCOME_OF_RANK: Final = {ends.MET: MET, ends.SUPERSEDED: SUPERSEDED, ends.EXEMPT: EXEMPT}
+_REASON_OF_FACT: Final[dict[type[Any], str]] = {
+    RefundCancelled: "refund_cancelled",
+    MessageMarked: "no_response_needed",
+    MessageUnmarked: "unmarked",
+}
+
+
+def outcome_of(duty: Duty, binding: Binding, now_ms: int) -> int:
+    """The outcome at journal time `now_ms`, a function of the facts (contract §3, points 1 to 3)."""
+    if duty.marked_ms is not None:
+        return EXEMPT
+    if duty.end is not None:
+        return _OUTCOME_OF_RANK[duty.end.rank] if binding.is_in_time(duty.end.at_ms) else CLOSED_LATE
+    return BREACHED if now_ms >= binding.due_timer_ms else OPEN
+
+
+class Settling:
+    """One clock being settled at one moment: says what is to be said and keeps the clock's row in step with it."""
+
+    __slots__ = ("account", "binding", "clock", "duty", "events", "moment", "prior", "reason", "was_opened")
+
+    def __init__(
+        self,
+        account: str,
+        clock: Clock,
+        binding: Binding,
+        duty: Duty | None,
+        moment: Moment,
+        events: list[SlaEvent],
+    ) -> None:
+        self.account = account
+        self.clock = clock
+        self.binding = binding
+        self.duty = duty
+        self.moment = moment
+        self.prior = clock.outcome
+        self.reason = ""
+        self.events = events
+        self.was_opened = False
+
+    # --- the rows of the table ---------------------------------------------------------------------------------------
+
+    def begin(self, binding: Binding, duty: Duty) -> None:
+        """A clock begins, moves or comes back after it was gone."""
+        clock = self.clock
+        clock.start_ms = duty.start_ms
+        clock.order_id = duty.order_id
+        clock.obligor = duty.obligor
+        self._open(binding)
+        self.arrive(outcome_of(duty, binding, self.moment.now_ms))
+
+    def restart(self, binding: Binding, duty: Duty) -> None:
+        """The start has moved."""
+        self.reason = "earlier_start"
+        self._retract_all()
+        self.begin(binding, duty)
+
+    def vanish(self) -> None:
+        """The facts no longer call for the clock, or its start has moved to where no version is in force."""
+        self.reason = "earlier_start" if self.duty is not None else ""
+        self._retract_all()
+        self._take_back("clock.opened", self.clock.opened_id)
+        self.clock.outcome = GONE
+
+    def move(self, binding: Binding) -> None:
+        """An `open` version moves a running clock, which no fact has ended."""
+        self._open(binding)
+        running = Duty(self.clock.rule, self.clock.subject, self.clock.start_ms, None)
+        self.arrive(outcome_of(running, binding, self.moment.now_ms))
+
+    def change(self, moved: Binding, new: int) -> None:
+        """The outcome changes, as the table says; `moved` is what binds the clock by now."""
+        for word in TRANSITIONS[self.clock.outcome, new]:
+            if word is Say.RETRACT_ALL:
+                self._retract_all()
+                self._follow(moved)
+            elif word is Say.RETRACT_LAST:
+                self._retract(*self.clock.standing.pop())
+                self._follow(moved)
+                self._pass_steps_after()
+            elif word is Say.REOPEN_IF_MOVED:
+                if self.clock.is_moved:
+                    self._open(moved)
+            else:
+                self._follow(moved)
+                self._say(word, new)
+        self.clock.outcome = new
+
+    def _follow(self, moved: Binding) -> None:
+        """An `open` version has moved a clock that had ended or stood breached: it is judged by its moved due."""
+        if moved is not self.binding:
+            self._bind(moved)
+            self.clock.is_moved = True
+            self.clock.done = self.clock.said
+            self._pass_steps_after()
+
+    def arrive(self, new: int) -> None:
+        """Say the outcome of a clock that has just been opened."""
+        for word in FROM_OPEN[new]:
+            self._say(word, new)
+        self.clock.outcome = new
+
+    # --- the words of the table --------------------------------------------------------------------------------------
+
+    def _say(self, word: Say, new: int) -> None:
+        if word is Say.PASSED_STEPS:
+            self._pass_steps_before()
+        elif word is Say.BREACH:
+            self._breach()
+        else:
+            self._end(new)
+
+    def _emit(self, kind: str, at_ms: int, extra: Extra, *, cause: bool) -> bytes:
+        event = clock_event(kind, self.account, self.clock, self.binding, at_ms, self.moment, extra, cause=cause)
+        self.events.append(event)
+        return bytes.fromhex(event.output_id)
+
+    def _open(self, binding: Binding) -> None:
+        clock = self.clock
+        self._bind(binding)
+        clock.is_moved = False
+        clock.revision += 1
+        clock.done = clock.said = 0
+        clock.outcome = OPEN
+        clock.opened_id = self._emit("clock.opened", clock.start_ms, {"revision": clock.revision}, cause=True)
+        self.was_opened = True
+
+    def _bind(self, binding: Binding) -> None:
+        clock, self.binding = self.clock, binding
+        clock.version, clock.due_ms, clock.calendar = binding.version.version, binding.due_ms, binding.calendar
+
+    def _stand(self, kind: str, output_id: bytes) -> None:
+        self.clock.standing.append((STANDING.index(kind), output_id))
+
+    def _retract(self, kind: int, output_id: bytes) -> None:
+        self._take_back(STANDING[kind], output_id)
+
+    def _take_back(self, of: str, output_id: bytes) -> None:
+        reason = self.reason or self._retraction_reason()
+        extra: Extra = {"retracts": output_id.hex(), "of": of, "reason": reason}
+        self._emit("clock.retracted", self.moment.decided_ms, extra, cause=True)
+
+    def _retraction_reason(self) -> str:
+        by_fact = _REASON_OF_FACT.get(type(self.moment.said))
+        if by_fact is not None:
+            return by_fact
+        return "reassigned" if self.prior in (MET, SUPERSEDED) or self.duty is None else "late_arrival"
+
+    def _retract_all(self) -> None:
+        standing = self.clock.standing
+        while standing:
+            self._retract(*standing.pop())
+
+    def _breach(self) -> None:
+        version = self.binding.version
+        extra: Extra = {"obligor": self.clock.obligor or version.obligor}
+        if version.on_due == "clock.breached" and version.consequences:
+            extra["consequences"] = version.consequences
+        self._stand(version.on_due, self._emit(version.on_due, self.binding.due_ms, extra, cause=False))
+        self._pass_steps_after()
+
+    def _end(self, new: int) -> None:
+        assert self.duty is not None  # only a duty can bring an outcome
+        clock, end = self.clock, self.duty.end
+        extra: Extra = {}
+        if new == EXEMPT and self.duty.marked_ms is not None:
+            at_ms = self.duty.marked_ms
+            extra["reason"] = "no_response_needed"
+        else:
+            assert end is not None  # met, superseded, closed_late and the other exemptions come of an ending fact
+            at_ms = end.at_ms
+            if new == EXEMPT:
+                extra["reason"] = end.reason
+            else:
+                clock.elapsed_ms = extra["elapsed_ms"] = max(0, at_ms - clock.start_ms)
+                if at_ms < clock.start_ms:
+                    extra["stopped_before_start"] = True
+                if new == CLOSED_LATE:
+                    extra["late_by_ms"] = at_ms - self.binding.due_ms
+                if new != MET:
+                    extra["by"] = end.by
+        self._stand(ENDED_TYPES[new], self._emit(ENDED_TYPES[new], at_ms, extra, cause=True))
+
+    # --- escalations -------------------------------------------------------------------------------------------------
+
+    def _pass_steps_before(self) -> None:
+        """Of the steps already passed only the highest is said, and none of them once the clock is due."""
+        now_ms, clock, highest = self.moment.now_ms, self.clock, 0
+        for level, offset_ms in self.binding.terms.steps_before:
+            if self.binding.due_ms + offset_ms <= now_ms:
+                clock.done |= 1 << level
+                highest = level
+        if highest and now_ms < self.binding.due_ms and not clock.said >> highest & 1:
+            self.escalate(highest, collapsed=True)
+
+    def _pass_steps_after(self) -> None:
+        """A breach declared late skips the steps already passed."""
+        for level, offset_ms in self.binding.terms.steps_after:
+            if self.binding.due_ms + offset_ms <= self.moment.now_ms:
+                self.clock.done |= 1 << level
+
+    def escalate(self, level: int, *, collapsed: bool = False) -> None:
+        """Say one escalation step, `at` the step's time."""
+        self.clock.done |= 1 << level
+        self.clock.said |= 1 << level
+        extra: Extra = {"level": level}
+        if collapsed:
+            extra["collapsed"] = True
+        self._emit("clock.escalated", self.binding.step_ms(level), extra, cause=False)
+
+    def breach(self) -> None:
+        """The due timer of an open clock."""
+        self._breach()
+        self.clock.outcome = BREACHED
+
+    def urge(self, urgent: Urgent) -> None:
+        """An urgent escalation, once for each clock and message or claim."""
+        self.clock.urgent.append(urgent.source)
+        extra: Extra = {"level": 0, "urgent": True, "reason": urgent.reason}
+        self._emit("clock.escalated", urgent.at_ms, extra, cause=True)
+
+    def expire(self, at_ms: int) -> None:
+        """The matter is forgotten with this clock open or standing breached."""
+        self._emit("clock.expired", at_ms, {}, cause=False)

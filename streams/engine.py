@@ -1,0 +1,101 @@
+"""The engine: `step(state, line)` decides everything (design.md), live, in replay and in audit alike.
+
+Promises: the same state and line give the same events and rows on any machine; time is what lines say; the cost of a
+line depends on its matter and on the timers that it makes due, not on what else is open. No I/O, no wall clock.
+Order of what one line brings (contract §1): first the timers, each followed by the health correction of its account;
+then for the fact violations, clock events, urgent escalations, health corrections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from schemas.notifications import Notification, PolicyActivated, TimeTick
+from schemas.policies import Policies, PolicyError, check_successor, load_policies
+from streams.applying import apply_notification, move_open_clocks
+from streams.events import Moment, SlaEvent
+from streams.firing import fire
+from streams.settling import arm_account, arm_matter
+from streams.state import DAY_MS, State, load_rows, new_state
+
+__all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step"]
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One line of the journal: its running number from 1, its journal time (ms UTC), what it says."""
+
+    number: int
+    journal_ms: int
+    body: Notification | TimeTick | PolicyActivated
+
+
+def step(state: State, line: Line) -> list[SlaEvent]:
+    """Apply one journal line: `state` is changed in place, the events are returned in order.
+
+    Raises ValueError for a line out of its order (number or journal time), or a notification before any policies;
+    PolicyError for an activation that does not load or may not follow the policies in force. Nothing is changed then.
+    """
+    if line.number != state.lines + 1:
+        raise ValueError(f"line {line.number} does not follow line {state.lines}")
+    if line.journal_ms < state.journal_ms:
+        raise ValueError(f"line {line.number} has journal time {line.journal_ms}, before that of the line before it")
+    body = line.body
+    policies = None
+    if isinstance(body, PolicyActivated):
+        policies = load_policies(body.toml)
+        if policies.digest != body.digest.lower():
+            raise PolicyError(f"the policies of line {line.number} do not have the digest {body.digest} that it names")
+        if state.book is not None:
+            check_successor(state.book.policies, policies)
+    elif isinstance(body, Notification) and state.book is None:
+        raise ValueError(f"line {line.number} comes before any policies")
+    events = _advance(state, line)
+    if policies is not None:
+        _activate(state, policies, line, events)
+    elif isinstance(body, Notification):
+        apply_notification(state, body, line.journal_ms, events)
+    return events
+
+
+def _advance(state: State, line: Line) -> list[SlaEvent]:
+    """Fire every timer that the line's journal time has reached, then let its time stand."""
+    events: list[SlaEvent] = []
+    while (timer := state.timers.pop_due(line.journal_ms)) is not None:
+        fire(state, timer, line.journal_ms, events)
+    state.row.lines = line.number
+    state.row.journal_ms = line.journal_ms
+    state.midnight_ms = line.journal_ms // DAY_MS * DAY_MS
+    return events
+
+
+def _activate(state: State, policies: Policies, line: Line, events: list[SlaEvent]) -> None:
+    """Put policies in force: open clocks move at once where an `open` version says so, retention counts anew."""
+    before = None if state.book is None else state.book.policies.retention
+    state.activate(policies)
+    move_open_clocks(state, Moment(line.journal_ms, line.journal_ms), events)
+    if before != policies.retention:
+        for row_id, row in state.matters():
+            arm_matter(state, row_id, row)
+
+
+def next_fire_ms(state: State) -> int | None:
+    """When the next timer fires (ms UTC), or None: all that a ticker has to know."""
+    timer = state.timers.peek()
+    return None if timer is None else timer.fire_ms
+
+
+def restore_state(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
+    """The state whose rows these are, tombstones left out, as `take_changes` wrote them.
+
+    Raises RowError for a row of another version, ValueError for rows without policies.
+    """
+    state = load_rows(partition, rows)
+    for row_id, row in state.matters():
+        state.index_matter(row_id, row)
+        arm_matter(state, row_id, row)
+    for account in state.accounts():
+        arm_account(state, account)
+    state.rest_all()
+    return state

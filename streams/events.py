@@ -1,0 +1,130 @@
+"""SLA events: the one place that builds an event, gives it its `seq` and its `output_id` (contract §4).
+
+An event is canonical JSON: keys in code-point order, integers only, absent fields left out; `output_id` is taken of the
+event without it. Times enter as ms UTC and leave as RFC 3339.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from schemas.codec import canonical_json, format_instant
+from schemas.events import topic_of
+from schemas.notifications import Notification
+from streams.duties import Violation
+from streams.policies import Binding
+from streams.rows import Clock
+
+
+class SlaEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event, ready to send: logical topic, type, canonical bytes, and what its headers and key need.
+
+    `subject` is the CloudEvents subject (the clock's id, or the account), `at` its RFC 3339 instant, `account` the
+    record key.
+    """
+
+    topic: str
+    type: str
+    value: bytes
+    output_id: str
+    subject: str
+    at: str
+    account: str
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """Why and when something is decided.
+
+    `decided_ms` is the journal time of the line at work, `now_ms` the time at which outcomes are judged (the line's, or
+    that of the timer that fires), `said` the notification applied, whose event id is the `cause`.
+    """
+
+    decided_ms: int
+    now_ms: int
+    said: Notification | None = None
+
+    @property
+    def cause(self) -> str | None:
+        """The event id of the notification applied, None where a timer or an activation decides."""
+        return None if self.said is None else self.said.event_id
+
+
+Extra = dict[str, str | int | bool | tuple[str, ...]]
+
+OUTPUT_ID_DIGITS: Final = 32
+
+instant = lru_cache(maxsize=8_192)(format_instant)
+"""An event says four instants, most of which its neighbours say too."""
+
+
+def finish(event: dict[str, object], account: str, subject: str) -> SlaEvent:
+    """Give an event its account and `output_id` and encode it."""
+    event["seller_id"], event["marketplace_id"] = account.split("/", 1)
+    value = canonical_json(event)
+    output_id = sha256(value).hexdigest()[:OUTPUT_ID_DIGITS]
+    kind = str(event["type"])
+    of = event.get("of")
+    topic = topic_of(kind, None if of is None else str(of))
+    place = value.index(_follower(event))
+    value = b'%b,"output_id":"%b"%b' % (value[:place], output_id.encode(), value[place:])
+    return SlaEvent(topic, kind, value, output_id, subject, str(event["at"]), account)
+
+
+def _follower(event: dict[str, object]) -> bytes:
+    """The key that follows `output_id` in canonical order. No value holds it so: its quotes would be escaped there."""
+    if "reason" in event:
+        return b',"reason":'
+    if "revision" in event:
+        return b',"revision":'
+    return b',"rule":' if "rule" in event else b',"seller_id":'
+
+
+def clock_event(
+    kind: str, account: str, clock: Clock, binding: Binding, at_ms: int, moment: Moment, extra: Extra, *, cause: bool
+) -> SlaEvent:
+    """An event of a clock, as it is bound by `binding`; takes the clock's next `seq`.
+
+    `cause` says whether this kind of event names the notification that brought it.
+    """
+    clock.seq += 1
+    clock_id = f"{account}/{clock.name}"
+    event: dict[str, object] = {
+        "type": kind,
+        "at": instant(at_ms),
+        "decided_at": instant(moment.decided_ms),
+        "clock_id": clock_id,
+        "rule": clock.rule,
+        "rule_version": binding.version.version,
+        "subject": clock.subject,
+        "started_at": instant(clock.start_ms),
+        "due_at": instant(binding.due_ms),
+        "seq": clock.seq,
+        **extra,
+    }
+    if binding.calendar:
+        event["calendar"] = binding.calendar
+    if clock.order_id is not None:
+        event["order_id"] = clock.order_id
+    if cause and moment.cause is not None:
+        event["cause"] = moment.cause
+    return finish(event, account, clock_id)
+
+
+def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEvent:
+    """A `policy.violation`, `at` the violating fact."""
+    event: dict[str, object] = {
+        "type": "policy.violation",
+        "at": instant(violation.at_ms),
+        "decided_at": instant(moment.decided_ms),
+        "kind": violation.kind,
+        "subject": violation.subject,
+    }
+    if violation.order_id is not None:
+        event["order_id"] = violation.order_id
+    if moment.cause is not None:
+        event["cause"] = moment.cause
+    return finish(event, account, account)

@@ -1,0 +1,209 @@
+"""Account health: counters by day, what is said at each UTC midnight, and corrections (contract §6).
+
+Clocks move their account's counters in the step that changes them (`count`). Midnights are timers; an account whose
+counters and last emitted values are all zero has nothing to say at one, so it sets none (`next_midnight_ms`). A
+midnight that was skipped that way leaves a streak of zero.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from schemas.codec import format_instant
+from schemas.notifications import MetricsReported
+from streams.events import Moment, SlaEvent, finish
+from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Said
+
+DAY_MS: Final = 86_400_000
+WINDOWS: Final = (7, 30, 90)
+KEPT_DAYS: Final = 91
+REVIEW_STREAK: Final = 30
+"""Late responses above 10 % for 30 days in a row lead to review (PLAN)."""
+
+REFUND_RULES: Final = frozenset({"sfp-refund", "csba-jp-refund", "mfn-refund"})
+MESSAGE_RULE: Final = "buyer-message-reply"
+LATE_RATE: Final = "late_response_rate"
+STATUS_WINDOW: Final = 30
+
+
+def is_counted(rule: str) -> bool:
+    """Whether clocks of a rule count for health at all."""
+    return rule == MESSAGE_RULE or rule in REFUND_RULES
+
+
+def count(row: AccountRow, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
+    """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
+    day = clock.start_ms // DAY_MS
+    met, late = clock.outcome == MET, clock.outcome in (BREACHED, CLOSED_LATE)
+    if not (met or late) or day < newest_midnight_ms // DAY_MS - KEPT_DAYS:
+        return
+    counts = row.days.get(day)
+    if counts is None:
+        counts = row.days[day] = DayCounts()
+    if clock.rule != MESSAGE_RULE:
+        counts.refunds_met += sign * met
+        counts.refunds_late += sign * late
+    else:
+        counts.on_time += sign * met
+        counts.late += sign * late
+        if clock.outcome != BREACHED:
+            counts.answered += sign
+            counts.elapsed_ms += sign * clock.elapsed_ms
+    if counts == _NOTHING:
+        del row.days[day]
+
+
+_NOTHING: Final = DayCounts()
+
+
+class _Figure(NamedTuple):
+    numerator: int
+    denominator: int
+
+
+class _Spoken(NamedTuple):
+    """What one event says: a figure of a metric over a window."""
+
+    metric: str
+    unit: str
+    window: int
+    figure: _Figure
+    status: str
+    revision: int = 1
+
+
+def _figures(row: AccountRow, midnight_ms: int, window: int) -> tuple[_Figure, _Figure, _Figure]:
+    """Average response, late response rate, refund on-time rate of the `window` days before a midnight."""
+    last = midnight_ms // DAY_MS
+    total = DayCounts()
+    for day, counts in row.days.items():
+        if last - window <= day < last:
+            total.on_time += counts.on_time
+            total.late += counts.late
+            total.answered += counts.answered
+            total.elapsed_ms += counts.elapsed_ms
+            total.refunds_met += counts.refunds_met
+            total.refunds_late += counts.refunds_late
+    return (
+        _figure(total.elapsed_ms, total.answered),
+        _figure(total.late, total.on_time + total.late),
+        _figure(total.refunds_met, total.refunds_met + total.refunds_late),
+    )
+
+
+def _figure(numerator: int, denominator: int) -> _Figure:
+    return _Figure(numerator if denominator else 0, denominator)
+
+
+def _status(figure: _Figure, streak_before: int) -> tuple[str, int]:
+    """Status and streak of the late response rate over 30 days."""
+    if 10 * figure.numerator <= figure.denominator:
+        return "good", 0
+    streak = streak_before + 1
+    return ("review_risk" if streak >= REVIEW_STREAK else "warn"), streak
+
+
+def next_midnight_ms(row: AccountRow, passed_ms: int) -> int | None:
+    """The next midnight at which the account may have something to say; `passed_ms` is the newest one passed."""
+    is_silent = (
+        not row.days
+        and not row.streak
+        and all(not said.numerator and not said.denominator and said.status == "good" for said in row.said.values())
+    )
+    if is_silent:
+        return None
+    return max(passed_ms, row.first_ms // DAY_MS * DAY_MS) + DAY_MS
+
+
+def strike_midnight(account: str, row: AccountRow, midnight_ms: int, moment: Moment) -> list[SlaEvent]:
+    """The events of one midnight of one account, and the day that it drops."""
+    _advance(row, midnight_ms)
+    oldest = midnight_ms // DAY_MS - KEPT_DAYS
+    for day in [day for day in row.days if day < oldest]:
+        del row.days[day]
+    by_window = {window: _figures(row, midnight_ms, window) for window in WINDOWS}
+    events = []
+    for index, (metric, unit) in enumerate(_METRICS):
+        for window in WINDOWS:
+            figure = by_window[window][index]
+            status = ""
+            if metric == LATE_RATE and window == STATUS_WINDOW:
+                status, row.streak = _status(figure, row.streak_before)
+            said = row.said.get(f"{metric}/{window}", _SILENCE)
+            if (said.numerator, said.denominator) == figure and said.status == (status or "good"):
+                continue
+            row.said[f"{metric}/{window}"] = Said(figure.numerator, figure.denominator, status or "good")
+            if status:
+                row.corrections = 1
+            events.append(_event(account, moment, midnight_ms, _Spoken(metric, unit, window, figure, status)))
+    return events
+
+
+_METRICS: Final = (("average_response_ms", "ms"), (LATE_RATE, "ppm"), ("refund_on_time_rate", "ppm"))
+_SILENCE: Final = Said()
+
+
+def _advance(row: AccountRow, midnight_ms: int) -> None:
+    """Make a midnight the account's newest; midnights between were skipped, so nothing stood above 10 % there."""
+    row.streak_before = row.streak if row.midnight_ms == midnight_ms - DAY_MS else 0
+    row.streak = 0
+    row.midnight_ms = midnight_ms
+    row.corrections = 0
+
+
+def correct(account: str, row: AccountRow, passed_ms: int, moment: Moment) -> list[SlaEvent]:
+    """At the newest midnight passed, say the late response rate over 30 days again if its status has changed."""
+    if passed_ms <= row.first_ms:
+        return []
+    if row.midnight_ms < passed_ms:
+        _advance(row, passed_ms)
+    figure = _figures(row, row.midnight_ms, STATUS_WINDOW)[1]
+    status, row.streak = _status(figure, row.streak_before)
+    key = f"{LATE_RATE}/{STATUS_WINDOW}"
+    if row.said.get(key, _SILENCE).status == status:
+        return []
+    row.said[key] = Said(figure.numerator, figure.denominator, status)
+    row.corrections += 1
+    spoken = _Spoken(LATE_RATE, "ppm", STATUS_WINDOW, figure, status, row.corrections)
+    return [_event(account, moment, row.midnight_ms, spoken)]
+
+
+def report(account: str, row: AccountRow, reported: MetricsReported, moment: Moment) -> list[SlaEvent]:
+    """`order_defect_rate` as the marketplace reports it; an older or repeated report of a window says nothing."""
+    when = (reported.occurred_ms, reported.event_id)
+    newest = row.reports.get(reported.window_days)
+    if newest is not None and newest >= when:
+        return []
+    row.reports[reported.window_days] = when
+    figure = _Figure(reported.orders_with_defects, reported.order_count)
+    if not figure.denominator:
+        return []
+    status = "good"
+    if 100 * figure.numerator >= figure.denominator:
+        status = "bad"
+    elif 200 * figure.numerator < figure.denominator:
+        status = "excellent"
+    spoken = _Spoken("order_defect_rate", "ppm", reported.window_days, figure, status)
+    return [_event(account, moment, reported.occurred_ms, spoken)]
+
+
+def _event(account: str, moment: Moment, at_ms: int, spoken: _Spoken) -> SlaEvent:
+    n, d = spoken.figure
+    scale = 2_000_000 if spoken.unit == "ppm" else 2
+    event: dict[str, object] = {
+        "type": "account.health",
+        "at": format_instant(at_ms),
+        "decided_at": format_instant(moment.decided_ms),
+        "metric": spoken.metric,
+        "window_days": spoken.window,
+        "numerator": n,
+        "denominator": d,
+        "unit": spoken.unit,
+        "value": (scale * n + d) // (2 * d) if d else 0,
+        "revision": spoken.revision,
+    }
+    if spoken.status:
+        event["status"] = spoken.status
+    if moment.cause is not None:
+        event["cause"] = moment.cause
+    return finish(event, account, account)

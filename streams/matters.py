@@ -1,0 +1,125 @@
+"""Matters: what the facts of one row call for, and when the row's next timer fires.
+
+The one place that knows which functions derive a matter of which kind. Pure functions of a row, the account's program
+changes and the policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from streams.cases import case_duties, case_view, evidence_violations
+from streams.duties import Duty, Urgent, Violation
+from streams.facts import Fact, OrderMessage, ProgramChanged
+from streams.orders import OrderView, claims_not_received, order_duties, order_violations, refund_questions
+from streams.policies import Agreement
+from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, EvidenceRow, MatterRow, OrderRow, ThreadRow
+from streams.threads import ThreadView, switched_off, thread_duties, thread_violations
+from streams.timers import CLOCK, DUE_STEP, FORGET, MOVE_STEP, Timer
+
+
+class Called(msgspec.Struct, frozen=True, gc=False):
+    """Everything that the facts of one matter call for."""
+
+    duties: Sequence[Duty]
+    violations: Sequence[Violation] = ()
+    questions: Sequence[OrderMessage] = ()
+    claims: Sequence[Urgent] = ()
+
+
+def name_of(row_id: str) -> str:
+    """The name of a matter: its order, thread, case or evidence id."""
+    return row_id.split("/", 3)[3]
+
+
+def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Called:
+    """Derive the matter of this name from scratch. Violations of cases compare several and are not here."""
+    if isinstance(row, OrderRow):
+        orders = OrderView(name, row.facts, row.programs)
+        return Called(
+            order_duties(orders),
+            order_violations(orders),
+            refund_questions(orders),
+            claims_not_received(orders),
+        )
+    if isinstance(row, ThreadRow):
+        thread = ThreadView(name, row.facts, switched_off(programs))
+        return Called(thread_duties(thread), thread_violations(thread))
+    if isinstance(row, CaseRow):
+        return Called(case_duties(case_view(name, row.facts)))
+    return Called((), evidence_violations(name, row.facts))
+
+
+def add_fact(row: MatterRow, fact: Fact) -> Fact | None:
+    """Take a fact into a matter. Returns the fact that no longer counts: the one replaced, `fact` itself if it is a
+    repeat, or None where it is new.
+    """
+    facts: list[Fact] = row.facts  # type: ignore[assignment]  # routing gives each kind of row its own kind of fact
+    kind = type(fact)
+    for index, known in enumerate(facts):
+        if type(known) is kind and known.key == fact.key:
+            if fact.when >= known.when:
+                return fact
+            facts[index] = fact
+            return known
+    facts.append(fact)
+    return None
+
+
+def next_timer(agreement: Agreement, row_id: str, account: str, row: MatterRow) -> Timer:
+    """The matter's earliest timer: of one of its clocks, or the one that forgets it."""
+    retention = agreement.retention
+    newest_ms, is_kept_longer = row.facts[0].at_ms, False
+    best: tuple[int, str, int] | None = None
+    for fact in row.facts:
+        newest_ms = max(newest_ms, fact.at_ms)
+    for clock in row.clocks:
+        outcome = clock.outcome
+        if outcome == GONE:
+            continue
+        newest_ms = max(newest_ms, clock.due_ms)
+        if outcome in _TICKING:
+            is_kept_longer = is_kept_longer or is_unsettled(clock)
+            fire_ms, step = _clock_timer(agreement, clock)
+            if step and (best is None or (fire_ms, clock.name, step) < best):
+                best = (fire_ms, clock.name, step)
+    if isinstance(row, EvidenceRow):
+        forget_ms = newest_ms + retention.evidence_ms
+    else:
+        forget_ms = newest_ms + (retention.unsettled_ms if is_kept_longer else retention.settled_ms)
+    if best is not None and best[0] <= forget_ms:
+        return Timer(best[0], CLOCK, f"{account}/{best[1]}", best[2], row_id)
+    return Timer(forget_ms, FORGET, row_id, 0, row_id)
+
+
+_TICKING: Final = (OPEN, BREACHED)
+
+
+def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
+    """The earliest timer of an open or breached clock: when it fires, and its step; step 0 where there is none."""
+    binding, done, due_ms = agreement.stored(clock), clock.done, clock.due_ms
+    best = _NO_TIMER
+    steps = binding.terms.steps_after
+    if clock.outcome == OPEN:
+        steps = binding.terms.steps_before
+        best = (binding.due_timer_ms, DUE_STEP)
+        move_ms = agreement.next_move_ms(binding, clock.start_ms)
+        if move_ms is not None and move_ms < best[0]:
+            best = (move_ms, MOVE_STEP)
+    for level, offset_ms in steps:
+        if not done >> level & 1 and (best is _NO_TIMER or (due_ms + offset_ms, level) < best):
+            best = (due_ms + offset_ms, level)
+    return best
+
+
+_NO_TIMER: Final = (0, 0)
+
+
+def is_unsettled(clock: Clock) -> bool:
+    """Whether a clock is open or stands breached with `clock.breached` (contract §3, "what is kept")."""
+    if clock.outcome == BREACHED:
+        return STANDING[clock.standing[0][0]] == "clock.breached"
+    return clock.outcome == OPEN

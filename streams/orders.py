@@ -1,0 +1,291 @@
+"""Orders: returns, refunds, claims and SAFE-T, each derived from scratch from the facts of one order (contract §3).
+
+Rules here: sfp-refund, csba-jp-refund, mfn-refund, return-response, a-to-z-evidence, safe-t-window. Each function reads
+like its row in rules.md and names its source. Functions of facts alone: no clock, no state, no emission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
+
+from streams.duties import EXEMPT, MET, SUPERSEDED, Duty, End, Urgent, Violation, earliest
+from streams.facts import (
+    ClaimDecided,
+    ClaimEvidenceSubmitted,
+    ClaimOpened,
+    ClaimWithdrawn,
+    Fact,
+    OrderFact,
+    OrderMessage,
+    RefundCancelled,
+    RefundIssued,
+    ReturnApproved,
+    ReturnCancelled,
+    ReturnReceived,
+    ReturnRefused,
+    ReturnRequested,
+    ReturnResponded,
+    SafetFiled,
+)
+
+AMAZON: Final = frozenset({"amazon_cs", "amazon_auto"})
+"""Issuers of a refund in the seller's place (SFP 5, CSBA)."""
+BY_AMAZON: Final = frozenset({"auto_policy", "amazon_cs"})
+"""Approvals that ask nothing of the seller until the return arrives (SFP 3)."""
+REFUND_RULES: Final = {"sfp": "sfp-refund", "csba_jp": "csba-jp-refund", "mfn": "mfn-refund"}
+"""Program of a return -> the rule that its receipt opens; `fba` owes nothing."""
+
+
+F = TypeVar("F", bound=Fact)
+
+
+class OrderView:
+    """The facts of one order, sorted into what the rules ask for. Built for one line and dropped."""
+
+    __slots__ = ("by_type", "order_id", "programs", "refunds")
+
+    def __init__(self, order_id: str, facts: Sequence[OrderFact], programs: dict[str, str]) -> None:
+        self.order_id = order_id
+        self.programs = programs
+        by_type: dict[type[Fact], list[Fact]] = {}
+        for fact in facts:
+            by_type.setdefault(type(fact), []).append(fact)
+        self.by_type = by_type
+        self.refunds = self._uncancelled() if RefundIssued in by_type else []
+
+    def _uncancelled(self) -> list[RefundIssued]:
+        """Refunds that were not taken back, in the order (instant, refund id)."""
+        cancelled = {fact.refund_id for fact in self.of(RefundCancelled)}
+        refunds = [fact for fact in self.of(RefundIssued) if fact.refund_id not in cancelled]
+        refunds.sort(key=lambda refund: (refund.at_ms, refund.refund_id))
+        return refunds
+
+    def of(self, kind: type[F]) -> list[F]:
+        """All facts of one type, in the order in which they came."""
+        return self.by_type.get(kind, [])  # type: ignore[return-value]  # by_type files each fact under its own type
+
+
+def order_duties(view: OrderView) -> list[Duty]:
+    """Every clock that the facts of an order call for."""
+    duties: list[Duty] = []
+    if ReturnReceived in view.by_type:
+        duties.extend(_refund_duties(view))
+    if ReturnRequested in view.by_type:
+        duties.extend(_response_duties(view))
+    if ClaimOpened in view.by_type:
+        duties.extend(_evidence_duties(view))
+    if view.refunds:
+        duties.extend(_safe_t_duties(view))
+    return duties
+
+
+# --- refund after receipt: SFP 4, CSBA, PLAN -----------------------------------------------------------------------
+
+
+class _Receipt:
+    """A receipt while the refunds of its order are dealt out."""
+
+    __slots__ = ("fact", "program", "subject", "sum_cents", "completed_by")
+
+    def __init__(self, fact: ReturnReceived, subject: str, program: str) -> None:
+        self.fact = fact
+        self.subject = subject
+        self.program = program
+        self.sum_cents = 0
+        self.completed_by: RefundIssued | None = None
+
+
+def _receipts(view: OrderView) -> list[_Receipt]:
+    """Receipts that count, in the order (start, subject): one with an id replaces that return's receipt without one."""
+    facts = view.of(ReturnReceived)
+    with_id = {fact.return_id for fact in facts if fact.receipt_id is not None}
+    receipts = []
+    for fact in facts:
+        subject = f"{view.order_id}/{fact.return_id}"
+        if fact.receipt_id is not None:
+            subject = f"{subject}/{fact.receipt_id}"
+        elif fact.return_id in with_id:
+            continue
+        receipts.append(_Receipt(fact, subject, view.programs[fact.return_id]))
+    receipts.sort(key=lambda receipt: (receipt.fact.at_ms, receipt.subject))
+    return receipts
+
+
+def _may_match(refund: RefundIssued, receipt: _Receipt, asked_ms: dict[str, int]) -> bool:
+    fact = receipt.fact
+    if fact.currency is not None and refund.currency != fact.currency:
+        return False
+    if refund.receipt_id is not None and refund.receipt_id != fact.receipt_id:
+        return False
+    if refund.return_id is not None:
+        return refund.return_id == fact.return_id
+    return refund.at_ms >= asked_ms.get(fact.return_id, refund.at_ms)
+
+
+def _completes(refund: RefundIssued, receipt: _Receipt) -> bool:
+    """Whether this refund, already counted in the sum, completes the receipt (CSBA: deductions need a reason)."""
+    if refund.is_full:
+        return True
+    if receipt.program == "mfn" and refund.has_deduction_reason:
+        return True
+    if refund.is_full is not None:
+        return False
+    refundable = receipt.fact.refundable_cents
+    return refundable is None or receipt.sum_cents >= refundable
+
+
+def _deal_refunds(view: OrderView, receipts: list[_Receipt]) -> None:
+    """Each refund of kind `return` goes to the first receipt not yet complete that it may match."""
+    asked_ms: dict[str, int] = {}
+    for asked in (*view.of(ReturnRequested), *view.of(ReturnApproved)):
+        asked_ms[asked.return_id] = min(asked.at_ms, asked_ms.get(asked.return_id, asked.at_ms))
+    for refund in view.refunds:
+        if refund.kind != "return":
+            continue
+        for receipt in receipts:
+            if receipt.completed_by is None and _may_match(refund, receipt, asked_ms):
+                receipt.sum_cents += refund.cents
+                if _completes(refund, receipt):
+                    receipt.completed_by = refund
+                break
+
+
+def _refund_end(refund: RefundIssued) -> End:
+    """SFP 5: Amazon may refund in the seller's place at any time."""
+    rank = SUPERSEDED if refund.issued_by in AMAZON else MET
+    return End(refund.at_ms, rank, refund.event_id, refund.issued_by)
+
+
+def _refund_duties(view: OrderView) -> Iterator[Duty]:
+    """SFP 4 "two business days to refund the item after you have received the return at your warehouse"."""
+    receipts = _receipts(view)
+    _deal_refunds(view, receipts)
+    for receipt in receipts:
+        rule = REFUND_RULES.get(receipt.program)
+        if rule is not None:
+            end = None if receipt.completed_by is None else _refund_end(receipt.completed_by)
+            yield Duty(rule, receipt.subject, receipt.fact.at_ms, end, view.order_id)
+
+
+# --- answer to a return request: PLAN ------------------------------------------------------------------------------
+
+
+def _response_duties(view: OrderView) -> Iterator[Duty]:
+    """PLAN: a prepaid label or an agreed solution within 48 hours; SFP 3: Amazon's approval asks nothing yet."""
+    for asked in view.of(ReturnRequested):
+        if view.programs[asked.return_id] != "mfn":
+            continue
+        ends = [
+            End(fact.at_ms, MET, fact.event_id, "seller")
+            for fact in view.of(ReturnResponded)
+            if fact.return_id == asked.return_id
+        ]
+        for approved in view.of(ReturnApproved):
+            if approved.return_id == asked.return_id:
+                if approved.approved_by in BY_AMAZON:
+                    ends.append(End(approved.at_ms, EXEMPT, approved.event_id, "amazon_cs", "auto_authorized"))
+                else:
+                    ends.append(End(approved.at_ms, MET, approved.event_id, "seller"))
+        ends.extend(
+            End(fact.at_ms, EXEMPT, fact.event_id, "buyer", "return_cancelled")
+            for fact in view.of(ReturnCancelled)
+            if fact.return_id == asked.return_id
+        )
+        ends.extend(_refund_end(refund) for refund in view.refunds if refund.return_id == asked.return_id)
+        subject = f"{view.order_id}/{asked.return_id}"
+        yield Duty("return-response", subject, asked.at_ms, earliest(ends), view.order_id)
+
+
+# --- A-to-Z evidence: PLAN -----------------------------------------------------------------------------------------
+
+
+def _evidence_duties(view: OrderView) -> Iterator[Duty]:
+    """PLAN: valid evidence within 72 hours; a claim withdrawn or decided asks for none."""
+    for claim in view.of(ClaimOpened):
+        claim_id = claim.claim_id
+        ends = [
+            End(fact.at_ms, MET, fact.event_id, "seller")
+            for fact in view.of(ClaimEvidenceSubmitted)
+            if fact.claim_id == claim_id
+        ]
+        for kind, by in ((ClaimWithdrawn, "buyer"), (ClaimDecided, "amazon_cs")):
+            ends.extend(
+                End(fact.at_ms, EXEMPT, fact.event_id, by, "claim_closed")
+                for fact in view.of(kind)
+                if fact.claim_id == claim_id
+            )
+        subject = f"{view.order_id}/{claim_id}"
+        yield Duty("a-to-z-evidence", subject, claim.at_ms, earliest(ends), view.order_id)
+
+
+# --- SAFE-T window: SFP 14 -----------------------------------------------------------------------------------------
+
+
+def _newest_program(view: OrderView) -> str | None:
+    """The program named by the newest fact of the order that names one (rules.md)."""
+    returns: list[ReturnRequested | ReturnApproved | ReturnReceived] = [
+        *view.of(ReturnRequested),
+        *view.of(ReturnApproved),
+        *view.of(ReturnReceived),
+    ]
+    named = [(fact.when, fact.program) for fact in returns]
+    named.extend((fact.when, fact.program) for fact in view.refunds if fact.program is not None)
+    named.extend((fact.when, fact.program) for fact in view.of(OrderMessage) if fact.program is not None)
+    return max(named)[1] if named else None
+
+
+def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
+    """SFP 14: the seller's right to a SAFE-T claim after customer service refunded an SFP order."""
+    for refund in view.refunds:
+        if refund.issued_by != "amazon_cs":
+            continue
+        program = refund.program
+        if program is None and refund.return_id is not None:
+            program = view.programs.get(refund.return_id)
+        if (program or _newest_program(view)) != "sfp":
+            continue
+        ends = [
+            End(fact.at_ms, MET, fact.event_id, "seller")
+            for fact in view.of(SafetFiled)
+            if fact.refund_id is None or fact.refund_id == refund.refund_id
+        ]
+        subject = f"{view.order_id}/{refund.refund_id}"
+        yield Duty("safe-t-window", subject, refund.at_ms, earliest(ends), view.order_id)
+
+
+# --- violations and urgent questions -------------------------------------------------------------------------------
+
+
+def order_violations(view: OrderView) -> list[Violation]:
+    """`refused_return` (SFP 11, PLAN): a refusal of a return that Amazon approved or that was in policy."""
+    if ReturnRefused not in view.by_type and ReturnResponded not in view.by_type:
+        return []
+    refusals: dict[str, ReturnRefused | ReturnResponded] = {}
+    declined = (fact for fact in view.of(ReturnResponded) if fact.response == "declined")
+    refused: list[ReturnRefused | ReturnResponded] = [*view.of(ReturnRefused), *declined]
+    for fact in refused:
+        first = refusals.get(fact.return_id)
+        if first is None or fact.when < first.when:
+            refusals[fact.return_id] = fact
+    owed = {fact.return_id for fact in view.of(ReturnRequested) if fact.in_policy}
+    owed |= {fact.return_id for fact in view.of(ReturnApproved) if fact.in_policy or fact.approved_by in BY_AMAZON}
+    return [
+        Violation("refused_return", f"{view.order_id}/{return_id}", refusal.at_ms, view.order_id)
+        for return_id, refusal in refusals.items()
+        if return_id in owed
+    ]
+
+
+def refund_questions(view: OrderView) -> list[OrderMessage]:
+    """SFP 1: a buyer's questions about the refund, which make each unrefunded receipt urgent."""
+    return [fact for fact in view.of(OrderMessage) if fact.from_role == "buyer" and fact.topic == "refund"]
+
+
+def claims_not_received(view: OrderView) -> list[Urgent]:
+    """PLAN: a claim of kind `not_received` asks for the proof of delivery at once."""
+    return [
+        Urgent(f"a-to-z-evidence/{view.order_id}/{claim.claim_id}", claim.claim_id, claim.at_ms, "claim_not_received")
+        for claim in view.of(ClaimOpened)
+        if claim.kind == "not_received"
+    ]

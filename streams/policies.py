@@ -1,0 +1,187 @@
+"""Policies at work: which version binds a clock, when it is due, and which `open` versions move it (contract §3, §5).
+
+Pure functions of a loaded policy file. This is the one place that compares a stop with a due instant (`is_in_time`)
+and the one place that knows when a due timer fires (`due_timer_ms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from schemas.policies import Policies, Retention, RuleVersion
+from streams.calendar import Calendar
+from streams.rows import Clock
+
+
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """A version made ready: what a binding asks of it again and again.
+
+    Steps are escalation steps as (level, offset from due in ms). `grace_ms` is the time from due to the due timer.
+    `may_be_moved` says that a later version of the rule moves running clocks: in most policies none does.
+    """
+
+    version: RuleVersion
+    is_days: bool
+    elapsed_ms: int
+    grace_ms: int
+    steps_before: tuple[tuple[int, int], ...]
+    steps_after: tuple[tuple[int, int], ...]
+    may_be_moved: bool
+
+
+def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
+    is_days = version.target.is_days
+    before = tuple((level, -offset_ms) for level, offset_ms in enumerate(version.escalate_before_ms, start=1))
+    return Terms(
+        version,
+        is_days,
+        version.target.elapsed_ms,
+        version.confirm_after_ms + (0 if is_days else 1),
+        before,
+        tuple(enumerate(version.escalate_after_ms, start=len(before) + 1)),
+        any(follower.applies_to == "open" for follower in later),
+    )
+
+
+class Binding(msgspec.Struct, frozen=True, gc=False):
+    """What a clock is measured by: the version, the due instant (ms UTC), and the calendar of day targets."""
+
+    terms: Terms
+    due_ms: int
+    calendar: str
+
+    @property
+    def version(self) -> RuleVersion:
+        """The version that binds."""
+        return self.terms.version
+
+    @property
+    def due_timer_ms(self) -> int:
+        """When the due timer fires: a target in hours is in time up to and including its due instant."""
+        return self.due_ms + self.terms.grace_ms
+
+    def is_in_time(self, stop_ms: int) -> bool:
+        """Stop < due for targets that end at a local midnight, stop <= due for elapsed ones (contract §3)."""
+        return stop_ms < self.due_ms or (stop_ms == self.due_ms and not self.terms.is_days)
+
+    def step_ms(self, level: int) -> int:
+        """When escalation step `level` (from 1) falls."""
+        return self.due_ms + (*self.terms.steps_before, *self.terms.steps_after)[level - 1][1]
+
+
+class Agreement:
+    """The policies as they hold for the accounts of one marketplace that share a calendar (None: they have none)."""
+
+    __slots__ = ("_terms", "_versions", "calendar", "retention")
+
+    def __init__(
+        self, calendar: Calendar | None, retention: Retention, terms: dict[tuple[str, int], Terms], marketplace: str
+    ) -> None:
+        self.calendar = calendar
+        self.retention = retention
+        self._terms = terms
+        self._versions: dict[str, list[Terms]] = {}  # newest first, of the rules that the marketplace has
+        for (rule, _), one in reversed(terms.items()):
+            if one.version.marketplaces is None or marketplace in one.version.marketplaces:
+                self._versions.setdefault(rule, []).append(one)
+
+    def stored(self, clock: Clock) -> Binding:
+        """What bound a clock when it was last opened, or has moved it since."""
+        return Binding(self._terms[clock.rule, clock.version], clock.due_ms, clock.calendar)
+
+    def bind(self, rule: str, start_ms: int, now_ms: int) -> Binding | None:
+        """The binding of a clock that begins or moves at `now_ms`: the newest version in force at its start.
+
+        None where no version was in force for the marketplace, or a day target has no calendar: there is no clock.
+        """
+        for terms in self._versions.get(rule, ()):
+            if terms.version.effective_from_ms <= start_ms:
+                binding = self._measure(terms, start_ms)
+                return None if binding is None else self.moved(binding, start_ms, now_ms)
+        return None
+
+    def moved(self, binding: Binding, start_ms: int, now_ms: int) -> Binding:
+        """The binding after every `open` version that has moved the clock by `now_ms` (contract §5), else `binding`.
+
+        A version moves a clock that started before its effective_from E and whose due timer, under the version before,
+        is after E: due becomes the later of the new due and E, once `now_ms` has reached E.
+        """
+        for terms in self._movers(binding.terms):
+            effective_ms = terms.version.effective_from_ms
+            if effective_ms > now_ms:
+                break
+            after = self._after_move(binding, terms, start_ms)
+            if after is not None:
+                binding = Binding(terms, max(after.due_ms, effective_ms), after.calendar)
+        return binding
+
+    def next_move_ms(self, binding: Binding, start_ms: int) -> int | None:
+        """The next E at which an open clock, so bound, is moved, or None."""
+        for terms in self._movers(binding.terms):
+            if self._after_move(binding, terms, start_ms) is not None:
+                return terms.version.effective_from_ms
+        return None
+
+    def _movers(self, bound: Terms) -> Iterable[Terms]:
+        """The later versions that move running clocks, oldest first."""
+        if not bound.may_be_moved:
+            return ()
+        number = bound.version.version
+        versions = self._versions.get(bound.version.rule, [])
+        return [
+            terms
+            for terms in reversed(versions)
+            if terms.version.version > number and terms.version.applies_to == "open"
+        ]
+
+    def _after_move(self, binding: Binding, terms: Terms, start_ms: int) -> Binding | None:
+        """What a version makes of a clock that it moves; None where it does not."""
+        if start_ms < terms.version.effective_from_ms < binding.due_timer_ms:
+            return self._measure(terms, start_ms)
+        return None
+
+    def _measure(self, terms: Terms, start_ms: int) -> Binding | None:
+        if not terms.is_days:
+            return Binding(terms, start_ms + terms.elapsed_ms, "")
+        calendar = self.calendar
+        if calendar is None:
+            return None
+        target = terms.version.target
+        if target.kind == "business_days":
+            return Binding(terms, calendar.business_days_due(start_ms, target.count), calendar.name)
+        return Binding(terms, calendar.calendar_days_due(start_ms, target.count), calendar.name)
+
+
+class PolicyBook:
+    """A policy file made ready for lookups by account; immutable but for its caches."""
+
+    __slots__ = ("_agreements", "_calendars", "_terms", "policies")
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self._calendars: dict[str, Calendar] = {}
+        self._terms = {
+            (rule, version.version): _terms(version, versions[index:])
+            for rule, versions in policies.rules.items()
+            for index, version in enumerate(versions, start=1)
+        }
+        self._agreements: dict[tuple[str, str], Agreement] = {}
+
+    def agreement(self, account: str) -> Agreement:
+        """The policies as they hold for an account. Kept where it has a calendar: others are none we have lines of."""
+        marketplace, name = account.partition("/")[2], self.policies.calendar_of(account)
+        if name is None:
+            return Agreement(None, self.policies.retention, self._terms, marketplace)
+        found = self._agreements.get((marketplace, name))
+        if found is None:
+            found = Agreement(self._calendar(name), self.policies.retention, self._terms, marketplace)
+            self._agreements[marketplace, name] = found
+        return found
+
+    def _calendar(self, name: str) -> Calendar:
+        found = self._calendars.get(name)
+        if found is None:
+            found = self._calendars[name] = Calendar(self.policies.calendars[name])
+        return found

@@ -1,0 +1,85 @@
+"""Replay: lines of a file through the same engine as live (contract §7). No broker, no network, no wall clock.
+
+Feed it lines in arrival order; it answers with the events that each brings. What is invalid goes to
+`on_dead_letter` and the run goes on. The caller reads and writes files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from schemas.notifications import Decoded, Notification, PolicyActivated, Rejected, TimeTick, decode_notification
+from schemas.policies import load_policies, shipped_policies
+from streams.admission import admit
+from streams.engine import Line, step
+from streams.events import SlaEvent
+from streams.state import State, new_state
+
+OnDeadLetter = Callable[[int, bytes, Rejected], None]
+
+REST_EVERY: Final = 1000
+"""Lines between which rows stay decoded: memory is bounded by what so many lines touch."""
+
+
+class Replay:
+    """One file being replayed, as one partition.
+
+    `policies_toml` acts before line 1. Where it is None the shipped policies do, unless the file begins with an
+    activation of its own. Raises PolicyError for policies that do not load or may not follow those in force.
+    """
+
+    def __init__(self, policies_toml: str | None, on_dead_letter: OnDeadLetter) -> None:
+        self.state: State = new_state(0)
+        self.line_number = 0
+        self._on_dead_letter = on_dead_letter
+        self._until_rest = REST_EVERY
+        if policies_toml is not None:
+            self.state.activate(load_policies(policies_toml))
+
+    def feed(self, raw: bytes) -> list[SlaEvent]:
+        """Apply one line (with or without its line end); blank lines are counted and skipped."""
+        self.line_number += 1
+        line = raw.strip(b" \t\r\n")
+        if not line:
+            return []
+        decoded = decode_notification(line, from_file=True)
+        if isinstance(decoded, Rejected):
+            self._on_dead_letter(self.line_number, line, decoded)
+            return []
+        body = decoded.body
+        if self.state.book is None and not isinstance(body, PolicyActivated):
+            self.state.activate(load_policies(shipped_policies()))
+        journal_ms = max(self.state.journal_ms, _own_ms(decoded))
+        if isinstance(body, Notification) and decoded.journaled_ms is None:
+            rejected = self._refuse(body, journal_ms, decoded.arrived_ms)
+            if rejected is not None:
+                self._on_dead_letter(self.line_number, line, rejected)
+                return []
+        events = step(self.state, Line(self.state.lines + 1, journal_ms, body))
+        self._until_rest -= 1
+        if not self._until_rest:
+            self.state.take_changes()
+            self._until_rest = REST_EVERY
+        return events
+
+    def _refuse(self, said: Notification, journal_ms: int, arrived_ms: int | None) -> Rejected | None:
+        assert self.state.book is not None  # feed has seen to that
+        arrival_ms = said.occurred_ms if arrived_ms is None else arrived_ms
+        return admit(self.state.book, said, journal_ms, arrival_ms)
+
+    def close(self, until_ms: int | None = None) -> list[SlaEvent]:
+        """The end of the file: nothing fires after the last line, unless `until_ms` says so, as a last tick."""
+        if until_ms is None:
+            return []
+        return step(self.state, Line(self.state.lines + 1, max(self.state.journal_ms, until_ms), TimeTick()))
+
+
+def _own_ms(decoded: Decoded) -> int:
+    """The line's own journal time: `journaled_at`, else `arrived_at`, else `occurred_at`."""
+    if decoded.journaled_ms is not None:
+        return decoded.journaled_ms
+    if decoded.arrived_ms is not None:
+        return decoded.arrived_ms
+    assert isinstance(decoded.body, Notification)  # ticks and activations carry one of the two
+    return decoded.body.occurred_ms

@@ -1,0 +1,241 @@
+"""Rows: the state as plain data, one row for each matter and account, and their compact codec.
+
+A row is array-encoded msgpack with a version number first; it has no methods that decide. A matter's id
+(`<seller>/<marketplace>/<kind>/<name>`) says which type of row it is, an account's id (`<seller>/<marketplace>`) that
+it is an account. Row ids are the keys of the changelog. What a field means is said where it is decided: `clock` for
+clocks, `health` for an account's counters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from streams.facts import CaseFact, EvidenceFact, OrderFact, ProgramChanged, ThreadFact
+
+ROW_VERSION: Final = 1
+
+# Outcomes of a clock (contract §3). GONE: the facts no longer call for it; kept for its revision and seq.
+OPEN: Final = 0
+MET: Final = 1
+SUPERSEDED: Final = 2
+EXEMPT: Final = 3
+BREACHED: Final = 4
+CLOSED_LATE: Final = 5
+GONE: Final = 6
+
+STANDING: Final = (
+    "clock.breached",
+    "clock.reminder_due",
+    "clock.lapsed",
+    "clock.met",
+    "clock.superseded",
+    "clock.exempt",
+    "clock.closed_late",
+)
+"""Types of events that stand until they are retracted; rows hold their index, so that new ones go at the end."""
+
+
+class Clock(msgspec.Struct, array_like=True, gc=False):
+    """A clock as it stands: what was last said of it, and what binds it.
+
+    `start_ms` and `order_id` are those of the last `clock.opened`, whose `output_id` is `opened_id`; so are `version`,
+    `due_ms` and `calendar` (empty unless the target counts days), unless the clock `is_moved`: an `open` version has
+    moved it since, when it had ended or stood breached, and its outcome was judged by that. `standing` are the events
+    that stand, oldest first, each as index into STANDING and output id. `done` and `said` are bit masks of escalation
+    levels passed and emitted in this revision. `urgent` are the messages and claims already escalated. Output ids are
+    16 raw bytes.
+    """
+
+    rule: str
+    subject: str
+    start_ms: int
+    version: int
+    due_ms: int
+    calendar: str
+    order_id: str | None
+    obligor: str
+    outcome: int = OPEN
+    revision: int = 0
+    seq: int = 0
+    opened_id: bytes = b""
+    standing: list[tuple[int, bytes]] = []
+    elapsed_ms: int = 0
+    done: int = 0
+    said: int = 0
+    urgent: list[str] = []
+    is_moved: bool = False
+
+    @property
+    def name(self) -> str:
+        """The clock's id within its account: `<rule>/<subject>`."""
+        return f"{self.rule}/{self.subject}"
+
+
+class OrderRow(msgspec.Struct, array_like=True):
+    """An order; `programs` holds each return's program, that of the first fact applied that named one."""
+
+    version: int = ROW_VERSION
+    facts: list[OrderFact] = []
+    clocks: list[Clock] = []
+    violations: list[str] = []
+    programs: dict[str, str] = {}
+
+
+class ThreadRow(msgspec.Struct, array_like=True):
+    version: int = ROW_VERSION
+    facts: list[ThreadFact] = []
+    clocks: list[Clock] = []
+    violations: list[str] = []
+
+
+class CaseRow(msgspec.Struct, array_like=True):
+    version: int = ROW_VERSION
+    facts: list[CaseFact] = []
+    clocks: list[Clock] = []
+    violations: list[str] = []
+
+
+class EvidenceRow(msgspec.Struct, array_like=True):
+    version: int = ROW_VERSION
+    facts: list[EvidenceFact] = []
+    clocks: list[Clock] = []
+    violations: list[str] = []
+
+
+MatterRow = OrderRow | ThreadRow | CaseRow | EvidenceRow
+
+
+class Said(msgspec.Struct, array_like=True, gc=False):
+    """What was last emitted for one metric and window of an account's health."""
+
+    numerator: int = 0
+    denominator: int = 0
+    status: str = "good"
+
+
+class DayCounts(msgspec.Struct, array_like=True, gc=False):
+    """Counters of one account and UTC day of the clocks' start (contract §6)."""
+
+    on_time: int = 0
+    late: int = 0
+    answered: int = 0
+    elapsed_ms: int = 0
+    refunds_met: int = 0
+    refunds_late: int = 0
+
+
+class AccountRow(msgspec.Struct, array_like=True):
+    """An account: its program changes, kept for good, and its health.
+
+    `first_ms` is the journal time of its first line. `days` are counters by UTC day number. `said` is what was last
+    emitted, by `<metric>/<window>`. `midnight_ms` is the newest midnight computed, `streak` the late-response streak
+    there, `streak_before` that of the day before, `corrections` how many events were emitted for the late response
+    rate at it. `reports` is the largest (at_ms, event_id) applied for each reported window.
+    """
+
+    version: int = ROW_VERSION
+    first_ms: int = 0
+    programs: list[ProgramChanged] = []
+    days: dict[int, DayCounts] = {}
+    said: dict[str, Said] = {}
+    midnight_ms: int = 0
+    streak_before: int = 0
+    streak: int = 0
+    corrections: int = 0
+    reports: dict[int, tuple[int, str]] = {}
+
+
+class PartitionRow(msgspec.Struct, array_like=True):
+    """The partition: journal time and running number of its last line, the shell's input positions, the policies."""
+
+    version: int = ROW_VERSION
+    journal_ms: int = 0
+    lines: int = 0
+    positions: dict[str, int] = {}
+    digest: str = ""
+
+
+class PoliciesRow(msgspec.Struct, array_like=True):
+    """The text of the policies in force; a row of its own, since it is large and changes rarely."""
+
+    version: int = ROW_VERSION
+    toml: str = ""
+
+
+Row = OrderRow | ThreadRow | CaseRow | EvidenceRow | AccountRow
+
+PARTITION_KEY: Final = b"partition"
+POLICIES_KEY: Final = b"policies"
+"""Keys without a slash: no account or matter has one."""
+
+ROW_TYPES: Final[dict[str, type[Any]]] = {
+    "order": OrderRow,
+    "thread": ThreadRow,
+    "case": CaseRow,
+    "evidence": EvidenceRow,
+    "account": AccountRow,
+}
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPES.items()}
+_PARTITION_DECODER: Final = msgspec.msgpack.Decoder(PartitionRow)
+_POLICIES_DECODER: Final = msgspec.msgpack.Decoder(PoliciesRow)
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class RowError(ValueError):
+    """A row that this version of the program cannot read."""
+
+
+def kind_of(row_id: str) -> str:
+    """`order`, `thread`, `case`, `evidence` or `account`."""
+    parts = row_id.split("/", 3)
+    return parts[2] if len(parts) == 4 else "account"
+
+
+def account_of(row_id: str) -> str:
+    """The account `<seller>/<marketplace>` that a row belongs to."""
+    seller, marketplace, *_ = row_id.split("/", 2)
+    return f"{seller}/{marketplace}"
+
+
+def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
+    """The row's bytes; dicts of rows are sorted first, so that equal rows have equal bytes."""
+    if isinstance(row, OrderRow):
+        if len(row.programs) > 1:
+            row.programs = dict(sorted(row.programs.items()))
+    elif isinstance(row, AccountRow):
+        row.days = dict(sorted(row.days.items()))
+        row.said = dict(sorted(row.said.items()))
+        row.reports = dict(sorted(row.reports.items()))
+    elif isinstance(row, PartitionRow):
+        row.positions = dict(sorted(row.positions.items()))
+    return _ENCODER.encode(row)
+
+
+def decode_row(row_id: str, value: bytes) -> Row:
+    """The row of a matter or account. RowError where its version or form is not ours."""
+    row: Row = _checked(_DECODERS[kind_of(row_id)], row_id, value)
+    return row
+
+
+def decode_partition(value: bytes) -> PartitionRow:
+    """The partition's row. RowError where its version or form is not ours."""
+    row: PartitionRow = _checked(_PARTITION_DECODER, "partition", value)
+    return row
+
+
+def decode_policies(value: bytes) -> PoliciesRow:
+    """The policies' row. RowError where its version or form is not ours."""
+    row: PoliciesRow = _checked(_POLICIES_DECODER, "policies", value)
+    return row
+
+
+def _checked(decoder: Any, row_id: str, value: bytes) -> Any:
+    try:
+        row = decoder.decode(value)
+    except msgspec.MsgspecError as error:
+        raise RowError(f"row {row_id} is not in the form of version {ROW_VERSION}: {error}") from error
+    if row.version != ROW_VERSION:
+        raise RowError(f"row {row_id} has version {row.version}, this program reads version {ROW_VERSION}")
+    return row

@@ -1,0 +1,255 @@
+"""The state of one partition: rows, and the indexes that are derived from them.
+
+Rows are the state (design.md): what `take_changes` returns, in order, is what a changelog has to keep, and
+`restore_state` makes an equal state of it. Everything else here (timers, threads that asked csba, cases by subject,
+policies made ready, counts of open clocks) is an index, rebuilt at recovery, and never decides anything by itself.
+Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `take_changes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar, cast
+
+from schemas.policies import Policies, load_policies
+from streams.facts import CaseOpened
+from streams.policies import PolicyBook
+from streams.rows import (
+    OPEN,
+    PARTITION_KEY,
+    POLICIES_KEY,
+    ROW_TYPES,
+    AccountRow,
+    CaseRow,
+    Clock,
+    MatterRow,
+    PartitionRow,
+    PoliciesRow,
+    Row,
+    ThreadRow,
+    account_of,
+    decode_partition,
+    decode_policies,
+    decode_row,
+    encode_row,
+    kind_of,
+)
+from streams.threads import asks_csba
+from streams.timers import Timers
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+
+DueKey = tuple[str, str, int]
+K = TypeVar("K")
+
+
+class State:
+    """One partition's state. Changed in place by `engine.step` alone."""
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.row = PartitionRow()
+        self.book: PolicyBook | None = None
+        self.timers = Timers()
+        self.csba_threads: dict[str, set[str]] = {}
+        self.cases_by_subject: dict[tuple[str, str], set[str]] = {}
+        self.midnight_ms = 0
+        self._at_rest: dict[str, bytes] = {}
+        self._at_work: dict[str, Row] = {}
+        self._changed: set[str] = set()
+        self._forgotten: set[str] = set()
+        self._policies_changed = False
+        self._due_changes: dict[DueKey, int] = {}
+
+    # --- the partition's row ---------------------------------------------------------------------------------------
+
+    @property
+    def lines(self) -> int:
+        """Running number of the last journal line, 0 before the first."""
+        return self.row.lines
+
+    @property
+    def journal_ms(self) -> int:
+        """Journal time of the last line, 0 before the first."""
+        return self.row.journal_ms
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policies in force, empty where there are none."""
+        return self.row.digest
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """The shell's next offset for each input topic; carried with the state, read by nobody here."""
+        return self.row.positions
+
+    # --- rows ------------------------------------------------------------------------------------------------------
+
+    def find(self, row_id: str) -> Row | None:
+        """The row of a matter or account, ready to work with, or None."""
+        row = self._at_work.get(row_id)
+        if row is None:
+            value = self._at_rest.get(row_id)
+            if value is None:
+                return None
+            row = self._at_work[row_id] = decode_row(row_id, value)
+        return row
+
+    def matter(self, row_id: str) -> MatterRow:
+        """The row of a matter, made where there is none."""
+        row = self.find(row_id)
+        if row is None:
+            row = self._at_work[row_id] = ROW_TYPES[kind_of(row_id)]()
+            self._forgotten.discard(row_id)
+        return cast(MatterRow, row)
+
+    def account(self, account: str) -> AccountRow:
+        """The row of an account, made where there is none."""
+        row = self.find(account)
+        if row is None:
+            row = self._at_work[account] = AccountRow()
+        return cast(AccountRow, row)
+
+    def mark_changed(self, row_id: str) -> None:
+        """A row at work has changed: it goes out with the next `take_changes`."""
+        self._changed.add(row_id)
+
+    def forget(self, row_id: str) -> None:
+        """A matter is forgotten: its row becomes a tombstone and leaves every index."""
+        row = cast(MatterRow, self.find(row_id))
+        account = account_of(row_id)
+        if isinstance(row, ThreadRow):
+            _discard(self.csba_threads, account, row_id)
+        elif isinstance(row, CaseRow):
+            for fact in row.facts:
+                if isinstance(fact, CaseOpened):
+                    _discard(self.cases_by_subject, (account, fact.subject_hash), row_id)
+        for clock in row.clocks:
+            if clock.outcome == OPEN:
+                self.count_open(row_id, clock, -1)
+        self._at_work.pop(row_id, None)
+        self._at_rest.pop(row_id, None)
+        self._changed.discard(row_id)
+        self._forgotten.add(row_id)
+        self.timers.disarm(row_id)
+
+    def row_ids(self) -> list[str]:
+        """Ids of all rows, in byte order."""
+        return sorted(self._at_rest.keys() | self._at_work.keys())
+
+    def index_matter(self, row_id: str, row: MatterRow) -> None:
+        """Enter a matter into the indexes that cross matters."""
+        if isinstance(row, ThreadRow):
+            if asks_csba(row.facts):
+                self.csba_threads.setdefault(account_of(row_id), set()).add(row_id)
+        elif isinstance(row, CaseRow):
+            for fact in row.facts:
+                if isinstance(fact, CaseOpened):
+                    self.cases_by_subject.setdefault((account_of(row_id), fact.subject_hash), set()).add(row_id)
+
+    def unindex_subject(self, row_id: str, subject_hash: str) -> None:
+        """A case's opening was replaced by one on another subject."""
+        _discard(self.cases_by_subject, (account_of(row_id), subject_hash), row_id)
+
+    # --- policies --------------------------------------------------------------------------------------------------
+
+    def activate(self, policies: Policies) -> None:
+        """Put policies in force."""
+        self.book = PolicyBook(policies)
+        self.row.digest = policies.digest
+        self._policies_changed = True
+
+    # --- what the shell takes ----------------------------------------------------------------------------------------
+
+    def take_changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Rows changed since the last call, sorted by key; None is a tombstone. The partition's row is always there."""
+        changes: list[tuple[bytes, bytes | None]] = [(PARTITION_KEY, encode_row(self.row))]
+        if self._policies_changed and self.book is not None:
+            changes.append((POLICIES_KEY, encode_row(PoliciesRow(toml=self.book.policies.toml))))
+        for row_id in sorted(self._changed | self._forgotten):
+            if row_id in self._forgotten:
+                changes.append((row_id.encode(), None))
+            else:
+                value = self._at_rest[row_id] = encode_row(self._at_work[row_id])
+                changes.append((row_id.encode(), value))
+        self._at_work.clear()
+        self._changed.clear()
+        self._forgotten.clear()
+        self._policies_changed = False
+        return changes
+
+    def count_open(self, row_id: str, clock: Clock, sign: int) -> None:
+        """An open clock appears (+1) or goes (-1), for the view of what falls due."""
+        key = _due_key(row_id, clock)
+        change = self._due_changes.get(key, 0) + sign
+        if change:
+            self._due_changes[key] = change
+        else:
+            del self._due_changes[key]
+
+    def take_due_changes(self) -> dict[DueKey, int]:
+        """Changes since the last call of the number of open clocks by (rule, marketplace, due hour in ms)."""
+        changes, self._due_changes = self._due_changes, {}
+        return changes
+
+    def due_counts(self) -> dict[DueKey, int]:
+        """The number of open clocks by (rule, marketplace, due hour in ms), counted anew from the rows."""
+        counts: dict[DueKey, int] = {}
+        for row_id, row in self.matters():
+            for clock in row.clocks:
+                if clock.outcome == OPEN:
+                    key = _due_key(row_id, clock)
+                    counts[key] = counts.get(key, 0) + 1
+        return dict(sorted(counts.items()))
+
+    def matters(self) -> Iterator[tuple[str, MatterRow]]:
+        """Every matter with its row, by id; rows at rest are decoded for the visit only."""
+        for row_id in self.row_ids():
+            if kind_of(row_id) != "account":
+                row = self._at_work.get(row_id) or decode_row(row_id, self._at_rest[row_id])
+                yield row_id, cast(MatterRow, row)
+
+    def accounts(self) -> list[str]:
+        """Every account that has a row, in byte order."""
+        return [row_id for row_id in self.row_ids() if kind_of(row_id) == "account"]
+
+    def rest_all(self) -> None:
+        """Put unchanged rows back to rest."""
+        for row_id in [row_id for row_id in self._at_work if row_id not in self._changed]:
+            del self._at_work[row_id]
+
+    def rest(self, key: bytes, value: bytes) -> None:
+        """Take in one row as written to the changelog."""
+        if key == PARTITION_KEY:
+            self.row = decode_partition(value)
+            self.midnight_ms = self.row.journal_ms // DAY_MS * DAY_MS
+        elif key == POLICIES_KEY:
+            self.book = PolicyBook(load_policies(decode_policies(value).toml))
+        else:
+            self._at_rest[key.decode()] = value
+
+
+def _discard(index: dict[K, set[str]], key: K, row_id: str) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.discard(row_id)
+        if not members:
+            del index[key]
+
+
+def _due_key(row_id: str, clock: Clock) -> DueKey:
+    return (clock.rule, row_id.split("/", 2)[1], clock.due_ms // HOUR_MS * HOUR_MS)
+
+
+def new_state(partition: int) -> State:
+    """The state of a partition without history: no lines, no policies."""
+    return State(partition)
+
+
+def load_rows(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
+    """The state with these rows and without timers; `engine.restore_state` completes it. RowError, PolicyError."""
+    state = State(partition)
+    for key, value in rows:
+        state.rest(key, value)
+    return state

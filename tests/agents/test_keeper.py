@@ -1,0 +1,186 @@
+"""The keeper without a broker: when it writes, what one transaction holds, and that a failure writes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import faust
+import orjson
+import pytest
+
+from agents import keeper as module
+from agents.errors import UserError
+from agents.faust_private import Answer
+from agents.journal_time import BrokerClock, JournalTime
+from agents.keeper import Keeper, Shop
+from agents.metrics import Metrics
+from agents.misrouted import Signpost
+from agents.settings import Settings
+from agents.slices import Hand, Slice
+from agents.tables import OpenClocks
+from agents.transactions import Outbox, Transactions
+from schemas.codec import format_instant
+from schemas.policies import load_policies, shipped_policies
+from streams.engine import new_state
+
+TOPICS = ("buyer-message", "refund-issued")
+START_MS = 1_795_000_000_000
+"""The broker's time when the monotonic clock reads 0."""
+
+
+class Desk:
+    """A keeper of the only partition, whose transactions are kept in a list."""
+
+    def __init__(self) -> None:
+        self.written: list[Outbox] = []
+        self.answers: dict[str, Answer] = {}
+        self.monotonic_s = 100.0
+        clock = BrokerClock()
+        clock.measured(START_MS + 1, sent_s=0.0, answered_s=0.001)
+        positions = dict.fromkeys(TOPICS, 0)
+        settings = Settings()
+        shop = Shop(
+            settings,
+            {name: name for name in TOPICS},
+            load_policies(shipped_policies()),
+            Signpost("sla-repartition", 1),
+            clock,
+            Metrics(),
+            OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
+            lambda: clock.at(self.monotonic_s),
+        )
+
+        async def write(outbox: Outbox) -> None:
+            self.written.append(outbox)
+
+        transactions = cast(Transactions, SimpleNamespace(write=write))
+        self.hand = Hand(positions)
+        time = JournalTime(positions, clock, self.answers.get, 50)
+        self.keeper = Keeper(shop, new_state(0), self.hand, time, transactions)
+        self._offsets = dict.fromkeys(TOPICS, 0)
+
+    def answer(self, topic: str, end: int, *, sent_s: float = 99.0) -> None:
+        self.answers[topic] = Answer(sent_s, end)
+
+    def give(self, topic: str, at_s: float, value: bytes, *, timestamp_type: int = 1) -> None:
+        offset = self._offsets[topic]
+        self._offsets[topic] += 1
+        record = SimpleNamespace(
+            topic=topic,
+            partition=0,
+            offset=offset,
+            timestamp=START_MS + int(at_s * 1000),
+            timestamp_type=timestamp_type,
+            key=b"k",
+            value=value,
+            headers=(),
+        )
+        self.hand.give(Slice(topic, 0, offset, offset + 1, [record], seeks=0))
+
+    def until_idle(self) -> None:
+        async def steps() -> None:
+            while await self.keeper._activate() or await self.keeper.keep() or await self.keeper._tick():
+                pass
+
+        asyncio.run(steps())
+
+    def lines(self) -> list[tuple[int, str]]:
+        """Journal time (s after the start) and event id, or type, of each line that was written."""
+        journal = [record for outbox in self.written for record in outbox.records.get(("sla-journal", 0), [])]
+        said = [(at_ms or 0, orjson.loads(value or b"")) for at_ms, _, value, _ in journal]
+        return [(at_ms - START_MS, line.get("event_id", line["type"])) for at_ms, line in said]
+
+
+def message(event_id: str, at_s: float) -> bytes:
+    return orjson.dumps(
+        {
+            "event_id": event_id,
+            "type": "message.received",
+            "seller_id": "S1",
+            "marketplace_id": "ATVPDKIKX0DER",
+            "occurred_at": format_instant(START_MS + int(at_s * 1000)),
+            "message_id": event_id,
+            "thread_id": event_id,
+            "from_role": "buyer",
+        }
+    )
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_nothing_is_written_while_one_topic_was_not_heard_of(desk: Desk) -> None:
+    desk.give("buyer-message", 90, message("m1", 90))
+    desk.until_idle()
+    assert desk.written == []
+    desk.answer("refund-issued", 0)
+    desk.until_idle()
+    assert [name for _, name in desk.lines()] == ["policy.activated", "m1"]
+
+
+def test_lines_stand_in_the_order_of_the_brokers_timestamps_and_are_stamped_by_them(desk: Desk) -> None:
+    desk.give("refund-issued", 93, message("late", 93))
+    desk.give("buyer-message", 90, message("m1", 90))
+    desk.give("buyer-message", 95, message("m2", 95))
+    desk.answer("refund-issued", 1)
+    desk.answer("buyer-message", 2)
+    desk.until_idle()
+    # each its own timestamp less the allowance; the activation stands before all that is in hand
+    assert desk.lines() == [(89_949, "policy.activated"), (89_950, "m1"), (92_950, "late"), (94_950, "m2")]
+
+
+def test_a_topic_with_a_backlog_holds_the_time_of_all_lines(desk: Desk) -> None:
+    desk.give("refund-issued", 10, message("old", 10))
+    desk.answer("refund-issued", 500)
+    desk.give("buyer-message", 90, message("m1", 90))
+    desk.answer("buyer-message", 1)
+    desk.until_idle()
+    assert desk.lines() == [(9_949, "policy.activated"), (9_950, "old"), (9_950, "m1")]
+
+
+def test_one_transaction_holds_lines_events_dead_letters_rows_and_positions(desk: Desk) -> None:
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    desk.give("buyer-message", 101, message("m1", 101))
+    desk.give("refund-issued", 102, b"not json")
+    for topic in TOPICS:
+        desk.answer(topic, 1, sent_s=103.0)
+    desk.until_idle()
+    assert len(desk.written) == 2
+    records = desk.written[1].records
+    assert {topic for topic, _ in records} == {"sla-journal", "sla-clock", "dead-letter", "sla-changelog"}
+    assert desk.keeper.state.positions == {"buyer-message": 1, "refund-issued": 1}
+    ((_, key, value, headers),) = records["dead-letter", 0]
+    assert (key, value) == (b"k", b"not json")
+    assert dict(headers)["dl_reason"] == b"not_json"
+
+
+def test_a_line_that_cannot_be_applied_is_named_and_nothing_is_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    refuse: Callable[..., Any] = lambda state, line: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
+    monkeypatch.setattr(module, "step", refuse)
+    desk.give("buyer-message", 101, message("m1", 101))
+    with pytest.raises(RuntimeError, match="bug"):
+        desk.until_idle()
+    assert len(desk.written) == 1
+    assert "partition 0: journal line 2 cannot be applied" in caplog.text
+
+
+def test_a_record_that_its_producer_stamped_is_refused(desk: Desk) -> None:
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    desk.give("buyer-message", 101, message("m1", 101), timestamp_type=0)
+    with pytest.raises(UserError, match="keeps the timestamps of its producers"):
+        desk.until_idle()
+    assert len(desk.written) == 1

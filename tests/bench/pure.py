@@ -1,0 +1,211 @@
+"""What needs no broker: replay, the cost of a tick, memory. Each runs in a process of its own, which is its measure."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any, Final, ParamSpec
+
+import orjson
+import psutil
+
+from schemas.notifications import (
+    ClaimOpened,
+    Decoded,
+    MessageReceived,
+    MessageSent,
+    Notification,
+    PolicyActivated,
+    RefundIssued,
+    ReturnReceived,
+    TimeTick,
+    decode_notification,
+)
+from schemas.policies import load_policies, shipped_policies
+from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step
+from streams.replay import Replay
+from tests.bench.seeding import MARKETPLACE, open_clocks, question, seeded, state_of
+from tests.bench.workload import DAY_MS, HOUR_MS, workload
+
+P = ParamSpec("P")
+Measured = dict[str, float]
+
+MONDAY_MS: Final = 1_770_019_200_000
+"""2026-02-02T08:00:00Z: all that is no live run happens in the weeks after it."""
+TICKS: Final = 4_000
+
+
+def alone(function: Callable[P, Measured], *arguments: P.args, **named: P.kwargs) -> Measured:
+    """What the function measures in a new process."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments, **named).result()
+
+
+def replay(seed: int, count: int, folder: Path) -> Measured:
+    """Replay a file of this many notifications as the command does, between two passes of orjson over it."""
+    path = folder / "replay.jsonl"
+    with path.open("wb") as file:
+        for sent in workload(seed, count, start_ms=MONDAY_MS, span_ms=30 * DAY_MS):
+            file.write(sent.value + b"\n")
+    gc.collect()
+    before_s = _orjson_cpu_s(path)
+    rejected: list[int] = []
+    engine = Replay(None, lambda line, raw, why: rejected.append(line))
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    with path.open("rb", 1 << 18) as lines, Path("/dev/null").open("wb", 1 << 18) as out:
+        for raw in lines:
+            for event in engine.feed(raw):
+                out.write(event.value)
+                out.write(b"\n")
+    wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
+    assert not rejected, f"the load is valid, but lines {rejected[:5]} were refused"
+    json_s = (before_s + _orjson_cpu_s(path)) / 2
+    path.unlink()
+    return {
+        "replay.per_second": count / wall_s,
+        "replay.cpu_us": cpu_s / count * 1e6,
+        "replay.cpu_ratio_to_orjson": cpu_s / json_s,
+    }
+
+
+def _orjson_cpu_s(path: Path) -> float:
+    cpu_s = time.process_time()
+    with path.open("rb", 1 << 18) as lines:
+        for line in lines:
+            orjson.dumps(orjson.loads(line))
+    return time.process_time() - cpu_s
+
+
+def tick(clocks: int) -> Measured:
+    """A tick with nothing due among many open clocks and among a thousand: fold it, take the rows, ask for the next."""
+    few, many = _with_open_clocks(1_000), _with_open_clocks(clocks)
+    gc.collect()
+    gc.freeze()
+    costs: dict[int, list[float]] = {id(few): [], id(many): []}
+    for _ in range(7):
+        for state in (few, many):
+            costs[id(state)].append(_ticks_cpu_s(state))
+    return {"tick.cost_ratio_1m_to_1k": median(costs[id(many)]) / median(costs[id(few)])}
+
+
+def _with_open_clocks(clocks: int) -> State:
+    due_ms = MONDAY_MS + 23 * HOUR_MS
+    kept = seeded(
+        0, 1, shipped_policies(), clocks=clocks, due_from_ms=due_ms, due_within_ms=HOUR_MS, now_ms=MONDAY_MS + HOUR_MS
+    )
+    state = restore_state(0, state_of(kept.rows))
+    next_fire_ms(state)
+    assert open_clocks(state) == clocks
+    return state
+
+
+def _ticks_cpu_s(state: State) -> float:
+    cpu_s = time.process_time()
+    for _ in range(TICKS):
+        events = step(state, Line(state.lines + 1, state.journal_ms + 1, TimeTick()))
+        assert not events, "nothing is due"
+        state.take_changes()
+        next_fire_ms(state)
+    return time.process_time() - cpu_s
+
+
+def memory(count: int) -> Measured:
+    """What a process grows by for open clocks, then for settled matters; in both a mix of messages, returns, claims."""
+    policies = shipped_policies()
+    state = new_state(0)
+    step(state, Line(1, MONDAY_MS, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
+    _tell(state, _opening(0, 5_000))
+    before = _resident()
+    clocks = -open_clocks(state)
+    _tell(state, _opening(5_000, 5_000 + count))
+    clocks += open_clocks(state)
+    per_clock = (_resident() - before) / clocks
+    settled = new_state(0)
+    step(settled, Line(1, MONDAY_MS, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
+    _tell(settled, _settling(0, 5_000))
+    before = _resident()
+    _tell(settled, _settling(5_000, 5_000 + count))
+    assert not open_clocks(settled), "all matters are settled"
+    per_matter = (_resident() - before) / count
+    return {"memory.bytes_per_open_clock": per_clock, "memory.bytes_per_settled_matter": per_matter}
+
+
+def _tell(state: State, said: Iterator[Notification]) -> None:
+    """Fold as a keeper does: the rows are taken after each slice."""
+    for number, body in enumerate(said, 1):
+        step(state, Line(state.lines + 1, max(state.journal_ms, body.occurred_ms), body))
+        if not number % 1000:
+            state.take_changes()
+            state.take_due_changes()
+    state.take_changes()
+    state.take_due_changes()
+
+
+def _opening(first: int, end: int) -> Iterator[Notification]:
+    """One matter with one open clock for each number, all within an hour."""
+    for number in range(first, end):
+        at_ms = MONDAY_MS + number % HOUR_MS
+        seller = f"SELLER{number % 997:04}"
+        if number % 5 < 3:
+            yield question(seller, f"{number:08}", at_ms)
+        elif number % 5 == 3:
+            yield ReturnReceived(**_order(seller, number, at_ms), return_id=f"R-{number:08}", program="sfp")
+        else:
+            yield ClaimOpened(**_order(seller, number, at_ms), claim_id=f"C-{number:08}", kind="a_to_z")
+
+
+def _settling(first: int, end: int) -> Iterator[Notification]:
+    """One matter for each number, of two facts: what is asked for, and what settles it."""
+    for number in range(first, end):
+        at_ms = MONDAY_MS + number % HOUR_MS
+        seller = f"SELLER{number % 997:04}"
+        if number % 2:
+            asked = question(seller, f"{number:08}", at_ms)
+            yield asked
+            yield _answer(asked)
+        else:
+            yield ReturnReceived(**_order(seller, number, at_ms), return_id=f"R-{number:08}", program="sfp")
+            yield RefundIssued(
+                **_order(seller, number, at_ms + 1),
+                refund_id=f"F-{number:08}",
+                issued_by="seller",
+                amount="25.00",
+                currency="USD",
+            )
+
+
+def _answer(asked: MessageReceived) -> MessageSent:
+    return MessageSent(
+        event_id=f"A{asked.event_id}",
+        seller_id=asked.seller_id,
+        marketplace_id=asked.marketplace_id,
+        occurred_ms=asked.occurred_ms + 1,
+        message_id=f"A{asked.message_id}",
+        thread_id=asked.thread_id,
+        to_roles=("buyer",),
+    )
+
+
+def _order(seller: str, number: int, at_ms: int) -> dict[str, Any]:
+    return {
+        "event_id": f"E-{number:08}-{at_ms % 7}",
+        "seller_id": seller,
+        "marketplace_id": MARKETPLACE,
+        "occurred_ms": at_ms,
+        "order_id": f"123-{number:07}-{number:07}",
+    }
+
+
+def _resident() -> int:
+    gc.collect()
+    return int(psutil.Process().memory_info().rss)
+
+
+def is_valid(value: bytes) -> bool:
+    """Whether a value is a notification, as a live record."""
+    return isinstance(decode_notification(value, from_file=False), Decoded)

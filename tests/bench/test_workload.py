@@ -1,0 +1,145 @@
+"""The load is what it says, and the table says what was measured."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from schemas.policies import load_policies, shipped_policies
+from schemas.registry import INPUT_TOPICS
+from streams.engine import restore_state
+from streams.replay import Replay
+from tests.bench.figures import GOAL_BY_KEY, GOALS, Figures, is_met, number, percentile, table, write
+from tests.bench.pure import MONDAY_MS, is_valid
+from tests.bench.seeding import open_clocks, seeded, state_of
+from tests.bench.workload import DAY_MS, HOUR_MS, Sent, workload
+
+COUNT = 6_000
+ABOUT = {
+    "mode": "quick",
+    "date": "2026-02-02T08:00:00+00:00",
+    "machine": "a machine",
+    "versions": {"Python": "3.11"},
+    "commit": "abc",
+    "seed": 7,
+    "load_average": [0.5, 2.0],
+    "took_s": 12.0,
+}
+ASKED = {
+    "replay.per_second", "replay.cpu_ratio_to_orjson", "live.per_second", "live.cpu_us", "live.ratio_to_naive",
+    "live2.per_second", "lateness.p50_s", "lateness.p99_s", "tick.cost_ratio_1m_to_1k", "burst.seconds_100k",
+    "memory.bytes_per_open_clock", "memory.bytes_per_settled_matter", "start.fresh_s", "start.restart_s",
+    "start.after_kill_s", "start.seconds_1m",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def load() -> list[Sent]:
+    return workload(7, COUNT, start_ms=MONDAY_MS, span_ms=30 * DAY_MS)
+
+
+def test_the_same_seed_gives_the_same_load_and_another_one_another(load: list[Sent]) -> None:
+    assert load == workload(7, COUNT, start_ms=MONDAY_MS, span_ms=30 * DAY_MS)
+    assert load != workload(8, COUNT, start_ms=MONDAY_MS, span_ms=30 * DAY_MS)
+
+
+def test_the_load_is_valid_and_told_in_order_of_time_within_its_span(load: list[Sent]) -> None:
+    assert len(load) == COUNT
+    assert all(is_valid(sent.value) for sent in load)
+    assert [sent.at_ms for sent in load] == sorted(sent.at_ms for sent in load)
+    assert load[0].at_ms >= MONDAY_MS
+    assert load[-1].at_ms < MONDAY_MS + 30 * DAY_MS
+
+
+def test_the_load_comes_on_every_input_topic_from_accounts_of_uneven_size_with_repeats(load: list[Sent]) -> None:
+    assert {sent.topic for sent in load} == {topic.name for topic in INPUT_TOPICS}
+    by_account = Counter(sent.key for sent in load).most_common()
+    assert len(by_account) > 100
+    assert by_account[0][1] > 20 * by_account[len(by_account) // 2][1]
+    repeats = COUNT - len({sent.value for sent in load})
+    assert 0.02 < repeats / COUNT < 0.04
+
+
+def test_the_load_makes_every_rule_open_clocks_and_some_of_its_facts_late(load: list[Sent]) -> None:
+    refused: list[int] = []
+    replay = Replay(None, lambda line, raw, why: refused.append(line))
+    events = [json.loads(event.value) for sent in load for event in replay.feed(sent.value)]
+    assert refused == []
+    opened = {event["rule"] for event in events if event["type"] == "clock.opened"}
+    assert opened == set(load_policies(shipped_policies()).rules)
+    kinds = {event["type"] for event in events}
+    assert {"clock.met", "clock.breached", "clock.closed_late", "clock.retracted", "account.health"} <= kinds
+
+
+def test_seeded_rows_are_open_clocks_to_the_engine_due_one_after_the_other() -> None:
+    due_ms = MONDAY_MS + 23 * HOUR_MS
+    one = seeded(
+        1, 2, shipped_policies(), clocks=300, due_from_ms=due_ms, due_within_ms=HOUR_MS, now_ms=MONDAY_MS + HOUR_MS
+    )
+    state = restore_state(1, state_of(one.rows))
+    assert open_clocks(state) == 300
+    clocks = [clock for _, row in state.matters() for clock in row.clocks]
+    assert {clock.subject for clock in clocks} == {f"T-{n:08}/M-{n:08}" for n in range(300)}
+    assert sorted(clock.due_ms for clock in clocks) == [due_ms + n * HOUR_MS // 300 for n in range(300)]
+    assert all(clock.due_ms - clock.start_ms == DAY_MS for clock in clocks)
+    assert state.lines == int(dict(one.journal_headers)["line"])
+
+
+def test_every_figure_that_is_asked_for_has_a_row() -> None:
+    assert {goal.key for goal in GOALS} >= ASKED
+    assert len(GOAL_BY_KEY) == len(GOALS)
+
+
+def test_a_figure_is_the_median_of_its_runs() -> None:
+    figures = Figures()
+    for value in (30.0, 20.0, 90.0):
+        figures.add({"live.cpu_us": value})
+    assert figures.figure("live.cpu_us") == 30.0
+    assert figures.is_met("live.cpu_us") is False
+
+
+def test_a_goal_is_met_from_its_own_side_and_exactly() -> None:
+    most, least = GOAL_BY_KEY["live.cpu_us"], GOAL_BY_KEY["live.per_second"]
+    assert is_met(most, 25.0) is True
+    assert is_met(most, 25.01) is False
+    assert is_met(least, 40_000.0) is True
+    assert is_met(least, 39_999.0) is False
+    assert is_met(GOAL_BY_KEY["live2.per_second"], 1.0) is None
+    assert is_met(most, None) is None
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 2.0), (51, 3.0), (99, 4.0), (100, 4.0), (1, 1.0)])
+def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(percent: float, value: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], percent) == value
+
+
+def test_nothing_has_no_percentile() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 50)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "not measured"), (0.0, "0"), (0.1234, "0.123"), (25.04, "25"), (41234.5, "41,234")]
+)
+def test_figures_are_said_with_about_three_digits(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_what_was_not_measured_is_null_and_says_why(tmp_path: Path) -> None:
+    figures = Figures()
+    figures.add({"live.cpu_us": 20.0, "live2.per_second": 50_000.0})
+    figures.fail("the broker went away", "start.fresh_s")
+    write(figures, ABOUT, tmp_path)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["live.cpu_us"] == 20.0
+    assert results["goals"]["live.cpu_us"] == {"sense": "at most", "target": 25, "is_met": True}
+    assert results["start.fresh_s"] is None
+    assert results["goals"]["start.fresh_s"]["is_met"] is None
+    assert results["failures"] == {"start.fresh_s": "the broker went away"}
+    assert "live2.per_second" not in results["goals"]
+    said = (tmp_path / "table.txt").read_text()
+    assert "not measured" in said
+    assert "the broker went away" in said
+    assert "0.5 to 2.0" in said
+    assert table(figures, ABOUT).row_count == len(GOALS)

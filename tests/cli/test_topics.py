@@ -1,0 +1,176 @@
+"""`dueclock topics`: made as the registry says, checked against it, refused where a worker would decide wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from agents.errors import UserError
+from agents.settings import Settings
+from agents.topics import Found, create_topics, delete_topics, differences, require_topics
+from deploy.embedded import EmbeddedKafka
+from schemas.registry import INPUT_TOPICS, TOPICS
+from tests.cli.command import dueclock, sentence_of
+from tests.kafka_fixtures import create_topics as make_topics
+from tests.kafka_fixtures import topic_config
+
+SETTINGS = Settings()
+RIGHT = {topic.name: Found(4, True, topic.kafka_settings()) for topic in TOPICS}
+
+
+def found(**changes: Found) -> dict[str, Found]:
+    """The topics as they should be, but for these."""
+    return {SETTINGS.topic(name): changes.get(name.replace("-", "_"), right) for name, right in RIGHT.items()}
+
+
+def said(topics: dict[str, Found], partitions: int | None = None) -> list[tuple[str, bool]]:
+    return [(one.sentence, one.is_fatal) for one in differences(SETTINGS, topics, partitions)]
+
+
+def changed(name: str, **settings: str) -> Found:
+    return RIGHT[name]._replace(
+        settings={**RIGHT[name].settings, **{key.replace("_", "."): v for key, v in settings.items()}}
+    )
+
+
+def test_topics_as_the_registry_has_them_differ_in_nothing() -> None:
+    assert said(found()) == []
+    assert said(found(), partitions=4) == []
+
+
+def test_a_missing_topic_is_said_with_what_makes_it() -> None:
+    topics = found()
+    del topics["sla-breach"]
+    assert said(topics) == [("The topic sla-breach is missing; `dueclock topics create` makes it.", True)]
+
+
+def test_all_need_the_partition_count_of_the_journal() -> None:
+    ((sentence, is_fatal),) = said(found(refund_issued=RIGHT["refund-issued"]._replace(partitions=1)))
+    assert sentence.startswith("The topic refund-issued has 1 partition where 4 are needed")
+    assert is_fatal
+    assert len(said(found(), partitions=8)) == len(TOPICS)
+
+
+def test_an_input_that_its_producers_stamp_is_fatal() -> None:
+    ((sentence, is_fatal),) = said(found(buyer_message=changed("buyer-message", message_timestamp_type="CreateTime")))
+    assert "message.timestamp.type=CreateTime where LogAppendTime is needed" in sentence
+    assert "--add-config message.timestamp.type=LogAppendTime" in sentence
+    assert is_fatal
+
+
+def test_a_compacted_journal_is_fatal() -> None:
+    ((_, is_fatal),) = said(found(sla_journal=changed("sla-journal", cleanup_policy="compact")))
+    assert is_fatal
+
+
+@pytest.mark.parametrize("retention_ms", ["-1", str(10**15)])
+def test_a_longer_retention_is_as_good_save_for_dead_letters(retention_ms: str) -> None:
+    assert said(found(sla_journal=changed("sla-journal", retention_ms=retention_ms))) == []
+    ((sentence, is_fatal),) = said(found(dead_letter=changed("dead-letter", retention_ms=retention_ms)))
+    assert "dead-letter has retention.ms" in sentence
+    assert not is_fatal
+
+
+def test_a_shorter_retention_is_said_and_may_be_wished() -> None:
+    ((_, is_fatal),) = said(found(sla_journal=changed("sla-journal", retention_ms="1000")))
+    assert not is_fatal
+
+
+def test_a_setting_that_an_older_broker_does_not_know_is_no_difference() -> None:
+    old = {key: value for key, value in RIGHT["sla-journal"].settings.items() if "before" not in key}
+    assert said(found(sla_journal=RIGHT["sla-journal"]._replace(settings=old))) == []
+
+
+@pytest.mark.broker
+def test_topics_are_created_once_and_then_left_alone(kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path) -> None:
+    arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix]
+    before = dueclock("topics", "check", "--json", *arguments, folder=tmp_path)
+    assert before.status == 1
+    assert len(json.loads(before.out)["differences"]) == len(TOPICS)
+
+    created = dueclock("topics", "create", "--partitions", "3", *arguments, folder=tmp_path)
+    assert created.status == 0
+    assert created.out.count(kafka_prefix) == len(TOPICS)
+    again = dueclock("topics", "create", "--partitions", "3", *arguments, folder=tmp_path)
+    assert again.out == "All topics are there and as they should be.\n"
+    assert dueclock("topics", "check", *arguments, folder=tmp_path).status == 0
+
+    for topic in TOPICS:
+        has = asyncio.run(topic_config(kafka.bootstrap, Settings(topic_prefix=kafka_prefix).topic(topic.name)))
+        assert {name: has[name] for name in topic.kafka_settings()} == topic.kafka_settings()
+
+
+@pytest.mark.broker
+def test_creation_stops_where_an_existing_topic_is_wrong(
+    kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path
+) -> None:
+    wrong = f"{kafka_prefix}{INPUT_TOPICS[0].name}"
+    asyncio.run(make_topics(kafka.bootstrap, {wrong: 4}))
+    arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix]
+    ended = dueclock("topics", "create", *arguments, folder=tmp_path)
+    assert f"The topic {wrong} has message.timestamp.type=CreateTime" in sentence_of(ended)
+    assert len(dueclock("topics", "check", *arguments, folder=tmp_path).out.splitlines()) >= len(TOPICS)
+
+
+@pytest.mark.broker
+def test_a_worker_does_not_start_on_topics_that_are_wrong(
+    kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path
+) -> None:
+    arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix]
+    missing = dueclock("worker", *arguments, folder=tmp_path)
+    assert missing.status == 1
+    assert "`dueclock topics create` makes it" in sentence_of(missing)
+
+    asyncio.run(make_topics(kafka.bootstrap, {f"{kafka_prefix}return-approved": 1}))
+    settings = Settings(
+        broker=kafka.bootstrap, topic_prefix=kafka_prefix, topics={"return-approved": "x-" + kafka_prefix}
+    )
+    create_topics(settings)
+    other_count = dueclock("worker", *arguments, folder=tmp_path)
+    assert "has 1 partition where 4 are needed" in sentence_of(other_count)
+
+
+@pytest.mark.broker
+def test_deleted_topics_are_gone(kafka: EmbeddedKafka, kafka_prefix: str) -> None:
+    settings = Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=1)
+    assert len(create_topics(settings)) == len(TOPICS)
+    assert require_topics(settings) == []
+    delete_topics(settings)
+    with pytest.raises(UserError, match="is missing"):
+        require_topics(settings)
+
+
+@pytest.mark.parametrize("command", ["topics check", "topics create", "worker", "journal export"])
+def test_no_broker_is_one_sentence(command: str, tmp_path: Path) -> None:
+    ended = dueclock(*command.split(), "--broker", "127.0.0.1:1", folder=tmp_path)
+    assert ended.status == 1
+    assert sentence_of(ended).startswith("No Kafka answers at 127.0.0.1:1; start one with `dueclock kafka start`")
+
+
+@pytest.mark.broker
+def test_more_copies_than_brokers_are_refused_in_one_sentence(
+    kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path
+) -> None:
+    arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix, "--replication", "3"]
+    ended = dueclock("topics", "create", *arguments, folder=tmp_path)
+    assert "would not create the topic" in sentence_of(ended)
+
+
+def test_a_bad_policy_file_stops_a_worker_with_2(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("nonsense = 1\n")
+    ended = dueclock("worker", "--broker", "127.0.0.1:1", "--policies", "bad.toml", folder=tmp_path)
+    assert ended.status == 2
+    assert "nonsense" in sentence_of(ended)
+
+
+@pytest.mark.broker
+def test_a_metrics_port_in_use_is_one_sentence(kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path) -> None:
+    create_topics(Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=1))
+    port = kafka.bootstrap.rpartition(":")[2]
+    arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix, "--metrics-port", port]
+    ended = dueclock("worker", *arguments, folder=tmp_path)
+    assert ended.status == 1
+    assert f":{port}" in sentence_of(ended)

@@ -1,0 +1,20 @@
+"""Fixtures that any test may ask for by name, and what must be there before the first of them runs."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from deploy import jars
+from tests.kafka_fixtures import kafka, kafka_prefix, own_kafka
+
+__all__ = ["kafka", "kafka_prefix", "own_kafka"]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch Kafka's jars before the tests if one needs them: the download must not count against a test's time."""
+    needed = any({"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())) for item in session.items)
+    if needed and not session.config.option.collectonly:
+        with contextlib.suppress(jars.JarsError):  # the fixture says why
+            jars.class_path(print)

@@ -1,0 +1,163 @@
+"""Replay (contract §7): lines of a file, what counts as one, and the policies that act before the first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from schemas.notifications import Decoded, Rejected, TimeTick, decode_notification
+from schemas.policies import PolicyError, shipped_policies
+from streams import replay as replay_module
+from streams.engine import Line, step
+from streams.replay import Replay
+from streams.state import new_state
+from tests.core.histories import ignore, values
+from tests.core.instants import friday_9am, monday_9am, monday_noon, text, thursday_midnight
+from tests.core.policy_texts import PLAIN, policies
+from tests.core.stories import Story
+
+RECEIPT = (
+    b'{"event_id":"e1","type":"return.received","seller_id":"S","marketplace_id":"ATVPDKIKX0DER",'
+    b'"occurred_at":"2026-03-02T17:00:00Z","return_id":"R-1","order_id":"111-0000001-0000001","program":"sfp"}'
+)
+
+
+def activation(toml: str, instant: int) -> bytes:
+    digest = hashlib.sha256(toml.encode()).hexdigest()
+    line = {"type": "policy.activated", "arrived_at": text(instant), "digest": digest, "toml": toml}
+    return json.dumps(line).encode()
+
+
+def test_blank_lines_are_counted_and_skipped() -> None:
+    dead: list[int] = []
+    replay = Replay(PLAIN, lambda line, raw, rejected: dead.append(line))
+    for raw in (b"", b"\r\n", b" \t ", RECEIPT, b"\n", b"{"):
+        replay.feed(raw)
+    assert dead == [6]
+    assert replay.state.lines == 1
+
+
+@pytest.mark.parametrize("line", [RECEIPT, RECEIPT + b"\n", RECEIPT + b"\r\n", b"  " + RECEIPT + b"  "], ids=len)
+def test_a_line_is_the_same_with_or_without_its_end(line: bytes) -> None:
+    (opened,) = Replay(PLAIN, ignore).feed(line)
+    assert values([opened]) == values(Replay(PLAIN, ignore).feed(RECEIPT))
+
+
+def test_a_bad_line_reaches_the_callback_with_number_bytes_and_reason_and_the_run_goes_on() -> None:
+    heard: list[tuple[int, bytes, Rejected]] = []
+    replay = Replay(PLAIN, lambda *letter: heard.append(letter))
+    replay.feed(b'{"type":"return.received"}\r\n')
+    replay.feed(RECEIPT)
+    assert heard == [(1, b'{"type":"return.received"}', Rejected("bad_field", "event_id"))]
+    assert replay.state.lines == 1
+
+
+def test_nothing_fires_after_the_last_line() -> None:
+    replay = Replay(PLAIN, ignore)
+    replay.feed(RECEIPT)
+    assert replay.close() == []
+    assert replay.state.lines == 1
+
+
+def test_until_is_a_last_tick() -> None:
+    replay, ticked = Replay(PLAIN, ignore), Replay(PLAIN, ignore)
+    replay.feed(RECEIPT)
+    ticked.feed(RECEIPT)
+    tick = json.dumps({"type": "time.tick", "arrived_at": text(friday_9am)}).encode()
+    assert values(replay.close(friday_9am)) == values(ticked.feed(tick))
+
+
+def test_until_before_the_last_line_fires_nothing_more() -> None:
+    replay = Replay(PLAIN, ignore)
+    replay.feed(RECEIPT)
+    assert replay.close(monday_9am - 1) == []
+    assert replay.state.journal_ms == monday_9am
+
+
+def test_without_policies_named_the_shipped_ones_act_before_line_one() -> None:
+    replay = Replay(None, ignore)
+    replay.feed(b"")
+    assert replay.state.digest == ""
+    (opened,) = replay.feed(RECEIPT)
+    assert replay.state.digest == hashlib.sha256(shipped_policies().encode()).hexdigest()
+    assert opened.type == "clock.opened"
+
+
+def test_a_file_that_begins_with_an_activation_brings_its_own_policies() -> None:
+    own = policies(changed={"sfp-refund": {"target": {"business_days": 3}}})
+    replay = Replay(None, ignore)
+    assert replay.feed(activation(own, monday_9am)) == []
+    assert replay.state.digest == hashlib.sha256(own.encode()).hexdigest()
+    (opened,) = replay.feed(RECEIPT)
+    assert json.loads(opened.value)["due_at"] == "2026-03-06T08:00:00.000Z"
+
+
+def test_a_bad_line_before_the_activation_brings_no_policies_yet() -> None:
+    replay = Replay(None, ignore)
+    replay.feed(b"{")
+    replay.feed(activation(PLAIN, monday_9am))
+    assert replay.state.digest == hashlib.sha256(PLAIN.encode()).hexdigest()
+
+
+def test_a_file_that_begins_with_a_tick_has_the_shipped_policies() -> None:
+    replay = Replay(None, ignore)
+    replay.feed(json.dumps({"type": "time.tick", "arrived_at": text(monday_9am)}).encode())
+    assert replay.state.digest == hashlib.sha256(shipped_policies().encode()).hexdigest()
+
+
+def test_policies_that_do_not_load_end_the_run() -> None:
+    with pytest.raises(PolicyError):
+        Replay("no toml", ignore)
+    with pytest.raises(PolicyError):
+        Replay(PLAIN, ignore).feed(activation("[calendars.x]", monday_9am))
+
+
+def test_journal_time_never_goes_back() -> None:
+    story = Story()
+    story.until(monday_noon)
+    story.tell("return.received", monday_9am)
+    assert story.state.journal_ms == monday_noon
+    assert story.last("clock.opened")["decided_at"] == text(monday_noon)
+    story.until(monday_9am)
+    assert story.state.journal_ms == monday_noon
+
+
+def test_journaled_at_comes_before_arrived_at_as_the_journal_time_of_a_line() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am, known=friday_9am, journaled_at=text(monday_noon))
+    assert story.state.journal_ms == monday_noon
+
+
+def test_rows_that_rest_now_and_then_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        RECEIPT,
+        RECEIPT.replace(b"R-1", b"R-2"),
+        json.dumps({"type": "time.tick", "arrived_at": text(thursday_midnight)}).encode(),
+    ]
+    whole = Replay(PLAIN, ignore)
+    said = [event.value for line in lines for event in whole.feed(line)]
+    monkeypatch.setattr(replay_module, "REST_EVERY", 1)
+    resting = Replay(PLAIN, ignore)
+    assert [event.value for line in lines for event in resting.feed(line)] == said
+
+
+# --- the engine's own promises ---------------------------------------------------------------------------------------
+
+
+def test_a_line_out_of_its_order_is_refused_and_changes_nothing() -> None:
+    state = new_state(0)
+    step(state, Line(1, monday_9am, TimeTick()))
+    with pytest.raises(ValueError, match="line 3 does not follow line 1"):
+        step(state, Line(3, monday_9am, TimeTick()))
+    with pytest.raises(ValueError, match="before that of the line before it"):
+        step(state, Line(2, monday_9am - 1, TimeTick()))
+    assert (state.lines, state.journal_ms) == (1, monday_9am)
+
+
+def test_a_notification_before_any_policies_is_refused() -> None:
+    decoded = decode_notification(RECEIPT, from_file=True)
+    assert isinstance(decoded, Decoded)
+    with pytest.raises(ValueError, match="before any policies"):
+        step(new_state(0), Line(1, monday_9am, decoded.body))

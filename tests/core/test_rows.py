@@ -1,0 +1,116 @@
+"""Rows and their codec: equal rows have equal bytes, and a row of another version or form is refused by name."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from streams.facts import MessageReceived, ReturnReceived, cents
+from streams.rows import (
+    PARTITION_KEY,
+    POLICIES_KEY,
+    ROW_TYPES,
+    ROW_VERSION,
+    AccountRow,
+    DayCounts,
+    OrderRow,
+    PartitionRow,
+    PoliciesRow,
+    RowError,
+    Said,
+    account_of,
+    decode_partition,
+    decode_policies,
+    decode_row,
+    encode_row,
+    kind_of,
+)
+
+ORDER_ID = "SELLER/MARKET/order/111-0000001-0000001"
+
+
+def test_a_row_says_by_its_id_what_it_is() -> None:
+    ids = {kind: f"SELLER/MARKET/{kind}/name" for kind in ("order", "thread", "case", "evidence")}
+    assert {kind: kind_of(row_id) for kind, row_id in ids.items()} == {kind: kind for kind in ids}
+    assert kind_of("SELLER/MARKET") == "account"
+    assert {account_of(row_id) for row_id in [*ids.values(), "SELLER/MARKET"]} == {"SELLER/MARKET"}
+
+
+@pytest.mark.parametrize("kind", ROW_TYPES)
+def test_a_new_row_of_each_kind_comes_back_as_it_went(kind: str) -> None:
+    row_id = "SELLER/MARKET" if kind == "account" else f"SELLER/MARKET/{kind}/name"
+    row = ROW_TYPES[kind]()
+    assert row.version == ROW_VERSION
+    assert decode_row(row_id, encode_row(row)) == row
+
+
+def test_facts_keep_what_is_absent_apart_from_what_is_empty() -> None:
+    row = OrderRow()
+    row.facts = [
+        ReturnReceived(1, "e", "R-1", "sfp", None, None, None),
+        ReturnReceived(1, "e", "R-1", "sfp", "", 0, "USD"),
+    ]
+    decoded = decode_row(ORDER_ID, encode_row(row))
+    assert isinstance(decoded, OrderRow)
+    assert decoded.facts == row.facts
+    assert row.facts[0] != row.facts[1]
+
+
+def test_equal_rows_have_equal_bytes_in_whatever_order_they_were_filled() -> None:
+    one, other = AccountRow(), AccountRow()
+    one.days, other.days = {1: DayCounts(1), 2: DayCounts(2)}, {2: DayCounts(2), 1: DayCounts(1)}
+    one.said, other.said = {"a": Said(), "b": Said(1)}, {"b": Said(1), "a": Said()}
+    one.reports, other.reports = {30: (1, "e"), 60: (1, "f")}, {60: (1, "f"), 30: (1, "e")}
+    assert one == other
+    assert encode_row(one) == encode_row(other)
+    orders = [OrderRow(programs={"R-1": "sfp", "R-2": "mfn"}), OrderRow(programs={"R-2": "mfn", "R-1": "sfp"})]
+    assert encode_row(orders[0]) == encode_row(orders[1])
+    partitions = [PartitionRow(positions={"a": 1, "b": 2}), PartitionRow(positions={"b": 2, "a": 1})]
+    assert encode_row(partitions[0]) == encode_row(partitions[1])
+
+
+def test_two_new_rows_share_nothing() -> None:
+    one, other = OrderRow(), OrderRow()
+    one.programs["R-1"] = "sfp"
+    one.violations.append("x")
+    assert other == OrderRow()
+
+
+def test_partition_and_policies_have_keys_that_no_account_or_matter_has() -> None:
+    assert b"/" not in PARTITION_KEY + POLICIES_KEY
+    row = PartitionRow(journal_ms=5, lines=2, positions={"returns": 7}, digest="d")
+    assert decode_partition(encode_row(row)) == row
+    assert decode_policies(encode_row(PoliciesRow(toml="[x]"))).toml == "[x]"
+
+
+def test_a_row_of_another_version_is_refused_by_name() -> None:
+    newer = OrderRow(version=ROW_VERSION + 1)
+    with pytest.raises(RowError, match=f"{ORDER_ID} has version {ROW_VERSION + 1}, this program reads"):
+        decode_row(ORDER_ID, encode_row(newer))
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"\xc1", msgspec.msgpack.encode({"version": 1}), msgspec.msgpack.encode(["one"])]
+)
+def test_a_row_of_another_form_is_refused_by_name(value: bytes) -> None:
+    with pytest.raises(RowError, match=ORDER_ID):
+        decode_row(ORDER_ID, value)
+    with pytest.raises(RowError, match="partition"):
+        decode_partition(value)
+    with pytest.raises(RowError, match="policies"):
+        decode_policies(value)
+
+
+def test_a_fact_of_another_matter_is_no_fact_of_an_order() -> None:
+    thread = ROW_TYPES["thread"]()
+    thread.facts = [MessageReceived(1, "e", "M-1", "buyer", "seller", None, None, None)]
+    with pytest.raises(RowError):
+        decode_row(ORDER_ID, encode_row(thread))
+
+
+@pytest.mark.parametrize(
+    ("amount", "hundredths"),
+    [("0", 0), ("0.5", 50), ("0.05", 5), ("12.34", 1234), ("999999999999.99", 99_999_999_999_999), ("007.10", 710)],
+)
+def test_amounts_are_whole_numbers_of_hundredths(amount: str, hundredths: int) -> None:
+    assert cents(amount) == hundredths

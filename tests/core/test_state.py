@@ -1,0 +1,145 @@
+"""State: what a changelog is told and when, tombstones, and the count of what falls due."""
+
+from __future__ import annotations
+
+from streams.engine import next_fire_ms, restore_state
+from streams.rows import PARTITION_KEY, POLICIES_KEY, decode_partition
+from streams.state import new_state
+from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
+from tests.core.policy_texts import PLAIN, policies
+from tests.core.stories import JP, ORDER, SELLER, US, Story
+
+ACCOUNT = f"{SELLER}/{US}".encode()
+ORDER_ROW = ACCOUNT + f"/order/{ORDER}".encode()
+
+
+def keys(story: Story) -> list[bytes]:
+    return [key for key, _ in story.state.take_changes()]
+
+
+def test_a_new_state_has_nothing_but_its_partition_row() -> None:
+    state = new_state(3)
+    assert (state.partition, state.lines, state.journal_ms, state.digest, state.positions) == (3, 0, 0, "", {})
+    assert [key for key, _ in state.take_changes()] == [PARTITION_KEY]
+    assert next_fire_ms(state) is None
+    assert (state.due_counts(), state.take_due_changes()) == ({}, {})
+
+
+def test_changes_are_the_partition_the_policies_if_they_are_new_and_then_rows_by_key() -> None:
+    story = Story()
+    story.tell("message.received", monday_9am, order_id=ORDER)
+    assert keys(story) == [PARTITION_KEY, POLICIES_KEY, ACCOUNT, ORDER_ROW, ACCOUNT + b"/thread/T-1"]
+    assert keys(story) == [PARTITION_KEY]
+    story.activate(policies(retention={"settled_days": 50}), monday_9am)
+    assert keys(story) == [PARTITION_KEY, POLICIES_KEY]
+
+
+def test_a_repeat_changes_no_row_but_the_partitions() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    story.state.take_changes()
+    story.tell("return.received", monday_noon)
+    assert keys(story) == [PARTITION_KEY]
+
+
+def test_the_partition_row_carries_lines_time_policies_and_the_shells_positions() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    story.state.positions["return-received"] = 17
+    row = decode_partition(dict(story.state.take_changes())[PARTITION_KEY] or b"")
+    assert (row.lines, row.journal_ms, row.positions) == (1, monday_9am, {"return-received": 17})
+    assert row.digest == story.state.digest
+    assert len(row.digest) == 64
+
+
+def test_a_forgotten_matter_is_a_tombstone_once() -> None:
+    story = Story()
+    story.tell("return.cancelled", monday_9am)
+    story.state.take_changes()
+    story.until(monday_9am + 45 * DAY)
+    assert dict(story.state.take_changes())[ORDER_ROW] is None
+    assert keys(story) == [PARTITION_KEY]
+
+
+def test_a_matter_forgotten_and_woken_in_one_slice_is_no_tombstone() -> None:
+    story = Story()
+    story.tell("return.cancelled", monday_9am)
+    story.state.take_changes()
+    story.tell("return.cancelled", monday_9am + 60 * DAY)
+    assert dict(story.state.take_changes())[ORDER_ROW] is not None
+
+
+def test_a_matter_that_came_and_went_in_one_slice_is_a_tombstone() -> None:
+    story = Story()
+    story.tell("return.cancelled", monday_9am)
+    story.until(monday_9am + 45 * DAY)
+    assert dict(story.state.take_changes())[ORDER_ROW] is None
+
+
+def test_open_clocks_are_counted_by_rule_marketplace_and_hour_of_due() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    story.tell("return.received", monday_noon, return_id="R-2")
+    story.tell("message.received", monday_noon + 1, marketplace_id=JP)
+    by_hour = {
+        ("buyer-message-reply", JP, monday_noon + 24 * HOUR): 1,
+        ("sfp-refund", US, thursday_midnight): 2,
+    }
+    assert story.state.due_counts() == by_hour
+    assert story.state.take_due_changes() == by_hour
+    assert story.state.take_due_changes() == {}
+    story.tell("refund.issued", monday_noon + 1)
+    assert story.state.take_due_changes() == {("sfp-refund", US, thursday_midnight): -1}
+    story.until(thursday_9am)
+    assert story.state.take_due_changes() == {
+        ("buyer-message-reply", JP, monday_noon + 24 * HOUR): -1,
+        ("sfp-refund", US, thursday_midnight): -1,
+    }
+    assert story.state.due_counts() == {}
+
+
+def test_a_clock_opened_and_ended_within_a_slice_leaves_no_change_of_the_count() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    story.tell("refund.issued", monday_noon)
+    assert story.state.take_due_changes() == {}
+
+
+def test_a_clock_that_is_forgotten_while_open_is_counted_out() -> None:
+    story = Story(policies(retention={"unsettled_days": 1}, changed={"sfp-refund": {"confirm_after": "9d"}}))
+    story.tell("return.received", monday_9am)
+    story.until(thursday_midnight + DAY)
+    assert story.news()[-1] == "expired sfp-refund"
+    assert story.state.take_due_changes() == {}
+
+
+def test_a_state_restored_from_no_rows_is_a_new_one() -> None:
+    state = restore_state(0, [])
+    assert (state.lines, state.digest) == (0, "")
+    assert state.row_ids() == []
+
+
+def test_a_restored_state_knows_threads_that_asked_csba_and_cases_by_subject() -> None:
+    story = Story()
+    story.tell("message.received", monday_9am, routed_to="csba")
+    story.tell("message.received", monday_9am, thread_id="T-2")
+    story.tell("case.opened", monday_9am)
+    story.tell("case.activity", monday_9am, case_id="C-2")
+    rows = [(key, value) for key, value in story.state.take_changes() if value is not None]
+    again = restore_state(0, rows)
+    assert again.csba_threads == story.state.csba_threads
+    assert again.cases_by_subject == story.state.cases_by_subject
+    assert next_fire_ms(again) == next_fire_ms(story.state)
+    assert again.take_changes() == [(PARTITION_KEY, dict(rows)[PARTITION_KEY])]
+
+
+def test_indexes_forget_what_is_forgotten() -> None:
+    story = Story()
+    story.tell("message.received", monday_9am, routed_to="csba")
+    story.tell("message.received", tuesday_9am, thread_id="T-2", routed_to="csba")
+    story.tell("case.opened", monday_9am)
+    story.tell("case.opened", tuesday_9am, case_id="C-2")
+    story.until(monday_9am + 800 * DAY)
+    assert story.state.csba_threads == {}
+    assert story.state.cases_by_subject == {}
+    assert story.state.digest == Story(PLAIN).state.digest

@@ -1,0 +1,123 @@
+"""Worker: for whoever is on call. Does journal time follow, and what holds it back?"""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models import dashboard as models
+
+from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
+from tests.observe.dashboards.look import BAD, CARE, GOOD, Query, Said, Sheet, coloured, figure, heat, lines, listing
+
+TOPICS = tuple(topic.name for topic in (*INPUT_TOPICS, REPARTITION_TOPIC))
+HERE = 'instance=~"$instance"'
+
+
+def build() -> models.Dashboard:
+    """The dashboard."""
+    sheet = Sheet("dueclock-worker", "Worker", "Does journal time follow, and what holds it back?")
+    sheet.sourced()
+    sheet.choosing("instance", "Worker", "label_values(sla_build_info, instance)")
+    _now(sheet)
+    _time(sheet)
+    _inputs(sheet)
+    _work(sheet)
+    _state(sheet)
+    return sheet.build()
+
+
+def _now(sheet: Sheet) -> None:
+    sheet.row("Now")
+    said = Said(1, "Workers that answer", "Targets of Prometheus that answer.", "none known", ("DueclockWorkerDown",))
+    up = Query(f'sum(up{{job="dueclock", {HERE}}})', "answering")
+    sheet.add(figure(said, "short", up, steps=((0, BAD), (1, GOOD))), 3, 5)
+    meaning = "By all workers together. It should be the partitions of a topic."
+    said = Said(2, "Partitions kept", meaning, "none", ("DueclockPartitionUnowned",))
+    kept = Query(f"sum(sla_partitions_owned{{{HERE}}})", "kept")
+    sheet.add(figure(said, "short", kept, steps=((0, BAD), (1, GOOD))), 3, 5)
+    meaning = "Partitions that a worker was given in some topics and not in all: nobody keeps them."
+    said = Said(21, "Partitions at rest", meaning, "none", ("DueclockPartitionsAtRest",))
+    at_rest = Query(f"sum(sla_partitions_held{{{HERE}}})", "at rest")
+    sheet.add(figure(said, "short", at_rest, steps=((0, GOOD), (1, BAD))), 3, 5)
+    meaning = "Clocks past their due timer for which it has not fired. Anything but 0 is a duty missed in silence."
+    said = Said(5, "Overdue and untold", meaning, "not known", ("DueclockOverdueUndetected",))
+    overdue = Query(f"sum(sla_overdue_undetected{{{HERE}}})", "overdue")
+    sheet.add(figure(said, "short", overdue, steps=((0, GOOD), (1, BAD))), 3, 5)
+    said = Said(20, "Alerts", "What fires now. The runbook has a section for each.", "nothing fires")
+    firing = Query('count by (alertname, severity) (ALERTS{alertname=~"Dueclock.*", alertstate="firing"})')
+    sheet.add(listing(said, {"times": firing}), 8, 5)
+    said = Said(19, "Versions", "Which version each worker runs.", "no worker")
+    sheet.add(listing(said, {"running": Query(f"sum by (instance, version) (sla_build_info{{{HERE}}})")}), 4, 5)
+
+
+def _time(sheet: Sheet) -> None:
+    sheet.row("Time")
+    meaning = "The broker's now less journal time. Above 60 s nothing is declared in time any more."
+    said = Said(3, "Time lag", meaning, "journal time is not known", ("DueclockTimeStopped",))
+    lag = Query(f"max by (partition) (sla_time_lag_seconds{{{HERE}}})", "partition {{partition}}")
+    sheet.add(lines(said, "s", [lag], steps=((0, GOOD), (10, CARE), (60, BAD))), 8, 8)
+    meaning = "The topic that journal time of a partition waits for."
+    said = Said(4, "Held back by", meaning, "nothing holds it back", ("DueclockHeldBack",))
+    held_back = Query(f"max by (topic, partition) (sla_held_back_by{{{HERE}}})", "{{topic}} {{partition}}")
+    sheet.add(coloured(lines(said, "short", [held_back]), TOPICS, is_start=True), 8, 8)
+    meaning = "From the instant at which a due timer could fire to the sending of its event: under a second is right."
+    said = Said(12, "Lateness of breaches", meaning, "no timer fired")
+    lateness = f"sum by (le) (increase(sla_breach_lateness_seconds_bucket{{{HERE}}}[$__rate_interval]))"
+    sheet.add(heat(said, "s", Query(lateness)), 8, 8)
+    meaning = "Breaches of the synthetic account, one a minute, through all of the real path."
+    said = Said(6, "Canary", meaning, "no canary is sent", ("DueclockCanarySilent",))
+    canary = 'sum(increase(sla_events_total{type="clock.breached", marketplace="CANARY"}[5m]))'
+    sheet.add(lines(said, "short", [Query(canary, "breaches in 5 min")], steps=((0, BAD), (1, GOOD))), 8, 7)
+    meaning = "The broker's clock decides; the worker's only helps it along."
+    said = Said(15, "The broker's clock less this machine's", meaning, "not measured", ("DueclockClockOffset",))
+    offset = Query(f"sla_clock_offset_seconds{{{HERE}}}", "{{instance}}")
+    sheet.add(lines(said, "s", [offset], steps=((0, GOOD), (5, CARE)), is_signed=True), 8, 7)
+    said = Said(16, "Rebalances and recoveries", "How often partitions changed hands in ten minutes.", "none")
+    changes = Query(f"changes(sla_recovery_seconds{{{HERE}}}[10m])", "{{instance}}")
+    sheet.add(lines(said, "short", [changes], bars=True), 8, 7)
+
+
+def _inputs(sheet: Sheet) -> None:
+    sheet.row("Inputs")
+    said = Said(7, "Notifications", "Journaled each second, by topic.", "nothing comes")
+    notifications = Query(f"sum by (topic) (rate(sla_notifications_total{{{HERE}}}[$__rate_interval]))", "{{topic}}")
+    sheet.add(coloured(lines(said, "cps", [notifications]), TOPICS), 12, 8)
+    meaning = "Since the newest record of each topic. Each feed has a limit of its own, in recording.yml."
+    said = Said(8, "Silence of the feeds", meaning, "no feed is known", ("DueclockFeedSilent",))
+    sheet.add(coloured(lines(said, "s", [Query("topic:sla_feed_silence:seconds", "{{topic}}")]), TOPICS), 12, 8)
+    said = Said(10, "Records not finished", "Records on the broker that no worker has dealt with.", "not known")
+    behind = Query(f"sum by (topic) (sla_input_lag_records{{{HERE}}})", "{{topic}}")
+    sheet.add(coloured(lines(said, "short", [behind]), TOPICS), 12, 8)
+    meaning = "Notifications that came under another key than their account's, and were sent on."
+    said = Said(9, "Misrouted", meaning, "none", ("DueclockMisrouted",))
+    misrouted = Query(f"sum by (topic) (rate(sla_misrouted_total{{{HERE}}}[$__rate_interval]))", "{{topic}}")
+    sheet.add(coloured(lines(said, "cps", [misrouted]), TOPICS), 12, 8)
+
+
+def _work(sheet: Sheet) -> None:
+    sheet.row("Work")
+    said = Said(11, "Time of a slice", "The mean, by stage.", "no slice")
+    mean = (
+        f"sum by (stage) (rate(sla_batch_seconds_sum{{{HERE}}}[$__rate_interval]))"
+        f" / sum by (stage) (rate(sla_batch_seconds_count{{{HERE}}}[$__rate_interval]) > 0)"
+    )
+    stages = ("fold", "write")
+    sheet.add(coloured(lines(said, "s", [Query(mean, "{{stage}}")]), stages), 8, 8)
+    said = Said(17, "Lines of a slice", "The more there are, the higher the load.", "no slice")
+    sizes = f"sum by (le) (increase(sla_batch_lines_bucket{{{HERE}}}[$__rate_interval]))"
+    sheet.add(heat(said, "short", Query(sizes)), 8, 8)
+    meaning = "From when it happened to when we knew: nine tenths within this. Late facts retract what was said."
+    said = Said(18, "Delay of facts", meaning, "nothing came")
+    delay = f"histogram_quantile(0.9, sum by (le) (rate(sla_fact_delay_seconds_bucket{{{HERE}}}[$__rate_interval])))"
+    sheet.add(coloured(lines(said, "s", [Query(delay, "nine tenths")]), ("nine tenths",)), 8, 8)
+
+
+def _state(sheet: Sheet) -> None:
+    sheet.row("State")
+    said = Said(
+        13, "Rows of the state", "By kind. Memory and recovery time grow with them.", "none", ("DueclockStateGrowth",)
+    )
+    rows = Query(f"sum by (kind) (sla_state_rows{{{HERE}}})", "{{kind}}")
+    sheet.add(coloured(lines(said, "short", [rows]), ("matter", "account", "partition")), 12, 8)
+    meaning = "How long partitions stood still when they were taken over, the last time."
+    said = Said(14, "Recovery", meaning, "none yet", ("DueclockRecoveryLong",))
+    took = Query(f"sla_recovery_seconds{{{HERE}}}", "{{instance}}")
+    sheet.add(lines(said, "s", [took], steps=((0, GOOD), (60, CARE))), 12, 8)

@@ -1,0 +1,102 @@
+"""What a real worker serves under the demonstration's load: the metrics of the table, and data for every query.
+
+The windows of rules and queries are short here. A query whose metrics the worker does not serve yet is skipped by name.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.demo.generator import demo_policies
+from agents.metric_names import METRIC_BY_NAME
+from deploy.embedded import EmbeddedKafka
+from tests.broker.harness import Live
+from tests.observe.feeds import Play, feeding
+from tests.observe.programs import Prometheus, free_port, prometheus
+from tests.observe.queries import Asked
+from tests.observe.shortened import write_prometheus
+from tests.observe.test_dashboards import PANEL_QUERIES, VARIABLES
+
+pytestmark = pytest.mark.broker
+
+WITHIN_S = 50.0
+
+
+class Stage(NamedTuple):
+    """A worker under load, and the Prometheus that watches it."""
+
+    live: Live
+    server: Prometheus
+    metrics_url: str
+
+    def served(self) -> dict[str, tuple[str, set[str]]]:
+        """Of each metric served now: its type and its labels."""
+        found: dict[str, tuple[str, set[str]]] = {}
+        for family in text_string_to_metric_families(requests.get(self.metrics_url, timeout=5).text):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            found[name] = (family.type, labels)
+        return found
+
+
+@pytest.fixture(scope="module")
+def stage(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder = tmp_path_factory.mktemp("stage")
+    port = free_port()
+    live = Live(kafka.bootstrap, f"observe-{port}-", folder, demo_policies(), metrics_port=port)
+    try:
+        live.worker()
+        watched = folder / "watched"
+        watched.mkdir()
+        config = write_prometheus(watched, [f"127.0.0.1:{port}"])
+        with feeding(Play(live)), prometheus(config, watched) as server:
+            yield Stage(live, server, f"http://127.0.0.1:{port}/metrics")
+    finally:
+        live.close()
+
+
+def test_the_worker_serves_nothing_that_the_table_does_not_name(stage: Stage) -> None:
+    served = stage.served()
+    assert served.keys() <= METRIC_BY_NAME.keys()
+    for name, (kind, labels) in served.items():
+        assert kind == METRIC_BY_NAME[name].kind, name
+        assert labels <= set(METRIC_BY_NAME[name].labels), name
+
+
+def _needs(expr: str) -> set[str]:
+    return {
+        re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"(?<![\w:])sla_[a-z0-9_]+(?![\w:])", expr)
+    }
+
+
+def _wait_for_data(stage: Stage, expr: str) -> list[dict[str, object]]:
+    deadline = time.monotonic() + WITHIN_S
+    missing = sorted(_needs(expr) - stage.served().keys())
+    if missing:
+        pytest.skip(f"the worker does not serve {', '.join(missing)} yet")
+    while not (found := stage.server.query(expr)):
+        assert time.monotonic() < deadline, f"no data: {expr}\n{stage.live.logs()}"
+        time.sleep(0.25)
+    return found
+
+
+@pytest.mark.parametrize("asked", PANEL_QUERIES, ids=[asked.where for asked in PANEL_QUERIES])
+def test_every_panel_shows_a_real_worker(stage: Stage, asked: Asked) -> None:
+    if asked.where.startswith(("worker, Alerts", "worker, Held back by")):
+        pytest.skip("all is well here; tests/observe/test_faults.py asks this amid a fault")
+    if asked.where.startswith("worker, Canary"):
+        pytest.skip("no canary is sent here")
+    found = _wait_for_data(stage, asked.expr)
+    assert all(asked.legend <= one["metric"].keys() for one in found), f"{asked.legend} in {found[0]}"  # type: ignore[attr-defined]  # labels by name
+
+
+@pytest.mark.parametrize(("where", "selector", "label"), VARIABLES, ids=[where for where, _, _ in VARIABLES])
+def test_every_variable_has_values_of_a_real_worker(stage: Stage, where: str, selector: str, label: str) -> None:
+    _wait_for_data(stage, f"count by ({label}) ({selector})")

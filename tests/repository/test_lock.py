@@ -1,0 +1,88 @@
+"""The lock pins all that the project file asks for, with hashes, and names no place to fetch it from."""
+
+import ast
+import importlib.metadata
+import re
+import sys
+from typing import NamedTuple
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.repository.tree import PACKAGES, ROOT, project, text_of
+
+PYTHONS = ("3.11", "3.12", "3.13")
+SYSTEMS = (
+    {"sys_platform": "linux", "platform_system": "Linux"},
+    {"sys_platform": "darwin", "platform_system": "Darwin"},
+)
+
+
+class Pin(NamedTuple):
+    """One requirement of the lock."""
+
+    requirement: Requirement
+    hashes: list[str]
+
+
+def pins() -> list[Pin]:
+    lines = [line for line in text_of(ROOT / "requirements.lock").splitlines() if not line.startswith("#")]
+    entries = "\n".join(lines).replace("\\\n", "").splitlines()
+    return [Pin(Requirement(entry.partition(" --hash")[0]), re.findall(r"--hash=(\S+)", entry)) for entry in entries]
+
+
+def asked_for() -> list[Requirement]:
+    said = project()
+    asked = [*said["project"]["dependencies"], *said["dependency-groups"]["dev"], *said["build-system"]["requires"]]
+    return [Requirement(text) for text in asked]
+
+
+def test_every_requirement_is_one_version_with_its_hashes() -> None:
+    for pin in pins():
+        assert re.fullmatch(r"==[^*,]+", str(pin.requirement.specifier)), pin
+        assert pin.hashes, pin
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in pin.hashes), pin
+
+
+def test_the_lock_names_no_place() -> None:
+    assert "://" not in text_of(ROOT / "requirements.lock")
+    assert re.findall(r"^\s*-(?!-hash=).*", text_of(ROOT / "requirements.lock"), re.MULTILINE) == []
+
+
+def test_the_lock_holds_what_the_project_asks_for_on_every_python_and_system() -> None:
+    locked = {canonicalize_name(pin.requirement.name): pin.requirement for pin in pins()}
+    for asked in asked_for():
+        pin = locked[canonicalize_name(asked.name)]
+        assert asked.specifier.contains(str(pin.specifier).removeprefix("==")), (asked, pin)
+        for python in PYTHONS:
+            for system in SYSTEMS:
+                assert pin.marker is None or pin.marker.evaluate({"python_version": python, **system}), pin
+
+
+def test_what_the_slice_layer_stands_on_is_asked_for_to_the_last_digit() -> None:
+    exact = {asked.name for asked in asked_for() if str(asked.specifier).startswith("==")}
+    assert exact == {"faust-streaming", "aiokafka", "mode-streaming"}
+
+
+def imported_by(folders: tuple[str, ...]) -> set[str]:
+    """The top-level names of others that Python files of these folders import."""
+    trees = (ast.parse(text_of(path)) for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {*PACKAGES, "tests"}
+
+
+@pytest.mark.parametrize("folders", [PACKAGES, ("tests",)], ids=["packages", "tests"])
+def test_whatever_is_imported_is_asked_for_by_name(folders: tuple[str, ...]) -> None:
+    said = project()
+    asked = [*said["project"]["dependencies"], *(said["dependency-groups"]["dev"] if "tests" in folders else [])]
+    asked_names = {canonicalize_name(Requirement(text).name) for text in asked}
+    makers = importlib.metadata.packages_distributions()
+    unasked = {
+        name: makers.get(name, [])
+        for name in imported_by(folders)
+        if not asked_names & {canonicalize_name(maker) for maker in makers.get(name, [])}
+    }
+    assert unasked == {}

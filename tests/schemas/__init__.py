@@ -1,0 +1,1 @@
+"""What crosses a wire or a disk, proved: decoding, events, documents, compatibility."""

@@ -1,0 +1,174 @@
+"""The documents beside the types: no drift, valid by themselves, and true to the decoder and to what we send."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+import schemas
+from schemas.dead_letters import REASONS, Rejected, dead_letter_line
+from schemas.documents import documents, examples
+from schemas.events import decode_event, encode_event
+from schemas.headers import event_headers
+from schemas.json_schemas import all_schemas
+from schemas.notifications import PolicyActivated, decode_notification, journal_value
+from schemas.policies import load_policies
+from schemas.registry import TOPICS
+from tests.schemas.golden_files import golden_lines
+from tests.schemas.plain_validator import FILE_TYPES, TYPES
+from tests.schemas.test_decoding_laws import bytes_of, notifications, spoiled, unhurried
+
+FOLDER = Path(schemas.__file__).parent
+SCHEMAS = all_schemas()
+ASYNCAPI: dict[str, Any] = orjson.loads(documents()["asyncapi.json"])
+VALIDATORS = {path: Draft202012Validator(schema) for path, schema in SCHEMAS.items()}
+
+
+def is_valid(path: str, value: object) -> bool:
+    return VALIDATORS[path].is_valid(value)
+
+
+def test_what_is_checked_in_is_what_the_types_say() -> None:
+    made = documents()
+    kept = {str(path.relative_to(FOLDER)) for path in FOLDER.joinpath("json").rglob("*.json")} | {"asyncapi.json"}
+    assert kept == set(made), "run `python -m tests.schemas.regenerate`"
+    for path, text in made.items():
+        assert FOLDER.joinpath(path).read_bytes() == text, f"{path}: run `python -m tests.schemas.regenerate`"
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS))
+def test_every_schema_is_a_schema(path: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[path])
+
+
+def test_every_type_has_an_example() -> None:
+    events = {path.removeprefix("events/").removesuffix(".json") for path in SCHEMAS if path.startswith("events/")}
+    assert set(examples()) == {*TYPES, *FILE_TYPES, *events}
+
+
+@pytest.mark.parametrize("name", sorted({**TYPES, **FILE_TYPES}))
+def test_the_example_of_a_notification_is_valid_and_decodes(name: str) -> None:
+    example = examples()[name]
+    assert is_valid(f"notifications/{name}.json", example)
+    answer = decode_notification(orjson.dumps(example), from_file=name in FILE_TYPES)
+    assert not isinstance(answer, Rejected)
+    value = orjson.loads(journal_value(answer.body))
+    assert value["type"] == name
+    assert is_valid("journal.json", value)
+
+
+def test_the_example_of_an_activation_loads_and_has_the_digest_it_says() -> None:
+    answer = decode_notification(orjson.dumps(examples()["policy.activated"]), from_file=True)
+    assert not isinstance(answer, Rejected)
+    assert isinstance(answer.body, PolicyActivated)
+    assert load_policies(answer.body.toml).digest == answer.body.digest
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.joinpath("examples/events").iterdir()), ids=lambda path: path.stem)
+def test_the_example_of_an_event_is_one_that_a_golden_case_emits(path: Path) -> None:
+    line = path.read_bytes().removesuffix(b"\n")
+    assert encode_event(decode_event(line)) == line
+    assert is_valid(f"events/{path.name}", orjson.loads(line))
+    assert line in {golden for _, _, golden in golden_lines("expected.jsonl")}
+
+
+def test_the_example_of_a_dead_letter_is_what_a_bad_line_leaves() -> None:
+    example = orjson.loads(FOLDER.joinpath("examples/dead-letter.json").read_bytes())
+    assert is_valid("dead-letter.json", example)
+    original = base64.b64decode(example["original"])
+    answer = decode_notification(original, from_file=True)
+    assert isinstance(answer, Rejected)
+    assert orjson.loads(dead_letter_line(answer, number=example["line"], original=original)) == example
+
+
+def test_every_golden_event_is_valid_by_its_schema() -> None:
+    for case, number, line in golden_lines("expected.jsonl"):
+        event = orjson.loads(line)
+        assert is_valid(f"events/{event['type']}.json", event), (case, number)
+
+
+@pytest.mark.parametrize(
+    "change", [{"order_id": None}, {"seq": 0}, {"collapsed": False}, {"at": "2026-02-11T08:00:00Z"}, {"output_id": "x"}]
+)
+def test_the_schema_of_an_event_is_exact_where_it_speaks(change: dict[str, object]) -> None:
+    event = examples()["clock.escalated"]
+    assert isinstance(event, dict)
+    assert is_valid("events/clock.escalated.json", {**event, "a_new_field": 1})
+    assert not is_valid("events/clock.escalated.json", {**event, **change})
+
+
+@unhurried
+@given(st.one_of(notifications(), spoiled()))
+def test_what_the_decoder_takes_its_schema_takes(said: dict[str, Any]) -> None:
+    answer = decode_notification(bytes_of(said), from_file=True)
+    if isinstance(answer, Rejected):
+        return
+    assert is_valid(f"notifications/{said['type']}.json", said)
+    assert is_valid("journal.json", orjson.loads(journal_value(answer.body)))
+
+
+def test_a_tick_needs_its_time_by_the_schema_too() -> None:
+    assert is_valid("notifications/time.tick.json", {"type": "time.tick", "journaled_at": "2026-02-03T10:15:00Z"})
+    assert not is_valid("notifications/time.tick.json", {"type": "time.tick"})
+    assert not is_valid("notifications/time.tick.json", {"type": "time.tick", "journaled_at": None})
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_dead_letter_of_every_reason_is_valid(reason: Any) -> None:
+    line = dead_letter_line(Rejected(reason, None), number=1, original=b"\xff")
+    assert is_valid("dead-letter.json", orjson.loads(line))
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    found = list(references(ASYNCAPI))
+    assert found
+    for reference in found:
+        if reference.startswith("./"):
+            assert FOLDER.joinpath(reference).is_file(), reference
+            continue
+        node = ASYNCAPI
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in node, reference
+            node = node[part]
+
+
+def test_every_topic_but_the_state_s_own_is_a_channel_with_its_messages() -> None:
+    assert set(ASYNCAPI["channels"]) == {topic.name for topic in TOPICS} - {"changelog"}
+    breach = ASYNCAPI["channels"]["sla-breach"]
+    assert set(breach["messages"]) == {"clock.breached", "clock.lapsed", "clock.retracted", "policy.violation"}
+    assert set(ASYNCAPI["channels"]["sla-journal"]["messages"]) == {"journal-line"}
+    assert set(ASYNCAPI["channels"]["dead-letter"]["messages"]) == {"dead-letter"}
+
+
+def test_the_system_receives_notifications_and_sends_the_rest() -> None:
+    received = {name for name, said in ASYNCAPI["operations"].items() if said["action"] == "receive"}
+    inputs = {f"receive.{topic.name}" for topic in TOPICS if topic.kind in ("input", "repartition")}
+    assert received == inputs
+    assert "send.sla-repartition" in ASYNCAPI["operations"]
+
+
+def test_the_headers_we_send_are_those_the_document_names() -> None:
+    headers = event_headers(
+        output_id="x", type="clock.breached", at="2026-02-11T08:00:00.000Z", subject="s", line=1, digest="0a" * 32
+    )
+    schema = ASYNCAPI["components"]["messages"]["clock.breached"]["headers"]
+    assert Draft202012Validator(schema).is_valid({name: value.decode() for name, value in headers})
+    assert sorted(schema["required"]) == sorted(name for name, _ in headers)

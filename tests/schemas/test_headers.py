@@ -1,0 +1,34 @@
+"""The headers of our records, as the wire has them."""
+
+from schemas.headers import Origin, event_headers, journal_headers
+
+
+def test_an_event_carries_cloudevents_and_its_provenance() -> None:
+    headers = event_headers(
+        output_id="1dfdcf305236e6229d8433dba2381cb6",
+        type="clock.breached",
+        at="2026-02-11T08:00:00.000Z",
+        subject="A3GOLDEN/ATVPDKIKX0DER/sfp-refund/111-0000001-0000001/RET-2",
+        line=42,
+        digest="0ae10f520011ae4212d49042f3d34e0dfd91e3d5e2c0d88ef2465f7ffe21d9f6",
+    )
+    assert headers == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"1dfdcf305236e6229d8433dba2381cb6"),
+        ("ce_source", b"/dueclock"),
+        ("ce_type", b"clock.breached"),
+        ("ce_time", b"2026-02-11T08:00:00.000Z"),
+        ("ce_subject", b"A3GOLDEN/ATVPDKIKX0DER/sfp-refund/111-0000001-0000001/RET-2"),
+        ("content-type", b"application/json"),
+        ("line", b"42"),
+        ("policy", b"0ae10f520011"),
+    ]
+
+
+def test_a_journal_line_has_its_number_and_where_it_came_from() -> None:
+    origin = Origin("return-received", 3, 1042)
+    assert journal_headers(7, origin) == [("line", b"7"), ("origin", b"return-received/3/1042")]
+
+
+def test_a_tick_comes_from_nowhere() -> None:
+    assert journal_headers(8, None) == [("line", b"8")]
