@@ -125,6 +125,6 @@ def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEv
     }
     if violation.order_id is not None:
         event["order_id"] = violation.order_id
-    if moment.cause is not None:
-        event["cause"] = moment.cause
+    assert moment.cause is not None  # violations are decided on facts, never by a timer or an activation
+    event["cause"] = moment.cause
     return finish(event, account, account)

@@ -70,10 +70,11 @@ def test_each_kind_of_difference_is_found_and_named(settings: Settings, run: Run
     for number, one in enumerate(history.events):
         by_kind.setdefault(one.event.type, number)
     breached, opened, met = by_kind["clock.breached"], by_kind["clock.opened"], by_kind["clock.met"]
-    altered = events[breached]._replace(value=events[breached].value.replace(b'"seller"', b'"amazon"'))
+    said = [one.event.value for one in history.events]
+    altered = events[breached]._replace(value=said[breached].replace(b'"seller"', b'"amazon"'))
     forged = Outgoing(
         settings.topic("sla-clock"),
-        events[met].value.replace(history.events[met].event.output_id.encode(), b"0" * 32),
+        said[met].replace(history.events[met].event.output_id.encode(), b"0" * 32),
         key=events[met].key,
         partition=HOME,
         headers=tuple((n, b"0" * 32 if n == "ce_id" else v) for n, v in events[met].headers),

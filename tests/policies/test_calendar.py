@@ -92,6 +92,13 @@ def test_a_closed_day_is_no_business_day() -> None:
     assert pacific.business_days_due(FRIDAY_NOON, 1) == ms("2026-02-04T00:00:00-08:00")
 
 
+def test_business_days_are_counted_on_beyond_the_years_of_the_table() -> None:
+    pacific = calendar_in("America/Los_Angeles")
+    noon = ms("2026-12-30T12:00:00-08:00")  # a Wednesday: five business days a week from here on
+    assert pacific.business_days_due(noon, 5_000) == ms("2046-03-01T00:00:00-08:00")
+    assert pacific.calendar_days_due(noon, 7_000) == ms("2046-03-01T00:00:00-08:00")
+
+
 def test_an_open_day_is_a_business_day_in_spite_of_weekend_and_closed() -> None:
     saturday = frozenset({date(2026, 1, 31)})
     for closed in (frozenset[date](), saturday):
