@@ -41,7 +41,13 @@ def run_worker(settings: Settings) -> int:
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop
     )
     quiet(worker)
-    app.on_refusal = lambda: stop_worker(worker)
+
+    def refuse() -> None:
+        # aiokafka's producers leave futures behind that say the same once more, with a traceback.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        stop_worker(worker)
+
+    app.on_refusal = refuse
     log.info("worker %s starts on %s", settings.group, settings.broker)
     try:
         worker.execute_from_commandline()
@@ -51,8 +57,6 @@ def run_worker(settings: Settings) -> int:
         if server is not None:
             server.close()
     if isinstance(app.failure, UserError):
-        # aiokafka's producers leave futures behind that say the same once more, with a traceback.
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         raise app.failure
     if app.failure is not None or status:
         reason = app.failure or app.crash_reason or worker.crash_reason
