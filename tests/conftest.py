@@ -12,7 +12,19 @@ from tests.kafka_fixtures import kafka, kafka_prefix, own_kafka
 __all__ = ["kafka", "kafka_prefix", "own_kafka"]
 
 
-_AT_THE_MACHINE = ("agents", "audit", "broker", "chaos", "cli", "demo", "desk", "explain", "kafka", "observe", "repository")
+_AT_THE_MACHINE = (
+    "agents",
+    "audit",
+    "broker",
+    "chaos",
+    "cli",
+    "demo",
+    "desk",
+    "explain",
+    "kafka",
+    "observe",
+    "repository",
+)
 """Folders whose tests start programs, brokers among them."""
 
 
