@@ -102,13 +102,13 @@ class Keeper:
             body = self._validate(record, journal_ms)  # validate
             if isinstance(body, Rejected):
                 self._reject(record, body, outbox, tally)
-            elif not self._is_at_home(body):
-                self._shop.signpost.send_on(record, account_key(body), outbox)
+            elif not self._is_at_home(account := account_key(body)):
+                self._shop.signpost.send_on(record, account, outbox)
                 tally.misrouted[self._shop.logical[record.topic]] += 1
             else:
                 line = Line(self.state.lines + 1, journal_ms, body)  # stamp
                 events = self._fold(line)  # fold
-                self._journal(line, account_key(body).encode(), outbox, tally, record)
+                self._journal(line, account.encode(), outbox, tally, record)
                 self._send(events, line, outbox, tally)
                 tally.notifications[self._shop.logical[record.topic], type_name(body)] += 1
             if self._finish(held):
@@ -130,15 +130,15 @@ class Keeper:
         body = decoded.body
         if not isinstance(body, Notification):
             raise TypeError(f"a live record was decoded as {type_name(body)}")
-        if not self._is_at_home(body):
+        if not self._is_at_home(account_key(body)):
             return body
         book = self.state.book
         if book is None:
             raise RuntimeError("a notification came before the policies")
         return admit(book, body, journal_ms, record.timestamp) or body
 
-    def _is_at_home(self, body: Notification) -> bool:
-        return self._shop.signpost.home_of(account_key(body)) == self.state.partition
+    def _is_at_home(self, account: str) -> bool:
+        return self._shop.signpost.home_of(account) == self.state.partition
 
     def _fold(self, line: Line) -> list[SlaEvent]:
         try:

@@ -15,6 +15,10 @@ CE_SPECVERSION: Final = "1.0"
 CE_SOURCE: Final = "/dueclock"
 CONTENT_TYPE: Final = "application/json"
 
+_SPECVERSION: Final = ("ce_specversion", CE_SPECVERSION.encode())
+_SOURCE: Final = ("ce_source", CE_SOURCE.encode())
+_CONTENT: Final = ("content-type", CONTENT_TYPE.encode())
+
 Headers = list[tuple[str, bytes]]
 
 
@@ -40,13 +44,13 @@ def event_headers(
 ) -> Headers:
     """The headers of an event: `subject` is the clock's id or the account, `digest` that of the policies in force."""
     return [
-        ("ce_specversion", CE_SPECVERSION.encode()),
+        _SPECVERSION,
         ("ce_id", output_id.encode()),
-        ("ce_source", CE_SOURCE.encode()),
+        _SOURCE,
         ("ce_type", type.encode()),
         ("ce_time", at.encode()),
         ("ce_subject", subject.encode()),
-        ("content-type", CONTENT_TYPE.encode()),
+        _CONTENT,
         (HEADER_LINE, str(line).encode()),
         (HEADER_POLICY, digest[:POLICY_DIGITS].encode()),
     ]

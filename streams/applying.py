@@ -58,7 +58,9 @@ def apply_notification(state: State, said: Notification, journal_ms: int, events
         touched, violations = _take_facts(state, account, row.programs, said)
         if violations:
             _say_violations(ledger, violations)
-        _urge(ledger, touched, _settle(ledger, touched))
+        opened = _settle(ledger, touched)
+        if any(matter.called.questions or matter.called.claims for matter in touched):
+            _urge(ledger, touched, opened)
     ledger.close()
 
 
@@ -73,7 +75,7 @@ def _take_facts(
     violations: list[tuple[str, MatterRow, Violation]] = []
     for routed in route(said):
         fact = routed.fact
-        row_id = f"{account}/{routed.kind}/{routed.name}"
+        row_id = state.timers.own_id(f"{account}/{routed.kind}/{routed.name}")
         row = state.matter(row_id)
         replaced = add_fact(row, fact)
         if replaced is fact:
@@ -81,7 +83,7 @@ def _take_facts(
         state.mark_changed(row_id)
         if isinstance(fact, _NAMES_A_PROGRAM):
             cast(OrderRow, row).programs.setdefault(fact.return_id, fact.program)
-        subjects = _index_subject(state, row_id, row, replaced)
+        subjects = () if routed.kind == "order" else _index_subject(state, row_id, row, replaced)
         called = called_for(routed.name, row, programs)
         touched.append(Touched(row_id, row, called))
         for violation in called.violations:
@@ -96,8 +98,6 @@ _NAMES_A_PROGRAM = (facts.ReturnRequested, facts.ReturnApproved, facts.ReturnRec
 
 def _index_subject(state: State, row_id: str, row: MatterRow, replaced: facts.Fact | None) -> Sequence[str]:
     """Keep the indexes that cross matters; the subjects on which a case has to be compared again."""
-    if isinstance(row, OrderRow):
-        return ()
     if isinstance(replaced, facts.CaseOpened):
         state.unindex_subject(row_id, replaced.subject_hash)
     state.index_matter(row_id, row)
@@ -162,14 +162,16 @@ def _settle(ledger: Ledger, touched: list[Touched]) -> list[tuple[str, Clock]]:
     """Settle every clock of the touched matters, in the order of their ids. Returns those opened just now and open."""
     work: list[tuple[str, Touched, Clock | None, Duty | None]] = []
     for matter in touched:
-        duties = _by_name(matter.called)
+        duties, names = _by_name(matter.called), matter.names
         for clock in matter.row.clocks:
-            if matter.names is None or clock.name in matter.names:
-                work.append((clock.name, matter, clock, duties.pop(clock.name, None)))
+            name = f"{clock.rule}/{clock.subject}"
+            if names is None or name in names:
+                work.append((name, matter, clock, duties.pop(name, None)))
         for name, duty in duties.items():
-            if matter.names is None or name in matter.names:
+            if names is None or name in names:
                 work.append((name, matter, None, duty))
-    work.sort(key=itemgetter(0))
+    if len(work) > 1:
+        work.sort(key=itemgetter(0))
     opened = []
     for name, matter, stood, stands in work:
         settling = ledger.settle(matter.row_id, matter.row, stood, stands)
@@ -184,8 +186,6 @@ def _urge(ledger: Ledger, touched: list[Touched], opened: list[tuple[str, Clock]
     """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN)."""
     just_opened = dict(opened)
     for matter in touched:
-        if not matter.called.questions and not matter.called.claims:
-            continue
         urgents: list[tuple[Urgent, Clock]] = []
         for clock in matter.row.clocks:
             if clock.rule in _REFUND_RULES and clock.outcome in (OPEN, BREACHED):
@@ -228,7 +228,7 @@ def move_open_clocks(state: State, moment: Moment, events: list[SlaEvent]) -> No
     for account, _, row_id, clock, moved in sorted(moves, key=lambda move: move[:2]):
         ledger = ledgers[account]
         settling = ledger.settling(clock)
-        ledger.take_out(row_id, clock)
+        ledger.take_out(clock)
         settling.move(moved)
         ledger.put_back(row_id, clock)
     for account in sorted(ledgers):

@@ -43,6 +43,10 @@ class Say(Enum):
     ENDED = "the event of the ending fact"
 
 
+# Looking a member of an Enum up costs as much as a call: the words are looked up once.
+_RETRACT_ALL, _RETRACT_LAST, _REOPEN_IF_MOVED = Say.RETRACT_ALL, Say.RETRACT_LAST, Say.REOPEN_IF_MOVED
+_PASSED_STEPS, _BREACH = Say.PASSED_STEPS, Say.BREACH
+
 FROM_OPEN: Final[dict[int, tuple[Say, ...]]] = {
     OPEN: (Say.PASSED_STEPS,),
     MET: (Say.ENDED,),
@@ -152,14 +156,14 @@ class Settling:
     def change(self, moved: Binding, new: int) -> None:
         """The outcome changes, as the table says; `moved` is what binds the clock by now."""
         for word in TRANSITIONS[self.clock.outcome, new]:
-            if word is Say.RETRACT_ALL:
+            if word is _RETRACT_ALL:
                 self._retract_all()
                 self._follow(moved)
-            elif word is Say.RETRACT_LAST:
+            elif word is _RETRACT_LAST:
                 self._retract(*self.clock.standing.pop())
                 self._follow(moved)
                 self._pass_steps_after()
-            elif word is Say.REOPEN_IF_MOVED:
+            elif word is _REOPEN_IF_MOVED:
                 if self.clock.is_moved:
                     self._open(moved)
             else:
@@ -184,9 +188,9 @@ class Settling:
     # --- the words of the table --------------------------------------------------------------------------------------
 
     def _say(self, word: Say, new: int) -> None:
-        if word is Say.PASSED_STEPS:
+        if word is _PASSED_STEPS:
             self._pass_steps_before()
-        elif word is Say.BREACH:
+        elif word is _BREACH:
             self._breach()
         else:
             self._end(new)

@@ -37,9 +37,10 @@ def step(state: State, line: Line) -> list[SlaEvent]:
     Raises ValueError for a line out of its order (number or journal time), or a notification before any policies;
     PolicyError for an activation that does not load or may not follow the policies in force. Nothing is changed then.
     """
-    if line.number != state.lines + 1:
-        raise ValueError(f"line {line.number} does not follow line {state.lines}")
-    if line.journal_ms < state.journal_ms:
+    row = state.row
+    if line.number != row.lines + 1:
+        raise ValueError(f"line {line.number} does not follow line {row.lines}")
+    if line.journal_ms < row.journal_ms:
         raise ValueError(f"line {line.number} has journal time {line.journal_ms}, before that of the line before it")
     body = line.body
     policies = None
@@ -62,11 +63,12 @@ def step(state: State, line: Line) -> list[SlaEvent]:
 def _advance(state: State, line: Line) -> list[SlaEvent]:
     """Fire every timer that the line's journal time has reached, then let its time stand."""
     events: list[SlaEvent] = []
-    while (timer := state.timers.pop_due(line.journal_ms)) is not None:
-        fire(state, timer, line.journal_ms, events)
+    journal_ms, timers = line.journal_ms, state.timers
+    while (timer := timers.pop_due(journal_ms)) is not None:
+        fire(state, timer, journal_ms, events)
     state.row.lines = line.number
-    state.row.journal_ms = line.journal_ms
-    state.midnight_ms = line.journal_ms // DAY_MS * DAY_MS
+    state.row.journal_ms = journal_ms
+    state.midnight_ms = journal_ms // DAY_MS * DAY_MS
     return events
 
 

@@ -61,17 +61,18 @@ instant = lru_cache(maxsize=8_192)(format_instant)
 """An event says four instants, most of which its neighbours say too."""
 
 
-def finish(event: dict[str, object], account: str, subject: str) -> SlaEvent:
-    """Give an event its account and `output_id` and encode it."""
+def finish(event: dict[str, object], kind: str, at_ms: int, account: str, subject: str) -> SlaEvent:
+    """Give an event its type, instant, account and `output_id`, and encode it."""
+    at = instant(at_ms)
+    event["type"] = kind
+    event["at"] = at
     event["seller_id"], event["marketplace_id"] = account.split("/", 1)
     value = canonical_json(event)
     output_id = sha256(value).hexdigest()[:OUTPUT_ID_DIGITS]
-    kind = str(event["type"])
-    of = event.get("of")
-    topic = topic_of(kind, None if of is None else str(of))
     place = value.index(_follower(event))
-    value = b'%b,"output_id":"%b"%b' % (value[:place], output_id.encode(), value[place:])
-    return SlaEvent(topic, kind, value, output_id, subject, str(event["at"]), account)
+    value = b"".join((value[:place], b',"output_id":"', output_id.encode(), b'"', value[place:]))
+    topic = topic_of(kind, event["of"] if kind == "clock.retracted" else None)  # type: ignore[arg-type]  # `of` is text
+    return SlaEvent(topic, kind, value, output_id, subject, at, account)
 
 
 def _follower(event: dict[str, object]) -> bytes:
@@ -90,35 +91,32 @@ def clock_event(
 
     `cause` says whether this kind of event names the notification that brought it.
     """
-    clock.seq += 1
-    clock_id = f"{account}/{clock.name}"
+    rule, subject, order_id, said = clock.rule, clock.subject, clock.order_id, moment.said
+    clock.seq = seq = clock.seq + 1
+    clock_id = f"{account}/{rule}/{subject}"
     event: dict[str, object] = {
-        "type": kind,
-        "at": instant(at_ms),
         "decided_at": instant(moment.decided_ms),
         "clock_id": clock_id,
-        "rule": clock.rule,
-        "rule_version": binding.version.version,
-        "subject": clock.subject,
+        "rule": rule,
+        "rule_version": binding.terms.version.version,
+        "subject": subject,
         "started_at": instant(clock.start_ms),
         "due_at": instant(binding.due_ms),
-        "seq": clock.seq,
+        "seq": seq,
         **extra,
     }
     if binding.calendar:
         event["calendar"] = binding.calendar
-    if clock.order_id is not None:
-        event["order_id"] = clock.order_id
-    if cause and moment.cause is not None:
-        event["cause"] = moment.cause
-    return finish(event, account, clock_id)
+    if order_id is not None:
+        event["order_id"] = order_id
+    if cause and said is not None:
+        event["cause"] = said.event_id
+    return finish(event, kind, at_ms, account, clock_id)
 
 
 def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEvent:
     """A `policy.violation`, `at` the violating fact."""
     event: dict[str, object] = {
-        "type": "policy.violation",
-        "at": instant(violation.at_ms),
         "decided_at": instant(moment.decided_ms),
         "kind": violation.kind,
         "subject": violation.subject,
@@ -127,4 +125,4 @@ def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEv
         event["order_id"] = violation.order_id
     assert moment.cause is not None  # violations are decided on facts, never by a timer or an activation
     event["cause"] = moment.cause
-    return finish(event, account, account)
+    return finish(event, "policy.violation", violation.at_ms, account, account)

@@ -38,7 +38,7 @@ def _fire_clock(state: State, timer: Timer, moment: Moment, events: list[SlaEven
     clock = next(clock for clock in row.clocks if clock.name == name)
     ledger = Ledger(state, account, moment, events)
     settling = ledger.settling(clock)
-    ledger.take_out(row_id, clock)
+    ledger.take_out(clock)
     if timer.step == DUE_STEP:
         settling.breach()
     elif timer.step == MOVE_STEP:

@@ -7,11 +7,11 @@ midnight that was skipped that way leaves a streak of zero.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final, NamedTuple
 
-from schemas.codec import format_instant
 from schemas.notifications import MetricsReported
-from streams.events import Moment, SlaEvent, finish
+from streams.events import Moment, SlaEvent, finish, instant
 from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Said
 
 DAY_MS: Final = 86_400_000
@@ -72,27 +72,42 @@ class _Spoken(NamedTuple):
     revision: int = 1
 
 
-def _figures(row: AccountRow, midnight_ms: int, window: int) -> tuple[_Figure, _Figure, _Figure]:
-    """Average response, late response rate, refund on-time rate of the `window` days before a midnight."""
+def _figures(row: AccountRow, midnight_ms: int) -> list[tuple[_Figure, _Figure, _Figure]]:
+    """Average response, late response rate, refund on-time rate of the days before a midnight, for each of WINDOWS."""
     last = midnight_ms // DAY_MS
-    total = DayCounts()
-    for day, counts in row.days.items():
-        if last - window <= day < last:
-            total.on_time += counts.on_time
-            total.late += counts.late
-            total.answered += counts.answered
-            total.elapsed_ms += counts.elapsed_ms
-            total.refunds_met += counts.refunds_met
-            total.refunds_late += counts.refunds_late
-    return (
-        _figure(total.elapsed_ms, total.answered),
-        _figure(total.late, total.on_time + total.late),
-        _figure(total.refunds_met, total.refunds_met + total.refunds_late),
-    )
+    newest_first = sorted(((last - day, counts) for day, counts in row.days.items() if day < last), key=itemgetter(0))
+    figures = []
+    on_time = late = answered = elapsed_ms = met = refunds_late = taken = 0
+    for window in WINDOWS:  # each holds the one before it
+        for age, counts in newest_first[taken:]:
+            if age > window:
+                break
+            taken += 1
+            on_time += counts.on_time
+            late += counts.late
+            answered += counts.answered
+            elapsed_ms += counts.elapsed_ms
+            met += counts.refunds_met
+            refunds_late += counts.refunds_late
+        figures.append(
+            (
+                _Figure(elapsed_ms if answered else 0, answered),
+                _late_responses(late, on_time),
+                _Figure(met, met + refunds_late),
+            )
+        )
+    return figures
 
 
-def _figure(numerator: int, denominator: int) -> _Figure:
-    return _Figure(numerator if denominator else 0, denominator)
+def _late_responses(late: int, on_time: int) -> _Figure:
+    return _Figure(late, on_time + late)
+
+
+def _late_rate(row: AccountRow, midnight_ms: int) -> _Figure:
+    """The late response rate of the STATUS_WINDOW days before a midnight alone."""
+    last = midnight_ms // DAY_MS
+    counted = [counts for day, counts in row.days.items() if last - STATUS_WINDOW <= day < last]
+    return _late_responses(sum(counts.late for counts in counted), sum(counts.on_time for counts in counted))
 
 
 def _status(figure: _Figure, streak_before: int) -> tuple[str, int]:
@@ -121,18 +136,19 @@ def strike_midnight(account: str, row: AccountRow, midnight_ms: int, moment: Mom
     oldest = midnight_ms // DAY_MS - KEPT_DAYS
     for day in [day for day in row.days if day < oldest]:
         del row.days[day]
-    by_window = {window: _figures(row, midnight_ms, window) for window in WINDOWS}
+    figures = _figures(row, midnight_ms)
     events = []
     for index, (metric, unit) in enumerate(_METRICS):
-        for window in WINDOWS:
-            figure = by_window[window][index]
+        for of_window, window in zip(figures, WINDOWS, strict=True):
+            figure = of_window[index]
             status = ""
             if metric == LATE_RATE and window == STATUS_WINDOW:
                 status, row.streak = _status(figure, row.streak_before)
-            said = row.said.get(f"{metric}/{window}", _SILENCE)
+            key = f"{metric}/{window}"
+            said = row.said.get(key, _SILENCE)
             if (said.numerator, said.denominator) == figure and said.status == (status or "good"):
                 continue
-            row.said[f"{metric}/{window}"] = Said(figure.numerator, figure.denominator, status or "good")
+            row.said[key] = Said(figure.numerator, figure.denominator, status or "good")
             if status:
                 row.corrections = 1
             events.append(_event(account, moment, midnight_ms, _Spoken(metric, unit, window, figure, status)))
@@ -157,7 +173,7 @@ def correct(account: str, row: AccountRow, passed_ms: int, moment: Moment) -> li
         return []
     if row.midnight_ms < passed_ms:
         _advance(row, passed_ms)
-    figure = _figures(row, row.midnight_ms, STATUS_WINDOW)[1]
+    figure = _late_rate(row, row.midnight_ms)
     status, row.streak = _status(figure, row.streak_before)
     key = f"{LATE_RATE}/{STATUS_WINDOW}"
     if row.said.get(key, _SILENCE).status == status:
@@ -191,9 +207,7 @@ def _event(account: str, moment: Moment, at_ms: int, spoken: _Spoken) -> SlaEven
     n, d = spoken.figure
     scale = 2_000_000 if spoken.unit == "ppm" else 2
     event: dict[str, object] = {
-        "type": "account.health",
-        "at": format_instant(at_ms),
-        "decided_at": format_instant(moment.decided_ms),
+        "decided_at": instant(moment.decided_ms),
         "metric": spoken.metric,
         "window_days": spoken.window,
         "numerator": n,
@@ -206,4 +220,4 @@ def _event(account: str, moment: Moment, at_ms: int, spoken: _Spoken) -> SlaEven
         event["status"] = spoken.status
     if moment.cause is not None:
         event["cause"] = moment.cause
-    return finish(event, account, account)
+    return finish(event, "account.health", at_ms, account, account)

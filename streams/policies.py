@@ -6,13 +6,18 @@ and the one place that knows when a due timer fires (`due_timer_ms`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
-from schemas.policies import Policies, Retention, RuleVersion
+from schemas.policies import CalendarSpec, Policies, Retention, RuleVersion
 from streams.calendar import Calendar
 from streams.rows import Clock
+
+KEPT_ACCOUNTS: Final = 10_000
+"""Accounts whose agreement is at hand; any other is looked up again."""
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -108,6 +113,8 @@ class Agreement:
         A version moves a clock that started before its effective_from E and whose due timer, under the version before,
         is after E: due becomes the later of the new due and E, once `now_ms` has reached E.
         """
+        if not binding.terms.may_be_moved:
+            return binding
         for terms in self._movers(binding.terms):
             effective_ms = terms.version.effective_from_ms
             if effective_ms > now_ms:
@@ -119,15 +126,15 @@ class Agreement:
 
     def next_move_ms(self, binding: Binding, start_ms: int) -> int | None:
         """The next E at which an open clock, so bound, is moved, or None."""
+        if not binding.terms.may_be_moved:
+            return None
         for terms in self._movers(binding.terms):
             if self._after_move(binding, terms, start_ms) is not None:
                 return terms.version.effective_from_ms
         return None
 
-    def _movers(self, bound: Terms) -> Iterable[Terms]:
+    def _movers(self, bound: Terms) -> list[Terms]:
         """The later versions that move running clocks, oldest first."""
-        if not bound.may_be_moved:
-            return ()
         number = bound.version.version
         versions = self._versions.get(bound.version.rule, [])
         return [
@@ -157,31 +164,42 @@ class Agreement:
 class PolicyBook:
     """A policy file made ready for lookups by account; immutable but for its caches."""
 
-    __slots__ = ("_agreements", "_calendars", "_terms", "policies")
+    __slots__ = ("_agreements", "_by_account", "_terms", "policies")
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
-        self._calendars: dict[str, Calendar] = {}
         self._terms = {
             (rule, version.version): _terms(version, versions[index:])
             for rule, versions in policies.rules.items()
             for index, version in enumerate(versions, start=1)
         }
         self._agreements: dict[tuple[str, str], Agreement] = {}
+        self._by_account: dict[str, Agreement] = {}
 
     def agreement(self, account: str) -> Agreement:
         """The policies as they hold for an account. Kept where it has a calendar: others are none we have lines of."""
+        found = self._by_account.get(account)
+        if found is None:
+            found = self._agree(account)
+            if len(self._by_account) >= KEPT_ACCOUNTS:
+                self._by_account.clear()
+            self._by_account[account] = found
+        return found
+
+    def _agree(self, account: str) -> Agreement:
         marketplace, name = account.partition("/")[2], self.policies.calendar_of(account)
         if name is None:
             return Agreement(None, self.policies.retention, self._terms, marketplace)
         found = self._agreements.get((marketplace, name))
         if found is None:
-            found = Agreement(self._calendar(name), self.policies.retention, self._terms, marketplace)
+            found = Agreement(
+                _calendar(self.policies.calendars[name]), self.policies.retention, self._terms, marketplace
+            )
             self._agreements[marketplace, name] = found
         return found
 
-    def _calendar(self, name: str) -> Calendar:
-        found = self._calendars.get(name)
-        if found is None:
-            found = self._calendars[name] = Calendar(self.policies.calendars[name])
-        return found
+
+@lru_cache(maxsize=256)
+def _calendar(spec: CalendarSpec) -> Calendar:
+    """A calendar made ready, for all partitions together: its tables take longer to make than a hundred lines."""
+    return Calendar(spec)

@@ -18,7 +18,7 @@ from streams.state import State, new_state
 
 OnDeadLetter = Callable[[int, bytes, Rejected], None]
 
-REST_EVERY: Final = 1000
+REST_EVERY: Final = 2000
 """Lines between which rows stay decoded: memory is bounded by what so many lines touch."""
 
 
@@ -50,16 +50,17 @@ class Replay:
         body = decoded.body
         if self.state.book is None and not isinstance(body, PolicyActivated):
             self.state.activate(load_policies(shipped_policies()))
-        journal_ms = max(self.state.journal_ms, _own_ms(decoded))
+        state = self.state
+        journal_ms = max(state.row.journal_ms, _own_ms(decoded))
         if isinstance(body, Notification) and decoded.journaled_ms is None:
             rejected = self._refuse(body, journal_ms, decoded.arrived_ms)
             if rejected is not None:
                 self._on_dead_letter(self.line_number, line, rejected)
                 return []
-        events = step(self.state, Line(self.state.lines + 1, journal_ms, body))
+        events = step(state, Line(state.row.lines + 1, journal_ms, body))
         self._until_rest -= 1
         if not self._until_rest:
-            self.state.take_changes()
+            state.take_changes()
             self._until_rest = REST_EVERY
         return events
 

@@ -7,6 +7,7 @@ of an account itself (program, metrics, vacation) belong to no matter. Defaults 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -32,28 +33,18 @@ def account_key(notification: Notification) -> str:
 
 def route(notification: Notification) -> tuple[Routed, ...]:
     """The facts that a notification states, each with its matter; none for an account's own."""
-    make = _ROUTES.get(type(notification))
-    return () if make is None else make(notification)
+    found = _ROUTES.get(type(notification))
+    if found is None:
+        return ()
+    kind, name_of, make = found
+    routed = Routed(kind, name_of(notification), make(notification))
+    if isinstance(notification, said.MessageReceived) and notification.order_id is not None:
+        return (routed, Routed("order", notification.order_id, _order_message(notification)))
+    return (routed,)
 
 
 def _cents(amount: str | None) -> int | None:
     return None if amount is None else facts.cents(amount)
-
-
-def _order(make: Callable[[Any], Fact]) -> Callable[[Any], tuple[Routed, ...]]:
-    return lambda n: (Routed("order", n.order_id, make(n)),)
-
-
-def _thread(make: Callable[[Any], Fact]) -> Callable[[Any], tuple[Routed, ...]]:
-    return lambda n: (Routed("thread", n.thread_id, make(n)),)
-
-
-def _case(make: Callable[[Any], Fact]) -> Callable[[Any], tuple[Routed, ...]]:
-    return lambda n: (Routed("case", n.case_id, make(n)),)
-
-
-def _evidence(make: Callable[[Any], Fact]) -> Callable[[Any], tuple[Routed, ...]]:
-    return lambda n: (Routed("evidence", n.evidence_id, make(n)),)
 
 
 def _refund(n: said.RefundIssued) -> Fact:
@@ -78,16 +69,21 @@ def _receipt(n: said.ReturnReceived) -> Fact:
     return facts.ReturnReceived(n.occurred_ms, n.event_id, n.return_id, n.program, n.receipt_id, amount, n.currency)
 
 
-def _message(n: said.MessageReceived) -> tuple[Routed, ...]:
-    routed_to = n.routed_to or "seller"
-    message = facts.MessageReceived(
-        n.occurred_ms, n.event_id, n.message_id, n.from_role, routed_to, n.order_id, n.program, n.topic
+def _message(n: said.MessageReceived) -> Fact:
+    return facts.MessageReceived(
+        n.occurred_ms,
+        n.event_id,
+        n.message_id,
+        n.from_role,
+        n.routed_to or "seller",
+        n.order_id,
+        n.program,
+        n.topic,
     )
-    of_thread = Routed("thread", n.thread_id, message)
-    if n.order_id is None:
-        return (of_thread,)
-    named = facts.OrderMessage(n.occurred_ms, n.event_id, n.message_id, n.from_role, n.topic, n.program)
-    return (of_thread, Routed("order", n.order_id, named))
+
+
+def _order_message(n: said.MessageReceived) -> Fact:
+    return facts.OrderMessage(n.occurred_ms, n.event_id, n.message_id, n.from_role, n.topic, n.program)
 
 
 def _sent(n: said.MessageSent) -> Fact:
@@ -95,7 +91,26 @@ def _sent(n: said.MessageSent) -> Fact:
     return facts.MessageSent(n.occurred_ms, n.event_id, n.message_id, role, roles, bool(n.auto_reply), n.order_id)
 
 
-_ROUTES: Final[dict[type[Any], Callable[[Any], tuple[Routed, ...]]]] = {
+_Route = tuple[str, Callable[[Any], str], Callable[[Any], Fact]]
+
+
+def _order(make: Callable[[Any], Fact]) -> _Route:
+    return "order", attrgetter("order_id"), make
+
+
+def _thread(make: Callable[[Any], Fact]) -> _Route:
+    return "thread", attrgetter("thread_id"), make
+
+
+def _case(make: Callable[[Any], Fact]) -> _Route:
+    return "case", attrgetter("case_id"), make
+
+
+def _evidence(make: Callable[[Any], Fact]) -> _Route:
+    return "evidence", attrgetter("evidence_id"), make
+
+
+_ROUTES: Final[dict[type[Any], _Route]] = {
     said.ReturnRequested: _order(
         lambda n: facts.ReturnRequested(n.occurred_ms, n.event_id, n.return_id, n.program, bool(n.in_policy))
     ),
@@ -115,7 +130,7 @@ _ROUTES: Final[dict[type[Any], Callable[[Any], tuple[Routed, ...]]]] = {
     said.ClaimWithdrawn: _order(lambda n: facts.ClaimWithdrawn(n.occurred_ms, n.event_id, n.claim_id)),
     said.ClaimDecided: _order(lambda n: facts.ClaimDecided(n.occurred_ms, n.event_id, n.claim_id)),
     said.SafetFiled: _order(lambda n: facts.SafetFiled(n.occurred_ms, n.event_id, n.claim_id, n.refund_id)),
-    said.MessageReceived: _message,
+    said.MessageReceived: _thread(_message),
     said.MessageSent: _thread(_sent),
     said.MessageMarked: _thread(lambda n: facts.MessageMarked(n.occurred_ms, n.event_id, n.message_id)),
     said.MessageUnmarked: _thread(lambda n: facts.MessageUnmarked(n.occurred_ms, n.event_id, n.message_id)),

@@ -199,6 +199,11 @@ def account_of(row_id: str) -> str:
     return f"{seller}/{marketplace}"
 
 
+def marketplace_of(row_id: str) -> str:
+    """The marketplace of the account that a row belongs to."""
+    return row_id.split("/", 2)[1]
+
+
 def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
     """The row's bytes; dicts of rows are sorted first, so that equal rows have equal bytes."""
     if isinstance(row, OrderRow):

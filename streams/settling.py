@@ -13,7 +13,7 @@ from streams.duties import Duty
 from streams.events import Moment, SlaEvent
 from streams.matters import next_timer
 from streams.policies import Agreement, Binding
-from streams.rows import GONE, OPEN, AccountRow, Clock, MatterRow, account_of
+from streams.rows import GONE, OPEN, AccountRow, Clock, MatterRow, account_of, marketplace_of
 from streams.state import State
 from streams.timers import HEALTH, Timer
 
@@ -21,29 +21,30 @@ from streams.timers import HEALTH, Timer
 class Ledger:
     """What one moment changes in one account: whether its counters moved, and the events said."""
 
-    __slots__ = ("account", "agreement", "events", "has_counted", "moment", "state")
+    __slots__ = ("account", "agreement", "events", "has_counted", "marketplace", "moment", "state")
 
     def __init__(self, state: State, account: str, moment: Moment, events: list[SlaEvent]) -> None:
         assert state.book is not None  # there are no clocks before there are policies
         self.state = state
         self.account = account
+        self.marketplace = marketplace_of(account)
         self.agreement: Agreement = state.book.agreement(account)
         self.moment = moment
         self.events = events
         self.has_counted = False
 
-    def take_out(self, row_id: str, clock: Clock) -> None:
+    def take_out(self, clock: Clock) -> None:
         """Before a clock changes: take its contribution out of the counters."""
-        self._count(row_id, clock, -1)
+        self._count(clock, -1)
 
     def put_back(self, row_id: str, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
-        self._count(row_id, clock, +1)
+        self._count(clock, +1)
         self.state.mark_changed(row_id)
 
-    def _count(self, row_id: str, clock: Clock, sign: int) -> None:
+    def _count(self, clock: Clock, sign: int) -> None:
         if clock.outcome == OPEN:
-            self.state.count_open(row_id, clock, sign)
+            self.state.count_open(self.marketplace, clock, sign)
         elif clock.outcome != GONE and health.is_counted(clock.rule):
             health.count(self.state.account(self.account), clock, sign, self.state.midnight_ms)
             self.has_counted = True
@@ -65,7 +66,7 @@ class Ledger:
         if new == clock.outcome:
             return None  # what was said stays said, with the version and due of then
         settling = Settling(self.account, clock, stored, duty, self.moment, self.events)
-        self.take_out(row_id, clock)
+        self.take_out(clock)
         settling.change(moved, new)
         self.put_back(row_id, clock)
         return settling
@@ -79,7 +80,7 @@ class Ledger:
             if clock is None or not stands:
                 return None
             settling = self.settling(clock, duty)
-            self.take_out(row_id, clock)
+            self.take_out(clock)
             settling.vanish()
             self.put_back(row_id, clock)
             return settling
@@ -88,7 +89,7 @@ class Ledger:
             row.clocks.append(clock)
         if stands:
             settling = self.settling(clock, duty)
-            self.take_out(row_id, clock)
+            self.take_out(clock)
             settling.restart(binding, duty)
         else:
             settling = Settling(self.account, clock, binding, duty, self.moment, self.events)

@@ -3,7 +3,8 @@
 Rows are the state (design.md): what `take_changes` returns, in order, is what a changelog has to keep, and
 `restore_state` makes an equal state of it. Everything else here (timers, threads that asked csba, cases by subject,
 policies made ready, counts of open clocks) is an index, rebuilt at recovery, and never decides anything by itself.
-Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `take_changes`.
+Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `take_changes`. It
+stays decoded for the next line as long as not too many are: what is decoded and unchanged equals what is at rest.
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ from streams.rows import (
     decode_row,
     encode_row,
     kind_of,
+    marketplace_of,
 )
 from streams.threads import asks_csba
 from streams.timers import Timers
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
+
+KEPT_AT_WORK: Final = 4_096
+"""Rows that stay decoded over `take_changes`, at most."""
 
 DueKey = tuple[str, str, int]
 K = TypeVar("K")
@@ -98,18 +103,18 @@ class State:
 
     def matter(self, row_id: str) -> MatterRow:
         """The row of a matter, made where there is none."""
-        row = self.find(row_id)
+        row = self._at_work.get(row_id) or self.find(row_id)
         if row is None:
             row = self._at_work[row_id] = ROW_TYPES[kind_of(row_id)]()
             self._forgotten.discard(row_id)
-        return cast(MatterRow, row)
+        return row  # type: ignore[return-value]  # the id says what kind of row it is
 
     def account(self, account: str) -> AccountRow:
         """The row of an account, made where there is none."""
-        row = self.find(account)
+        row = self._at_work.get(account) or self.find(account)
         if row is None:
             row = self._at_work[account] = AccountRow()
-        return cast(AccountRow, row)
+        return row  # type: ignore[return-value]  # as above
 
     def mark_changed(self, row_id: str) -> None:
         """A row at work has changed: it goes out with the next `take_changes`."""
@@ -127,7 +132,7 @@ class State:
                     _discard(self.cases_by_subject, (account, fact.subject_hash), row_id)
         for clock in row.clocks:
             if clock.outcome == OPEN:
-                self.count_open(row_id, clock, -1)
+                self.count_open(marketplace_of(account), clock, -1)
         self._at_work.pop(row_id, None)
         self._at_rest.pop(row_id, None)
         self._changed.discard(row_id)
@@ -173,15 +178,16 @@ class State:
             else:
                 value = self._at_rest[row_id] = encode_row(self._at_work[row_id])
                 changes.append((row_id.encode(), value))
-        self._at_work.clear()
+        if len(self._at_work) > KEPT_AT_WORK:
+            self._at_work.clear()
         self._changed.clear()
         self._forgotten.clear()
         self._policies_changed = False
         return changes
 
-    def count_open(self, row_id: str, clock: Clock, sign: int) -> None:
+    def count_open(self, marketplace: str, clock: Clock, sign: int) -> None:
         """An open clock appears (+1) or goes (-1), for the view of what falls due."""
-        key = _due_key(row_id, clock)
+        key = _due_key(marketplace, clock)
         change = self._due_changes.get(key, 0) + sign
         if change:
             self._due_changes[key] = change
@@ -199,7 +205,7 @@ class State:
         for row_id, row in self.matters():
             for clock in row.clocks:
                 if clock.outcome == OPEN:
-                    key = _due_key(row_id, clock)
+                    key = _due_key(marketplace_of(row_id), clock)
                     counts[key] = counts.get(key, 0) + 1
         return dict(sorted(counts.items()))
 
@@ -238,8 +244,8 @@ def _discard(index: dict[K, set[str]], key: K, row_id: str) -> None:
             del index[key]
 
 
-def _due_key(row_id: str, clock: Clock) -> DueKey:
-    return (clock.rule, row_id.split("/", 2)[1], clock.due_ms // HOUR_MS * HOUR_MS)
+def _due_key(marketplace: str, clock: Clock) -> DueKey:
+    return (clock.rule, marketplace, clock.due_ms // HOUR_MS * HOUR_MS)
 
 
 def new_state(partition: int) -> State:

@@ -42,8 +42,10 @@ class ThreadView:
                 newest = self.marks.get(fact.message_id)
                 if newest is None or fact.when > newest.when:
                     self.marks[fact.message_id] = fact
-        self.received.sort(key=_when)
-        self.sent.sort(key=_when)
+        if len(self.received) > 1:
+            self.received.sort(key=_when)
+        if len(self.sent) > 1:
+            self.sent.sort(key=_when)
 
     def marked_ms(self, message_id: str) -> int | None:
         """When the mark "no response needed" that holds for a message was set, if one holds (BSM)."""

@@ -2,8 +2,8 @@
 
 Each matter and account arms at most one entry, its own earliest; when that has fired it arms the next. Entries are
 ordered by (fire_ms, class, id, step): clock timers, then forgetting, then health; ids in byte order; of one clock
-escalation steps by level, before due, before re-target. A heap with lazy deletion, rebuilt when more than half of it
-is stale. An index over the rows: nothing here is persisted.
+escalation steps by level, before due, before re-target. A heap with lazy deletion, rebuilt when more than a fifth of it
+is stale: what is settled should not be remembered twice. An index over the rows: nothing here is persisted.
 """
 
 from __future__ import annotations
@@ -53,9 +53,14 @@ class Timers:
         elif self._armed.get(row_id) != timer:
             self._armed[row_id] = timer
             heappush(self._heap, timer)
-            if len(self._heap) > 2 * len(self._armed) + SLACK:
+            if len(self._heap) > 1.25 * len(self._armed) + SLACK:
                 self._heap = list(self._armed.values())
                 heapify(self._heap)
+
+    def own_id(self, row_id: str) -> str:
+        """The id as the row's timer holds it: of equal texts only one is kept."""
+        timer = self._armed.get(row_id)
+        return row_id if timer is None else timer.row_id
 
     def disarm(self, row_id: str) -> None:
         """A row has no timer any more."""
@@ -73,6 +78,9 @@ class Timers:
 
     def pop_due(self, until_ms: int) -> Timer | None:
         """Take the next timer with fire_ms <= until_ms, disarmed, or None."""
+        heap = self._heap
+        if not heap or heap[0].fire_ms > until_ms:  # whether stale or not: all others come later
+            return None
         timer = self.peek()
         if timer is None or timer.fire_ms > until_ms:
             return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from schemas.notifications import VacationSet
 from streams.admission import admit
 from streams.policies import PolicyBook
@@ -125,6 +127,14 @@ def test_an_account_without_a_calendar_that_was_journaled_all_the_same_has_clock
     story.tell("return.requested", monday_9am, journaled_at=text(monday_9am), return_id="R-2")
     story.until(tuesday_noon)
     assert story.news() == ["opened return-response", "escalated return-response level 1"]
+
+
+def test_accounts_agreements_are_kept_at_hand_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.policies.KEPT_ACCOUNTS", 2)
+    book = PolicyBook(Story().state.book.policies)  # type: ignore[union-attr]  # a story has policies
+    found = [book.agreement(f"S{number}/ATVPDKIKX0DER") for number in range(5)]
+    assert all(agreement is found[0] for agreement in found)
+    assert list(book._by_account) == ["S4/ATVPDKIKX0DER"]
 
 
 def test_live_the_future_is_measured_by_the_brokers_timestamp_and_skipped_where_there_is_none() -> None:

@@ -64,6 +64,17 @@ def test_any_split_of_the_lines_into_batches_changes_no_byte(history: History, c
     assert pieces == whole
 
 
+@given(history=told(), cut=st.data())
+def test_a_row_that_stays_decoded_says_what_was_written_of_it(history: History, cut: st.DataObject) -> None:
+    replay = replay_of(history.policies)
+    for raw in history.raws():
+        replay.feed(raw)
+        if cut.draw(st.booleans()):
+            replay.state.take_changes()
+            decoded = {row_id: encode_row(row) for row_id, row in replay.state._at_work.items()}
+            assert decoded == {row_id: replay.state._at_rest[row_id] for row_id in decoded}
+
+
 @given(history=told(), at=st.integers(0, 40), rng=st.randoms(use_true_random=False))
 def test_a_snapshot_restored_at_any_point_goes_on_as_if_nothing_had_happened(
     history: History, at: int, rng: random.Random

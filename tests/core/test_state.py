@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streams.engine import next_fire_ms, restore_state
 from streams.rows import PARTITION_KEY, POLICIES_KEY, decode_partition
 from streams.state import new_state
@@ -111,6 +113,18 @@ def test_a_clock_that_is_forgotten_while_open_is_counted_out() -> None:
     story.until(thursday_midnight + DAY)
     assert story.news()[-1] == "expired sfp-refund"
     assert story.state.take_due_changes() == {}
+
+
+def test_rows_stay_decoded_until_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.state.KEPT_AT_WORK", 3)
+    story = Story()
+    story.tell("return.received", monday_9am)
+    story.state.take_changes()
+    assert set(story.state._at_work) == {ACCOUNT.decode(), ORDER_ROW.decode()}
+    story.tell("message.received", monday_noon, thread_id="T-1")
+    story.tell("message.received", monday_noon, thread_id="T-2", message_id="M-2")
+    story.state.take_changes()
+    assert not story.state._at_work
 
 
 def test_a_state_restored_from_no_rows_is_a_new_one() -> None:
