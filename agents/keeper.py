@@ -60,6 +60,7 @@ class Keeper:
         self._shop = shop
         self._transactions = transactions
         self._ticker = Ticker(time)
+        self._since_ms = shop.broker_now_ms() or 0
         self._woken = asyncio.Event()
         self._is_released = False
         self._topics = {logical: shop.settings.topic(logical) for logical in _WRITTEN}
@@ -104,13 +105,14 @@ class Keeper:
                 self._reject(record, body, outbox, tally)
             elif not self._is_at_home(account := account_key(body)):
                 self._shop.signpost.send_on(record, account, outbox)
-                tally.misrouted[self._shop.logical[record.topic]] += 1
+                tally.misrouted[(self._shop.logical[record.topic],)] += 1
             else:
                 line = Line(self.state.lines + 1, journal_ms, body)  # stamp
                 events = self._fold(line)  # fold
                 self._journal(line, account.encode(), outbox, tally, record)
                 self._send(events, line, outbox, tally)
-                tally.notifications[self._shop.logical[record.topic], type_name(body)] += 1
+                delay_s = (journal_ms - body.occurred_ms) / 1000
+                tally.tell(self._shop.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
             if self._finish(held):
                 floor_ms = self.time.floor_ms(self.hand.empty_topics())
             tally.newest_ms[self._shop.logical[record.topic]] = record.timestamp
@@ -190,7 +192,7 @@ class Keeper:
         started_s = monotonic()
         await self._transactions.write(outbox)
         tally.seconds["write"] = monotonic() - started_s
-        self._shop.metrics.add(tally)
+        self._shop.metrics.add(tally, sent_ms=self._shop.broker_now_ms(), since_ms=self._since_ms)
         self._shop.open_clocks.add(self.state.partition, self.state.take_due_changes())
         return True
 

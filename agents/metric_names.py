@@ -84,7 +84,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     _gauge(
         "sla_overdue_undetected",
-        "Clocks past their due timer by the wall clock that it has not fired for: 0.",
+        "Clocks with a timer that is past by 5 s by the wall clock and has not fired: 0.",
         "partition",
     ),
     _gauge("sla_time_lag_seconds", "The broker's now less journal time W(p).", "partition"),

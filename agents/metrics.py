@@ -7,6 +7,7 @@ values are bounded: topics, types, rules, marketplaces, partitions; never an id.
 
 import threading
 from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from socketserver import ThreadingMixIn
@@ -14,13 +15,13 @@ from time import time
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, make_wsgi_app
 
 from agents.errors import UserError
+from agents.metric_collectors import Labels, Levels, Spread
 from agents.metric_names import METRIC_BY_NAME
 from schemas.dead_letters import REASONS
-from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
+from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
 from streams.events import SlaEvent
 
 
@@ -28,29 +29,73 @@ class SliceTally:
     """What one slice brought, to be added to the counters when it is committed."""
 
     def __init__(self) -> None:
-        self.notifications: Tally[tuple[str, str]] = Tally()
-        self.dead_letters: Tally[tuple[str, str]] = Tally()
-        self.misrouted: Tally[str] = Tally()
-        self.events: Tally[tuple[str, str, str]] = Tally()
-        self.escalations: Tally[tuple[str, str]] = Tally()
-        self.violations: Tally[str] = Tally()
+        # By the labels of the metric that each becomes.
+        self.notifications: Tally[Labels] = Tally()
+        self.dead_letters: Tally[Labels] = Tally()
+        self.misrouted: Tally[Labels] = Tally()
+        self.events: Tally[Labels] = Tally()
+        self.escalations: Tally[Labels] = Tally()
+        self.violations: Tally[Labels] = Tally()
+        self.repeats: Tally[Labels] = Tally()
+        self.delays_s: defaultdict[Labels, list[float]] = defaultdict(list)
+        self.elapsed_s: defaultdict[Labels, list[float]] = defaultdict(list)
+        self.fired: list[tuple[str, int]] = []
+        """Rule and timer instant (ms UTC) of each due event that a timer brought."""
         self.newest_ms: dict[str, int] = {}
         self.lines = 0
         self.seconds: dict[str, float] = {}
 
+    def tell(self, topic: str, kind: str, delay_s: float, *, is_repeat: bool) -> None:
+        """Count a notification that is journaled, `delay_s` after it happened."""
+        self.notifications[topic, kind] += 1
+        self.delays_s[(kind,)].append(delay_s)
+        if is_repeat:
+            self.repeats[(kind,)] += 1
+
     def count(self, event: SlaEvent) -> None:
         """Count an event that is to be sent."""
-        named = event.subject.split("/", 3)  # seller, marketplace, and of a clock its rule and subject
-        rule = named[2] if len(named) > 2 else ""
-        self.events[event.type, rule, named[1]] += 1
-        if event.type == "clock.escalated":
-            self.escalations[rule, str(orjson.loads(event.value)["level"])] += 1
-        elif event.type == "policy.violation":
-            self.violations[orjson.loads(event.value)["kind"]] += 1
+        kind, rule = event.type, event.rule
+        self.events[kind, rule, event.account.split("/", 1)[1]] += 1
+        if kind == "clock.escalated":
+            self.escalations[rule, event.detail] += 1
+        elif kind in _OUTCOMES:
+            self.elapsed_s[rule, _OUTCOMES[kind]].append(event.elapsed_ms / 1000)
+        elif kind in _DUE:
+            if event.fired_ms:
+                self.fired.append((rule, event.fired_ms))
+        elif kind == "policy.violation":
+            self.violations[(event.detail,)] += 1
+
+    def lateness_s(self, sent_ms: int | None, since_ms: int) -> dict[Labels, list[float]]:
+        """How late each due event was sent, by rule; of timers whose instant was `since_ms` or later."""
+        late: defaultdict[Labels, list[float]] = defaultdict(list)
+        if sent_ms is not None:
+            for rule, fired_ms in self.fired:
+                if fired_ms >= since_ms:
+                    late[(rule,)].append(max(0, sent_ms - fired_ms) / 1000)
+        return late
+
+
+_OUTCOMES = {"clock.met": "met", "clock.closed_late": "closed_late", "clock.superseded": "superseded"}
+_DUE = frozenset({"clock.breached", "clock.reminder_due", "clock.lapsed"})
+_LEVELS = (
+    "sla_clocks_open",
+    "sla_clocks_breached",
+    "sla_clocks_due",
+    "sla_accounts",
+    "sla_overdue_undetected",
+    "sla_time_lag_seconds",
+    "sla_held_back_by",
+    "sla_input_lag_records",
+    "sla_state_rows",
+    "sla_policy_info",
+    "sla_policy_covered_until_timestamp_seconds",
+)
+"""Set anew each second, all at once (agents/watch.py)."""
 
 
 class Metrics:
-    """The metrics of one worker that are served so far; names and labels are those of agents/metric_names.py."""
+    """The metrics of one worker; names and labels are those of agents/metric_names.py."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no annotation there
@@ -62,20 +107,22 @@ class Metrics:
         self.events = self._counter("sla_events_total")
         self.escalations = self._counter("sla_escalations_total")
         self.violations = self._counter("sla_violations_total")
+        self.repeats = self._counter("sla_repeats_total")
         self.newest = self._gauge("sla_last_notification_timestamp_seconds")
-        self.clocks_open = self._gauge("sla_clocks_open")
-        self.clocks_due = self._gauge("sla_clocks_due")
-        self.time_lag = self._gauge("sla_time_lag_seconds")
-        self.held_back_by = self._gauge("sla_held_back_by")
-        self.input_lag = self._gauge("sla_input_lag_records")
+        self.fact_delay = self._spread("sla_fact_delay_seconds")
+        self.elapsed = self._spread("sla_clock_elapsed_seconds")
+        self.lateness = self._spread("sla_breach_lateness_seconds")
+        self.levels = Levels(METRIC_BY_NAME[name] for name in _LEVELS)
+        self.registry.register(self.levels)
         self.batch_seconds = self._histogram("sla_batch_seconds")
         self.batch_lines = self._histogram("sla_batch_lines")
         self.partitions_owned = self._gauge("sla_partitions_owned")
         self.partitions_held = self._gauge("sla_partitions_held")
         self.recovery = self._gauge("sla_recovery_seconds")
         self.clock_offset = self._gauge("sla_clock_offset_seconds")
-        self.policy_info = self._gauge("sla_policy_info")
         self._gauge("sla_build_info").labels(version("dueclock")).set(1)
+        for kind in INPUT_TOPIC_OF:
+            self.repeats.labels(kind)
         for topic in (*INPUT_TOPICS, REPARTITION_TOPIC):
             self.newest.labels(topic.name).set(time())
             for reason in REASONS:
@@ -93,20 +140,35 @@ class Metrics:
         metric = METRIC_BY_NAME[name]
         return Histogram(name, metric.meaning, metric.labels, registry=self.registry, buckets=metric.buckets)
 
-    def add(self, tally: SliceTally) -> None:
-        """Raise the counters by what a committed slice brought."""
-        for (topic, kind), count in tally.notifications.items():
-            self.notifications.labels(topic, kind).inc(count)
-        for (topic, reason), count in tally.dead_letters.items():
-            self.dead_letters.labels(topic, reason).inc(count)
-        for topic, count in tally.misrouted.items():
-            self.misrouted.labels(topic).inc(count)
-        for labels, count in tally.events.items():
-            self.events.labels(*labels).inc(count)
-        for escalated, count in tally.escalations.items():
-            self.escalations.labels(*escalated).inc(count)
-        for kind, count in tally.violations.items():
-            self.violations.labels(kind).inc(count)
+    def _spread(self, name: str) -> Spread:
+        spread = Spread(METRIC_BY_NAME[name])
+        self.registry.register(spread)
+        return spread
+
+    def add(self, tally: SliceTally, *, sent_ms: int | None = None, since_ms: int = 0) -> None:
+        """Raise the counters by what a committed slice brought.
+
+        `sent_ms`: the broker's time after the commit. Lateness is that of timers whose instant came while this keeper
+        kept the partition (`since_ms` or later): what fell due in an outage says nothing about the live path.
+        """
+        for counter, counts in (
+            (self.notifications, tally.notifications),
+            (self.dead_letters, tally.dead_letters),
+            (self.misrouted, tally.misrouted),
+            (self.repeats, tally.repeats),
+            (self.events, tally.events),
+            (self.escalations, tally.escalations),
+            (self.violations, tally.violations),
+        ):
+            for labels, count in counts.items():
+                counter.labels(*labels).inc(count)
+        for spread, values_s in (
+            (self.fact_delay, tally.delays_s),
+            (self.elapsed, tally.elapsed_s),
+            (self.lateness, tally.lateness_s(sent_ms, since_ms)),
+        ):
+            for labels, values in values_s.items():
+                spread.add(labels, values)
         for topic, newest_ms in tally.newest_ms.items():
             self.newest.labels(topic).set(newest_ms / 1000)
         for stage, seconds in tally.seconds.items():

@@ -92,6 +92,11 @@ class Ownership:
         """The partitions that are being kept."""
         return [part for part in self._partitions.values() if part.keeper is not None]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what was assigned has been recovered and is being kept."""
+        return self._is_open
+
     def broker_now_ms(self) -> int | None:
         """The broker's time, or None while it is unknown."""
         return self.clock.at(monotonic())

@@ -5,16 +5,26 @@ It changes nothing. Lines are for people: one when a state begins, one when it e
 
 import asyncio
 import logging
-from time import monotonic
+from collections import defaultdict
+from time import monotonic, time
 from typing import Any
 
 from agents.metrics import Metrics
+from schemas.policies import Policies
+from streams.calendar import coverage_ends_ms
+from streams.census import Census
 
 EVERY_S = 1.0
 AWAY_S = 5.0
 HELD_BACK_S = 10.0
 READY_LAG_S = 60.0
 DUE_HOURS = (1, 4, 24)
+OVERDUE_AFTER_MS = 5_000
+"""A timer that is so late is overdue: journal time trails the clock by a fraction of a second where all is well."""
+MOST_COUNTED = 10_000
+
+Levels = defaultdict[str, Any]
+"""By metric: values by labels."""
 
 log = logging.getLogger("dueclock.watch")
 
@@ -29,6 +39,7 @@ class Watch:
         self._held_back: set[int] = set()
         self._is_away = False
         self._worst_lag_s: float | None = None
+        self._covered: dict[str, dict[tuple[str, ...], float]] = {}
         metrics.is_ready = self.is_ready
 
     def start(self) -> None:
@@ -44,8 +55,8 @@ class Watch:
             await asyncio.wait([task])
 
     def is_ready(self) -> bool:
-        """Whether all owned partitions are kept and journal time follows the broker's."""
-        return self._worst_lag_s is not None and self._worst_lag_s < READY_LAG_S
+        """Whether the worker has recovered what it was given and journal time follows the broker's."""
+        return self._ownership.is_open and self._worst_lag_s is not None and self._worst_lag_s < READY_LAG_S
 
     async def _run(self) -> None:
         while True:
@@ -60,32 +71,35 @@ class Watch:
         now_ms = ownership.broker_now_ms()
         self._metrics.clock_offset.set(ownership.wall_offset_s)
         self._look_for_broker()
-        self._metrics.time_lag.clear()
-        self._metrics.held_back_by.clear()
-        self._metrics.input_lag.clear()
-        self._metrics.policy_info.clear()
-        lags = [self._look_at(part, now_ms) for part in ownership.kept()]
+        levels: Levels = defaultdict(lambda: defaultdict(float))
+        parts = ownership.kept()
+        lags = [self._look_at(part, now_ms, levels) for part in parts]
         known = [lag_s for lag_s in lags if lag_s is not None]
         self._worst_lag_s = max(known, default=0.0) if len(known) == len(lags) else None
-        self._metrics.clocks_open.clear()
-        for labels, count in ownership.open_clocks.open_clocks().items():
-            self._metrics.clocks_open.labels(*labels).set(count)
+        levels["sla_clocks_open"] = ownership.open_clocks.open_clocks()
         if now_ms is not None:
-            self._set_due(now_ms)
+            levels["sla_clocks_due"] = self._due(now_ms)
+        for part in parts:
+            _add_census(part.state.census, levels)
+        self._metrics.levels.show(levels)
 
-    def _look_at(self, part: Any, now_ms: int | None) -> float | None:
+    def _look_at(self, part: Any, now_ms: int | None, levels: Levels) -> float | None:
         """Time lag of one partition, None while its journal time is unknown."""
+        number, state = (str(part.number),), part.state
         topic, known_ms = part.keeper.time.held_back_by()
-        if part.state.digest:
-            self._metrics.policy_info.labels(part.state.digest).set(1)
+        if state.book is not None:
+            levels["sla_policy_info"][(state.digest,)] = 1
+            levels["sla_policy_covered_until_timestamp_seconds"] = self._coverage(state.digest, state.book.policies)
         for name, records in part.keeper.time.lag_records().items():
-            self._metrics.input_lag.labels(self._ownership.logical[name], part.number).set(records)
+            levels["sla_input_lag_records"][self._ownership.logical[name], *number] = records
+        overdue_ms = int(time() * 1000) - OVERDUE_AFTER_MS
+        levels["sla_overdue_undetected"][number] = state.timers.overdue(overdue_ms, MOST_COUNTED)
         lag_s = None if known_ms is None or now_ms is None else (now_ms - known_ms) / 1000
         if lag_s is not None:
-            self._metrics.time_lag.labels(part.number).set(lag_s)
+            levels["sla_time_lag_seconds"][number] = lag_s
         is_held_back = lag_s is None or lag_s > HELD_BACK_S
         if is_held_back:
-            self._metrics.held_back_by.labels(self._ownership.logical[topic], part.number).set(1)
+            levels["sla_held_back_by"][self._ownership.logical[topic], *number] = 1
         if is_held_back and lag_s is not None and part.number not in self._held_back:
             self._held_back.add(part.number)
             log.warning("partition %d: journal time is held back %.0f s by %s", part.number, lag_s, topic)
@@ -104,11 +118,26 @@ class Watch:
             self._is_away = False
             log.info("the broker answers again")
 
-    def _set_due(self, now_ms: int) -> None:
-        self._metrics.clocks_due.clear()
+    def _due(self, now_ms: int) -> dict[tuple[str, ...], float]:
+        due: defaultdict[tuple[str, ...], float] = defaultdict(float)
         for hours in DUE_HOURS:
-            by_rule: dict[str, int] = {}
             for (rule, _), count in self._ownership.open_clocks.due_within(now_ms, hours).items():
-                by_rule[rule] = by_rule.get(rule, 0) + count
-            for rule, count in by_rule.items():
-                self._metrics.clocks_due.labels(rule, f"{hours}h").set(count)
+                due[rule, f"{hours}h"] += count
+        return due
+
+    def _coverage(self, digest: str, policies: Policies) -> dict[tuple[str, ...], float]:
+        """The end of each calendar; worked out once for each policy file."""
+        if digest not in self._covered:
+            self._covered = {
+                digest: {(name,): coverage_ends_ms(spec) / 1000 for name, spec in policies.calendars.items()}
+            }
+        return self._covered[digest]
+
+
+def _add_census(census: Census, levels: Levels) -> None:
+    for (rule, marketplace), count in census.breached.items():
+        levels["sla_clocks_breached"][rule, marketplace] += count
+    for status, count in census.accounts().items():
+        levels["sla_accounts"][(status,)] += count
+    for kind, count in census.rows.items():
+        levels["sla_state_rows"][(kind,)] += count

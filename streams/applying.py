@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from schemas.notifications import MetricsReported, Notification, ProgramChanged
+from schemas.notifications import MetricsReported, Notification, ProgramChanged, VacationSet
 from streams import facts, health
 from streams.cases import case_view, case_violation
 from streams.duties import Duty, Urgent, Violation
@@ -49,13 +49,16 @@ def apply_notification(state: State, said: Notification, journal_ms: int, events
         state.mark_changed(account)
     moment = Moment(journal_ms, journal_ms, said)
     ledger = Ledger(state, account, moment, events)
+    state.is_repeat = False
     if isinstance(said, MetricsReported):
         events.extend(health.report(account, row, said, moment))
+        state.census.set_status(account, health.worst_status(row))
         state.mark_changed(account)
     elif isinstance(said, ProgramChanged):
         _settle(ledger, _switched_threads(state, account, said))
     else:
         touched, violations = _take_facts(state, account, row.programs, said)
+        state.is_repeat = not touched and not isinstance(said, VacationSet)
         if violations:
             _say_violations(ledger, violations)
         opened = _settle(ledger, touched)

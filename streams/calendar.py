@@ -98,20 +98,7 @@ class Calendar:
         return day + (self._begin_ms(day + 1) <= ms)
 
     def _begin_ms(self, day: int) -> int:
-        """First instant of a local day."""
-        low_ms, high_ms = day * DAY_MS - _FARTHEST_MS, day * DAY_MS + _FARTHEST_MS
-        before_ms, after_ms = self._offset_ms(low_ms), self._offset_ms(high_ms)
-        if before_ms == after_ms:
-            return day * DAY_MS - before_ms
-        while high_ms - low_ms > 1_000:  # zones change at whole seconds
-            middle_ms = (low_ms + high_ms) // 2_000 * 1_000
-            if self._offset_ms(middle_ms) == before_ms:
-                low_ms = middle_ms
-            else:
-                high_ms = middle_ms
-        if day * DAY_MS - before_ms < high_ms:
-            return day * DAY_MS - before_ms
-        return max(high_ms, day * DAY_MS - after_ms)
+        return _begin_ms(self._zone, day)
 
     def _begin_table(self, days: range) -> list[int]:
         """`_begin_ms` of each of these days and of the next, with one look at the zone for a day that has no change."""
@@ -124,9 +111,35 @@ class Calendar:
         ]
 
     def _offset_ms(self, ms: int) -> int:
-        seconds = min(max(ms // 1_000, _EARLIEST_S), _LATEST_S)
-        instant = _EPOCH + timedelta(seconds=seconds)
-        return (instant.astimezone(self._zone).replace(tzinfo=UTC) - instant) // timedelta(milliseconds=1)
+        return _offset_ms(self._zone, ms)
+
+
+def coverage_ends_ms(spec: CalendarSpec) -> int:
+    """The first instant, in ms UTC, after the last day that a calendar's lists are complete for."""
+    return _begin_ms(_zone(spec.timezone), _day_number(spec.covers[1]) + 1)
+
+
+def _begin_ms(zone: ZoneInfo, day: int) -> int:
+    """First instant of a local day."""
+    low_ms, high_ms = day * DAY_MS - _FARTHEST_MS, day * DAY_MS + _FARTHEST_MS
+    before_ms, after_ms = _offset_ms(zone, low_ms), _offset_ms(zone, high_ms)
+    if before_ms == after_ms:
+        return day * DAY_MS - before_ms
+    while high_ms - low_ms > 1_000:  # zones change at whole seconds
+        middle_ms = (low_ms + high_ms) // 2_000 * 1_000
+        if _offset_ms(zone, middle_ms) == before_ms:
+            low_ms = middle_ms
+        else:
+            high_ms = middle_ms
+    if day * DAY_MS - before_ms < high_ms:
+        return day * DAY_MS - before_ms
+    return max(high_ms, day * DAY_MS - after_ms)
+
+
+def _offset_ms(zone: ZoneInfo, ms: int) -> int:
+    seconds = min(max(ms // 1_000, _EARLIEST_S), _LATEST_S)
+    instant = _EPOCH + timedelta(seconds=seconds)
+    return (instant.astimezone(zone).replace(tzinfo=UTC) - instant) // timedelta(milliseconds=1)
 
 
 def _table_days(first: int, last: int) -> range:

@@ -17,6 +17,8 @@ from schemas.policies import Policies, PolicyError, check_successor, load_polici
 from streams.applying import apply_notification, move_open_clocks
 from streams.events import Moment, SlaEvent
 from streams.firing import fire
+from streams.health import worst_status
+from streams.rows import kind_of, marketplace_of
 from streams.settling import arm_account, arm_matter
 from streams.state import DAY_MS, State, load_rows, new_state
 
@@ -94,10 +96,15 @@ def restore_state(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
     Raises RowError for a row of another version, ValueError for rows without policies.
     """
     state = load_rows(partition, rows)
+    census = state.census
     for row_id, row in state.matters():
         state.index_matter(row_id, row)
         arm_matter(state, row_id, row)
+        census.count_row(kind_of(row_id), +1)
+        census.count_clocks(marketplace_of(row_id), row.clocks, +1)
     for account in state.accounts():
         arm_account(state, account)
+        census.count_row("account", +1)
+        census.set_status(account, worst_status(state.account(account)))
     state.rest_all()
     return state

@@ -24,7 +24,8 @@ class SlaEvent(msgspec.Struct, frozen=True, gc=False):
     """One event, ready to send: logical topic, type, canonical bytes, and what its headers and key need.
 
     `subject` is the CloudEvents subject (the clock's id, or the account), `at` its RFC 3339 instant, `account` the
-    record key.
+    record key. For those who count: `rule` of a clock's event; `detail`, an escalation's level or a violation's kind;
+    `elapsed_ms` of an answered clock; `fired_ms`, the instant of the timer that brought it (ms UTC), 0 without one.
     """
 
     topic: str
@@ -34,18 +35,24 @@ class SlaEvent(msgspec.Struct, frozen=True, gc=False):
     subject: str
     at: str
     account: str
+    rule: str = ""
+    detail: str = ""
+    elapsed_ms: int = 0
+    fired_ms: int = 0
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
     """Why and when something is decided.
 
     `decided_ms` is the journal time of the line at work, `now_ms` the time at which outcomes are judged (the line's, or
-    that of the timer that fires), `said` the notification applied, whose event id is the `cause`.
+    that of the timer that fires), `said` the notification applied, whose event id is the `cause`; `is_timer`: a timer
+    decides.
     """
 
     decided_ms: int
     now_ms: int
     said: Notification | None = None
+    is_timer: bool = False
 
     @property
     def cause(self) -> str | None:
@@ -61,7 +68,13 @@ instant = lru_cache(maxsize=8_192)(format_instant)
 """An event says four instants, most of which its neighbours say too."""
 
 
-def finish(event: dict[str, object], kind: str, at_ms: int, account: str, subject: str) -> SlaEvent:
+Counted = tuple[str, str, int, int]
+"""The fields of an event that are for those who count: rule, detail, elapsed_ms, fired_ms."""
+
+
+def finish(
+    event: dict[str, object], kind: str, at_ms: int, account: str, subject: str, counted: Counted = ("", "", 0, 0)
+) -> SlaEvent:
     """Give an event its type, instant, account and `output_id`, and encode it."""
     at = instant(at_ms)
     event["type"] = kind
@@ -72,7 +85,7 @@ def finish(event: dict[str, object], kind: str, at_ms: int, account: str, subjec
     place = value.index(_follower(event))
     value = b"".join((value[:place], b',"output_id":"', output_id.encode(), b'"', value[place:]))
     topic = topic_of(kind, event["of"] if kind == "clock.retracted" else None)  # type: ignore[arg-type]  # `of` is text
-    return SlaEvent(topic, kind, value, output_id, subject, at, account)
+    return SlaEvent(topic, kind, value, output_id, subject, at, account, *counted)
 
 
 def _follower(event: dict[str, object]) -> bytes:
@@ -111,7 +124,10 @@ def clock_event(
         event["order_id"] = order_id
     if cause and said is not None:
         event["cause"] = said.event_id
-    return finish(event, kind, at_ms, account, clock_id)
+    fired_ms = moment.now_ms if moment.is_timer else 0
+    detail = str(extra["level"]) if "level" in extra else ""
+    elapsed_ms: int = extra.get("elapsed_ms", 0)  # type: ignore[assignment]  # a number under this name
+    return finish(event, kind, at_ms, account, clock_id, (rule, detail, elapsed_ms, fired_ms))
 
 
 def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEvent:
@@ -125,4 +141,4 @@ def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEv
         event["order_id"] = violation.order_id
     assert moment.cause is not None  # violations are decided on facts, never by a timer or an activation
     event["cause"] = moment.cause
-    return finish(event, "policy.violation", violation.at_ms, account, account)
+    return finish(event, "policy.violation", violation.at_ms, account, account, ("", violation.kind, 0, 0))

@@ -18,7 +18,7 @@ def fire(state: State, timer: Timer, decided_ms: int, events: list[SlaEvent]) ->
     """Carry out one timer before the line with journal time `decided_ms`; what it sets takes its place in the order."""
     passed_ms = timer.fire_ms if timer.kind == HEALTH else timer.fire_ms - 1
     state.midnight_ms = max(state.midnight_ms, passed_ms // DAY_MS * DAY_MS)
-    moment = Moment(decided_ms, timer.fire_ms)
+    moment = Moment(decided_ms, timer.fire_ms, is_timer=True)
     if timer.kind == CLOCK:
         _fire_clock(state, timer, moment, events)
     elif timer.kind == FORGET:
@@ -26,6 +26,7 @@ def fire(state: State, timer: Timer, decided_ms: int, events: list[SlaEvent]) ->
     else:
         row = state.account(timer.row_id)
         events.extend(health.strike_midnight(timer.row_id, row, timer.fire_ms, moment))
+        state.census.set_status(timer.row_id, health.worst_status(row))
         state.mark_changed(timer.row_id)
         arm_account(state, timer.row_id)
 

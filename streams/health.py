@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from schemas.notifications import MetricsReported
+from streams.census import GOOD, STATUSES
 from streams.events import Moment, SlaEvent, finish, instant
 from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Said
 
@@ -199,8 +200,16 @@ def report(account: str, row: AccountRow, reported: MetricsReported, moment: Mom
         status = "bad"
     elif 200 * figure.numerator < figure.denominator:
         status = "excellent"
+    row.defect_statuses[reported.window_days] = status
     spoken = _Spoken("order_defect_rate", "ppm", reported.window_days, figure, status)
     return [_event(account, moment, reported.occurred_ms, spoken)]
+
+
+def worst_status(row: AccountRow) -> str:
+    """The worst status last emitted for an account, of all metrics and windows; `excellent` counts as `good`."""
+    found = {said.status for said in row.said.values()}
+    found.update(row.defect_statuses.values())
+    return max(found - {"excellent"}, key=STATUSES.index, default=GOOD)
 
 
 def _event(account: str, moment: Moment, at_ms: int, spoken: _Spoken) -> SlaEvent:

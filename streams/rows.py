@@ -132,7 +132,8 @@ class AccountRow(msgspec.Struct, array_like=True):
     `first_ms` is the journal time of its first line. `days` are counters by UTC day number. `said` is what was last
     emitted, by `<metric>/<window>`. `midnight_ms` is the newest midnight computed, `streak` the late-response streak
     there, `streak_before` that of the day before, `corrections` how many events were emitted for the late response
-    rate at it. `reports` is the largest (at_ms, event_id) applied for each reported window.
+    rate at it. `reports` is the largest (at_ms, event_id) applied for each reported window, `defect_statuses` the order
+    defect rate's status last emitted for it.
     """
 
     version: int = ROW_VERSION
@@ -145,6 +146,7 @@ class AccountRow(msgspec.Struct, array_like=True):
     streak: int = 0
     corrections: int = 0
     reports: dict[int, tuple[int, str]] = {}
+    defect_statuses: dict[int, str] = {}
 
 
 class PartitionRow(msgspec.Struct, array_like=True):

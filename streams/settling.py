@@ -13,7 +13,7 @@ from streams.duties import Duty
 from streams.events import Moment, SlaEvent
 from streams.matters import next_timer
 from streams.policies import Agreement, Binding
-from streams.rows import GONE, OPEN, AccountRow, Clock, MatterRow, account_of, marketplace_of
+from streams.rows import BREACHED, GONE, OPEN, AccountRow, Clock, MatterRow, account_of, marketplace_of
 from streams.state import State
 from streams.timers import HEALTH, Timer
 
@@ -45,7 +45,10 @@ class Ledger:
     def _count(self, clock: Clock, sign: int) -> None:
         if clock.outcome == OPEN:
             self.state.count_open(self.marketplace, clock, sign)
-        elif clock.outcome != GONE and health.is_counted(clock.rule):
+            return
+        if clock.outcome == BREACHED:
+            self.state.census.count_breached(self.marketplace, clock.rule, sign)
+        if clock.outcome != GONE and health.is_counted(clock.rule):
             health.count(self.state.account(self.account), clock, sign, self.state.midnight_ms)
             self.has_counted = True
 
@@ -101,7 +104,10 @@ class Ledger:
         """The moment ends: if the account's counters moved, its health is corrected and its next midnight armed."""
         if self.has_counted:
             row = self.state.account(self.account)
-            self.events.extend(health.correct(self.account, row, self.state.midnight_ms, self.moment))
+            said = health.correct(self.account, row, self.state.midnight_ms, self.moment)
+            if said:
+                self.events.extend(said)
+                self.state.census.set_status(self.account, health.worst_status(row))
             self.state.mark_changed(self.account)
             arm_account(self.state, self.account)
 

@@ -2,7 +2,7 @@
 
 Rows are the state (design.md): what `take_changes` returns, in order, is what a changelog has to keep, and
 `restore_state` makes an equal state of it. Everything else here (timers, threads that asked csba, cases by subject,
-policies made ready, counts of open clocks) is an index, rebuilt at recovery, and never decides anything by itself.
+policies made ready, counts of clocks and rows) is an index, rebuilt at recovery, and never decides anything by itself.
 Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `take_changes`. It
 stays decoded for the next line as long as not too many are: what is decoded and unchanged equals what is at rest.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar, cast
 
 from schemas.policies import Policies, load_policies
+from streams.census import Census
 from streams.facts import CaseOpened
 from streams.policies import PolicyBook
 from streams.rows import (
@@ -60,6 +61,9 @@ class State:
         self.csba_threads: dict[str, set[str]] = {}
         self.cases_by_subject: dict[tuple[str, str], set[str]] = {}
         self.midnight_ms = 0
+        self.census = Census()
+        self.is_repeat = False
+        """Whether the notification applied last told nothing new."""
         self._at_rest: dict[str, bytes] = {}
         self._at_work: dict[str, Row] = {}
         self._changed: set[str] = set()
@@ -105,8 +109,10 @@ class State:
         """The row of a matter, made where there is none."""
         row = self._at_work.get(row_id) or self.find(row_id)
         if row is None:
-            row = self._at_work[row_id] = ROW_TYPES[kind_of(row_id)]()
+            kind = kind_of(row_id)
+            row = self._at_work[row_id] = ROW_TYPES[kind]()
             self._forgotten.discard(row_id)
+            self.census.count_row(kind, +1)
         return row  # type: ignore[return-value]  # the id says what kind of row it is
 
     def account(self, account: str) -> AccountRow:
@@ -114,6 +120,7 @@ class State:
         row = self._at_work.get(account) or self.find(account)
         if row is None:
             row = self._at_work[account] = AccountRow()
+            self.census.count_row("account", +1)
         return row  # type: ignore[return-value]  # as above
 
     def mark_changed(self, row_id: str) -> None:
@@ -133,6 +140,8 @@ class State:
         for clock in row.clocks:
             if clock.outcome == OPEN:
                 self.count_open(marketplace_of(account), clock, -1)
+        self.census.count_clocks(marketplace_of(account), row.clocks, -1)
+        self.census.count_row(kind_of(row_id), -1)
         self._at_work.pop(row_id, None)
         self._at_rest.pop(row_id, None)
         self._changed.discard(row_id)

@@ -76,6 +76,17 @@ class Timers:
             heappop(heap)
         return None
 
+    def overdue(self, until_ms: int, most: int) -> int:
+        """How many clocks' timers stand at or before an instant, counted up to `most`; later ones cost nothing."""
+        heap, armed, found, places = self._heap, self._armed, 0, [0]
+        while places and found < most:
+            place = places.pop()
+            if place < len(heap) and heap[place].fire_ms <= until_ms:
+                timer = heap[place]
+                found += timer.kind == CLOCK and armed.get(timer.row_id) is timer
+                places += (2 * place + 1, 2 * place + 2)
+        return found
+
     def pop_due(self, until_ms: int) -> Timer | None:
         """Take the next timer with fire_ms <= until_ms, disarmed, or None."""
         heap = self._heap

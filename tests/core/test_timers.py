@@ -129,3 +129,14 @@ def test_timers_are_those_of_a_plain_dictionary(steps: list[tuple[int, int | Non
             del plain[due.row_id]
         assert timers.peek() == min(plain.values(), default=None)
         assert len(timers) == len(plain)
+
+
+def test_overdue_are_the_clocks_timers_that_an_instant_has_passed() -> None:
+    timers = Timers()
+    for number in range(100):
+        timers.arm(timer(number, FORGET if number % 10 == 0 else CLOCK, row_id=str(number)), str(number))
+    timers.arm(timer(500, row_id="7"), "7")  # was 7: its old entry is stale
+    assert timers.overdue(19, most=1_000) == 17
+    assert timers.overdue(19, most=5) == 5
+    assert timers.overdue(-1, most=1_000) == 0
+    assert timers.overdue(10**9, most=1_000) == 90

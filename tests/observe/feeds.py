@@ -71,7 +71,7 @@ class Drip:
 class Play:
     """The demonstration's play: every story once, then ordinary days, with bad records strewn in.
 
-    One record in ten goes to a partition where it does not belong.
+    One record in ten goes to a partition where it does not belong, one in seven comes twice.
     """
 
     def __init__(self, live: Live, seed: int = 1) -> None:
@@ -85,7 +85,8 @@ class Play:
                 break
             topic = self._live.settings.topic(record.topic)
             partition = record.number // 10 % self._live.partitions if record.number % 10 == 0 else BY_KEY
-            producer.produce(topic, record.value, key=record.key, partition=partition)
+            for _ in range(2 if record.number % 7 == 0 else 1):
+                producer.produce(topic, record.value, key=record.key, partition=partition)
             producer.poll(0)
         producer.flush(2)
 

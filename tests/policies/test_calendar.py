@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.policies import CalendarSpec
-from streams.calendar import Calendar
+from streams.calendar import Calendar, coverage_ends_ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -97,6 +97,12 @@ def test_business_days_are_counted_on_beyond_the_years_of_the_table() -> None:
     noon = ms("2026-12-30T12:00:00-08:00")  # a Wednesday: five business days a week from here on
     assert pacific.business_days_due(noon, 5_000) == ms("2046-03-01T00:00:00-08:00")
     assert pacific.calendar_days_due(noon, 7_000) == ms("2046-03-01T00:00:00-08:00")
+
+
+def test_coverage_ends_with_the_local_midnight_after_its_last_day() -> None:
+    covers = (date(2026, 1, 1), date(2026, 12, 31))
+    spec = CalendarSpec("c", "America/Los_Angeles", frozenset(), frozenset(), frozenset(), covers)
+    assert coverage_ends_ms(spec) == ms("2027-01-01T00:00:00-08:00")
 
 
 def test_an_open_day_is_a_business_day_in_spite_of_weekend_and_closed() -> None:
