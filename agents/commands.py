@@ -13,7 +13,7 @@ import click
 
 from agents.commands_audit import audit
 from agents.commands_kafka import journal, kafka, topics
-from agents.errors import ReaderGoneError
+from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
 from agents.options import with_settings
 from agents.settings import Settings
@@ -103,6 +103,7 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "metrics_host",
     "metrics_port",
     "log_level",
+    "log_format",
 )
 @click.option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when standard input closes.")
 def worker(settings: Settings, stop_with_stdin: bool) -> int:
@@ -154,8 +155,30 @@ def check_policies(file: str, as_json: bool) -> None:
 
 
 @policies.command("show")
-def show_policies() -> None:
+@click.option("--canary", is_flag=True, help="With the canary's tables behind them.")
+def show_policies(canary: bool) -> None:
     """Write the policies that are shipped, to copy and change."""
     from schemas.policies import shipped_policies
 
-    click.echo(shipped_policies().encode(), nl=False)
+    click.echo(shipped_policies(canary=canary).encode(), nl=False)
+
+
+@dueclock.command(short_help="Ask a question a minute whose clock must breach.")
+@with_settings("broker", "client_id", "topic_prefix", "state_dir", "log_level", "log_format")
+@click.option(
+    "--every", "every_ms", type=Duration(), default="60s", show_default=True, metavar="DURATION", help="6s or longer."
+)
+@click.option("--for", "for_ms", type=Duration(), metavar="DURATION", help="End by itself (default: until Ctrl-C).")
+def canary(settings: Settings, every_ms: int, for_ms: int | None) -> None:
+    """Ask each partition's synthetic account a question, over and over, on the real topics.
+
+    The workers need the canary's policies (setting `canary`). Its clock breaches two seconds after the question; the
+    alert DueclockCanarySilent says when that breach does not come.
+    """
+    from agents.canary import LEAST_EVERY_S, run_canary
+    from agents.quiet_logs import set_up_logging
+
+    if every_ms < LEAST_EVERY_S * 1000:
+        raise UserError("--every must be 6s or longer: each question has to fall due before the next.", 2)
+    set_up_logging(settings.log_level, settings.log_format)
+    run_canary(settings, every_ms / 1000, None if for_ms is None else for_ms / 1000)

@@ -8,6 +8,8 @@ import logging
 import sys
 import time
 
+from schemas.codec import canonical_json, format_instant
+
 OURS = "dueclock"
 SAME_LINE_EVERY_S = 10.0
 
@@ -41,12 +43,32 @@ class _Theirs(logging.Filter):
         return record.levelno >= logging.WARNING and self._rarely.filter(record)
 
 
-def set_up_logging(level: str) -> None:
-    """Log to standard error, UTC, from this level on."""
-    handler = logging.StreamHandler(sys.stderr)
+class JsonLines(logging.Formatter):
+    """One JSON object a line, keys in order; `at` is UTC, a traceback is one text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        said = {
+            "at": format_instant(int(record.created * 1000)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return canonical_json(said).decode()
+
+
+def _plain_lines() -> logging.Formatter:
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
+    return formatter
+
+
+def set_up_logging(level: str, log_format: str = "text") -> None:
+    """Log to standard error, UTC, from this level on; `log_format` is `text` or `json`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if log_format == "json" else _plain_lines())
     if level != "debug":
         handler.addFilter(_Theirs(Rarely()))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -39,6 +39,7 @@ Name = Annotated[str, Meta(min_length=1)]
 TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 TopicPrefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,200}$")]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     topic_prefix: TopicPrefix = ""
     topics: dict[str, TopicName] = {}
     policies_path: str = ""
+    canary: bool = False
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 4
     replication: Annotated[int, Meta(ge=0, le=9)] = 0
     session_timeout_s: Annotated[float, Meta(ge=1, le=300)] = 10.0
@@ -61,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     metrics_host: Name = "127.0.0.1"
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
     log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
     state_dir: Name = ".dueclock"
 
     def __post_init__(self) -> None:
@@ -94,7 +97,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if not self.policies_path:
             from schemas.policies import shipped_policies  # only here: most commands need no policies
 
-            return shipped_policies()
+            return shipped_policies(canary=self.canary)
+        if self.canary:
+            raise UserError(
+                "`canary` goes with the policies that are shipped; put the canary's tables into your own file instead: "
+                "`dueclock policies show --canary` writes them behind the others.",
+                2,
+            )
         return read_text(Path(self.policies_path), "policy file")
 
     def changed(self, **changes: object) -> Self:
@@ -110,6 +119,7 @@ MEANINGS = {
     "topic_prefix": "put in front of every topic name that `topics` does not set",
     "topics": "names of single topics by their logical name: in the file a table `[topics]`",
     "policies_path": "policy file; empty = the policies that are shipped",
+    "canary": "`true`: the shipped policies with the canary's (see `dueclock canary`); once on, it stays on",
     "partitions": "partitions of each topic that `topics create` makes; equal for all",
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",
     "session_timeout_s": "a worker that is silent this long loses its partitions",
@@ -120,6 +130,7 @@ MEANINGS = {
     "metrics_host": "address that the metrics endpoint listens on",
     "metrics_port": "port of the metrics endpoint; 0 = none",
     "log_level": "`debug`, `info`, `warning` or `error`",
+    "log_format": "`text`, or `json`: one object a line",
     "state_dir": "folder of the embedded Kafka and of the demo",
 }
 

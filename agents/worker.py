@@ -25,7 +25,7 @@ GC_THRESHOLD = 100_000
 
 def run_worker(settings: Settings) -> int:
     """Run until stopped; returns the exit status. UserError for what a person can mend."""
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
     try:
         policies = load_policies(settings.read_policies())
     except PolicyError as error:

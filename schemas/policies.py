@@ -75,9 +75,14 @@ def load_policies(text: str) -> Policies:
     )
 
 
-def shipped_policies() -> str:
-    """The text of the shipped policy file."""
-    return resources.files("schemas").joinpath("shipped", "policies.toml").read_bytes().decode()
+def shipped_policies(*, canary: bool = False) -> str:
+    """The text of the shipped policy file; with the tables of the canary behind it, where that is asked for."""
+    text = _shipped("policies.toml")
+    return text + _shipped("canary.toml") if canary else text
+
+
+def _shipped(name: str) -> str:
+    return resources.files("schemas").joinpath("shipped", name).read_bytes().decode()
 
 
 def _parsed(text: str) -> dict[str, object]:

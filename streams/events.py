@@ -84,7 +84,7 @@ def finish(
     output_id = sha256(value).hexdigest()[:OUTPUT_ID_DIGITS]
     place = value.index(_follower(event))
     value = b"".join((value[:place], b',"output_id":"', output_id.encode(), b'"', value[place:]))
-    topic = topic_of(kind, event["of"] if kind == "clock.retracted" else None)  # type: ignore[arg-type]  # `of` is text
+    topic = topic_of(kind, event["of"] if kind == "clock.retracted" else None)  # type: ignore[arg-type]  # the value of "of" is text
     return SlaEvent(topic, kind, value, output_id, subject, at, account, *counted)
 
 

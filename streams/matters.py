@@ -75,7 +75,7 @@ def next_timer(agreement: Agreement, row_id: str, account: str, row: MatterRow) 
     newest_ms, is_kept_longer = row.facts[0].at_ms, False
     best: tuple[int, str, int] | None = None
     for fact in row.facts:
-        if fact.at_ms > newest_ms:  # noqa: PLR1730 - `max` is a call, and this is asked at each line
+        if fact.at_ms > newest_ms:  # noqa: PLR1730 - a call of max costs more, and this is asked at each line
             newest_ms = fact.at_ms
     for clock in row.clocks:
         outcome = clock.outcome

@@ -47,6 +47,8 @@ class Performance:
         self._seed = seed
         self._is_plain = is_plain
         self._logical = {settings.topic(name): name for name in WATCHED}
+        self.where = settings.broker
+        """Where else to look: the head of the board says it."""
         self._sent: list[Sent] = []
         self._started_ms = 0
 
@@ -137,8 +139,7 @@ class Performance:
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
             while True:
                 size = self._console.size
-                where = self._settings.broker
-                frame = Frame(size.width, size.height, _now_ms(), self._started_ms, len(self._sent), where)
+                frame = Frame(size.width, size.height, _now_ms(), self._started_ms, len(self._sent), self.where)
                 live.update(picture(self.board, frame), refresh=True)
                 await asyncio.sleep(_DRAWN_EVERY_S)
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import resources
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from agents.demo.board import Board
 from agents.demo.generator import demo_policies
 from agents.demo.performance import Performance
 from agents.demo.view import facts, summary
+from agents.demo.watching import prometheus
 from agents.embedded import embedded_failures, kafka_folder, running_broker
 from agents.process import BoundWorker, free_port
 from agents.settings import PREFIX, Settings
@@ -50,7 +52,10 @@ def run_demo(settings: Settings, *, broker: str | None, for_ms: int | None, seed
         create_topics(own)
         say("Starting a worker")
         worker = stack.enter_context(_worker(own, folder))
+        watcher = stack.enter_context(prometheus(folder, own.metrics_port))
+        say(_places(own, watcher))
         performance = Performance(own, worker, console, seed=seed, is_plain=is_plain or not console.is_terminal)
+        performance.where = _where(own, watcher)
         missing = performance.run(for_ms)
         _say_summary(console, performance.board, missing if for_ms is not None else [])
         say("Stopping")
@@ -109,6 +114,32 @@ def _worker(own: Settings, folder: Path) -> Iterator[BoundWorker]:
         yield worker
     finally:
         worker.stop(timeout_s=_WORKER_STOPS_WITHIN_S)
+
+
+def _places(own: Settings, watcher: str | None) -> str:
+    """Where a person can look besides the board."""
+    dashboards = Path(str(resources.files("deploy").joinpath("grafana", "dashboards")))
+    return "\n".join(
+        [
+            f"Metrics: http://127.0.0.1:{own.metrics_port}/metrics",
+            f"Prometheus, with rules and alerts: {watcher}"
+            if watcher
+            else "Prometheus is not installed here (on Debian: apt install prometheus); with it, it would run too",
+            f"Dashboards for Grafana: {_near(dashboards)} (deploy/compose.yaml brings up all of it)",
+        ]
+    )
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from here, if it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _where(own: Settings, watcher: str | None) -> str:
+    """The same in a few words, for the head of the board."""
+    words = [f"Kafka {own.broker}", f"metrics http://127.0.0.1:{own.metrics_port}/metrics"]
+    return "  ".join([*words, f"Prometheus {watcher}"] if watcher else words)
 
 
 def _say_summary(console: Console, board: Board, missing: list[tuple[str, str]]) -> None:

@@ -143,6 +143,7 @@ def test_every_command_of_the_readme_is_run_by_a_test_or_by_ci() -> None:
         "dueclock topics create",
         "dueclock kafka status",
         "dueclock kafka stop",
+        "dueclock canary --broker",  # tests/observe/test_faults.py
         "dueclock policies show",  # test_the_policies_can_be_copied_and_checked
         "dueclock policies check",
     }

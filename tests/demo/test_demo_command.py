@@ -6,7 +6,9 @@ import errno
 import fcntl
 import os
 import pty
+import re
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from deploy.embedded import EmbeddedKafka
 from schemas.policies import RULE_NAMES
@@ -152,10 +155,23 @@ def test_on_a_terminal_it_draws_a_board_and_ctrl_c_ends_it_with_the_summary(
     assert_nothing_is_left(play)
 
 
-def test_kill_9_leaves_neither_a_worker_nor_a_kafka(tmp_path: Path, plays: list[Play]) -> None:
+def asked(prometheus: str) -> list[object]:
+    """What Prometheus knows of the events that the worker has sent."""
+    said = requests.get(f"{prometheus}/api/v1/query", params={"query": "sum(sla_events_total) > 0"}, timeout=5).json()
+    found: list[object] = said["data"]["result"]
+    return found
+
+
+def test_kill_9_leaves_nothing_that_was_started_and_before_it_prometheus_sees_the_play(
+    tmp_path: Path, plays: list[Play]
+) -> None:
     play = Play(tmp_path)
     plays.append(play)
     play.wait_for("Starting a worker")
+    play.wait_for("Dashboards for Grafana:")
+    if shutil.which("prometheus"):
+        (address,) = re.findall(r"Prometheus, with rules and alerts: (\S+)", play.output)
+        eventually_now(lambda: bool(asked(address)), "events in the demonstration's Prometheus", within_s=40)
     eventually_now(lambda: len(play.children()) >= 2, "worker and Kafka", within_s=30)
     play.process.kill()
     play.wait()
@@ -178,7 +194,7 @@ def test_a_worker_that_dies_ends_the_play_with_one_sentence(
     play = Play(tmp_path, "--broker", kafka.bootstrap)
     plays.append(play)
     play.wait_for("sla-clock")
-    (worker,) = play.children()
+    (worker,) = (one for one in play.children() if "worker" in one.cmdline())
     worker.kill()
     assert play.wait(within_s=30) == 1
     assert play.output.splitlines()[-1].startswith("dueclock: The worker ended: ")

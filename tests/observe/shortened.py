@@ -22,6 +22,7 @@ WINDOWS = {
     "[6h]": "[60s]",
     "[1d]": "[60s]",
     "offset 1h": "offset 20s",
+    "offset 5m": "offset 10s",
 }
 FOR = {"1m": "5s", "2m": "6s", "5m": "7s", "15m": "8s", "1h": "12s"}
 

@@ -19,6 +19,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from agents.settings import Settings, load_settings
+from schemas.policies import load_policies
 from tests.observe.programs import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -59,7 +60,7 @@ def test_docker_reads_the_compose_file_where_there_is_docker_compose() -> None:
 
 
 def test_compose_brings_up_all_of_it() -> None:
-    assert SERVICES.keys() == {"kafka", "topics", "worker", "prometheus", "alertmanager", "grafana"}
+    assert SERVICES.keys() == {"kafka", "topics", "worker", "canary", "prometheus", "alertmanager", "grafana"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -80,7 +81,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
         assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
 
 
-@pytest.mark.parametrize("name", ["topics", "worker"])
+@pytest.mark.parametrize("name", ["topics", "worker", "canary"])
 def test_the_worker_understands_its_environment(name: str) -> None:
     settings = settings_of({**image_environment(), **SERVICES[name]["environment"]})
     assert settings.bootstrap_servers == ["kafka:9092"]
@@ -155,3 +156,12 @@ def test_service_and_disruption_budget_mean_the_workers_and_no_other_pods() -> N
     assert manifest("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == workers
     assert manifest("Service")["spec"]["selector"] == workers
     assert manifest("Job")["spec"]["template"]["metadata"]["labels"] != workers
+    assert manifest("Deployment")["spec"]["template"]["metadata"]["labels"] != workers
+
+
+def test_where_a_canary_is_sent_the_workers_have_its_policies(tmp_path: Path) -> None:
+    (tmp_path / "dueclock.toml").write_text(manifest("ConfigMap")["data"]["dueclock.toml"])
+    in_kubernetes = load_settings(path=str(tmp_path / "dueclock.toml"), environ={})
+    in_compose = settings_of({**image_environment(), **SERVICES["worker"]["environment"]})
+    for settings in (in_kubernetes, in_compose):
+        assert "CANARY" in load_policies(settings.read_policies()).marketplaces

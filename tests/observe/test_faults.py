@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,7 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from deploy.embedded import EmbeddedKafka
-from tests.broker.harness import Live, WorkerProcess, reply_within
+from schemas.policies import shipped_policies
+from tests.broker.harness import ROOT, Live, WorkerProcess, reply_within
 from tests.observe.feeds import Drip, feeding
 from tests.observe.programs import Prometheus, free_port, prometheus, wait_until
 from tests.observe.shortened import write_prometheus
@@ -28,6 +31,7 @@ SILENCE = {f"vector({seconds})": "vector(8)" for seconds in (3600, 21600, 43200,
 class Watched(NamedTuple):
     """A worker that is fed on every topic and watched."""
 
+    live: Live
     worker: WorkerProcess
     drip: Drip
     server: Prometheus
@@ -56,11 +60,15 @@ class Watched(NamedTuple):
 
 @contextmanager
 def watched(
-    broker: EmbeddedKafka, folder: Path, prefix: str, limits: Mapping[str, str] | None = None
+    broker: EmbeddedKafka,
+    folder: Path,
+    prefix: str,
+    limits: Mapping[str, str] | None = None,
+    policies: str = reply_within("hours = 24"),
 ) -> Iterator[Watched]:
     port = free_port()
     with ExitStack() as stack:
-        live = Live(broker.bootstrap, prefix, folder, reply_within("hours = 24"), metrics_port=port)
+        live = Live(broker.bootstrap, prefix, folder, policies, metrics_port=port)
         stack.callback(live.close)
         worker = live.worker()
         drip = Drip(live)
@@ -75,7 +83,7 @@ def watched(
         )
         # A Prometheus that has just started knows no target for some seconds, and says so.
         wait_until(lambda: server.firing() == set(), lambda: f"no alert: {server.alerts()}")
-        yield Watched(worker, drip, server, time.time())
+        yield Watched(live, worker, drip, server, time.time())
 
 
 def test_a_frozen_worker_is_told_and_nothing_else(kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path) -> None:
@@ -121,3 +129,40 @@ def test_a_broker_that_stops_is_told_and_nothing_else(
         own_kafka.start()
         seen.wait_for(within_s=40)
         seen.fired_only("DueclockTimeStopped")
+
+
+SINGS = 'increase(sla_events_total{type="clock.breached", marketplace="CANARY"}[14s]) > 0'
+
+
+@contextmanager
+def canary(live: Live) -> Iterator[None]:
+    command = [sys.executable, "-m", "agents", "canary", "--every", "6s"]
+    command += ["--broker", live.bootstrap, "--topic-prefix", live.prefix]
+    with (live.folder / "canary.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.mark.timeout(100)
+def test_a_canary_that_stops_singing_is_told_and_nothing_else(
+    kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path
+) -> None:
+    with watched(
+        kafka, tmp_path, kafka_prefix, {"[5m]": "[14s]", "offset 5m": "offset 14s"}, shipped_policies(canary=True)
+    ) as seen:
+        log = seen.live.folder / "canary.log"
+        with canary(seen.live):
+            wait_until(lambda: bool(seen.server.query(SINGS)), lambda: f"its breaches\n{log.read_text()}")
+            seen.shows("worker, Canary")
+            assert seen.server.firing() == set()
+        seen.wait_for("DueclockCanarySilent", within_s=40)
+        seen.fired_only("DueclockCanarySilent")
+        # What it asked before it stopped fell due in each partition, and was answered too late: nothing stays behind.
+        breached = seen.live.wait_for_event("clock.breached", "sla-breach", times=2)
+        assert {event["marketplace_id"] for event in breached} == {"CANARY"}
+        assert len({event["seller_id"] for event in breached}) == seen.live.partitions
+        assert {e["late_by_ms"] for e in seen.live.wait_for_event("clock.closed_late", "sla-clock")} == {3000}

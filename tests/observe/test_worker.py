@@ -95,7 +95,7 @@ def test_every_panel_shows_a_real_worker(stage: Stage, asked: Asked) -> None:
     if asked.where.startswith(("worker, Alerts", "worker, Held back by")):
         pytest.skip("all is well here; tests/observe/test_faults.py asks this amid a fault")
     if asked.where.startswith("worker, Canary"):
-        pytest.skip("no canary is sent here")
+        pytest.skip("no canary is sent here; tests/observe/test_faults.py sends one and asks this")
     found = _wait_for_data(stage, asked.expr)
     assert all(asked.legend <= one["metric"].keys() for one in found), f"{asked.legend} in {found[0]}"  # type: ignore[attr-defined]  # labels by name
 
