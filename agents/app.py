@@ -1,5 +1,6 @@
 """The Faust app of a worker, built from settings: one agent over slices of all input topics, one table."""
 
+from collections.abc import Set
 from typing import Any
 
 from agents.faust_private import SliceApp, SliceTableManager
@@ -8,6 +9,7 @@ from agents.ownership import Ownership
 from agents.settings import Settings
 from agents.slices import Slice
 from agents.tables import StateTable
+from schemas.headers import Origin
 from schemas.policies import Policies
 
 SLICE_BYTES = 256 * 1024
@@ -15,7 +17,9 @@ SLICES_BUFFERED = 16
 COMMIT_EVERY_S = 5.0
 
 
-def build_app(settings: Settings, policies: Policies, metrics: Metrics) -> SliceApp:
+def build_app(
+    settings: Settings, policies: Policies, metrics: Metrics, *, skipped: Set[Origin] = frozenset()
+) -> SliceApp:
     """An app that keeps this worker's share of the partitions once it is started."""
     app = SliceApp(
         settings.group,
@@ -37,7 +41,7 @@ def build_app(settings: Settings, policies: Policies, metrics: Metrics) -> Slice
         TableManager=SliceTableManager,
     )
     app.fetch_max_wait_ms = settings.fetch_max_wait_ms
-    ownership = Ownership(app, settings, policies, metrics)
+    ownership = Ownership(app, settings, policies, metrics, skipped)
     app.owner = ownership
     changelog = app.topic(settings.topic("changelog"), key_type=bytes, value_type=bytes)
     ownership.states = StateTable(app, name="state", changelog_topic=changelog)

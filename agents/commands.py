@@ -105,19 +105,28 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "log_level",
     "log_format",
 )
+@click.option(
+    "--skip-line",
+    "skip_lines",
+    multiple=True,
+    metavar="TOPIC/PARTITION/OFFSET",
+    help="Set this input record aside as a dead letter, unread (repeatable): for one that makes the worker crash.",
+)
 @click.option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when standard input closes.")
-def worker(settings: Settings, stop_with_stdin: bool) -> int:
+def worker(settings: Settings, skip_lines: tuple[str, ...], stop_with_stdin: bool) -> int:
     """Run one worker: keep the clocks of its share of the partitions until it is stopped."""
+    from agents.poison import skipped_records
     from agents.policy_summary import checked_policies
     from agents.process import stop_when_stdin_closes
     from agents.topics import require_topics
     from agents.worker import run_worker
 
+    skipped = skipped_records(settings, skip_lines)
     if stop_with_stdin:
         stop_when_stdin_closes()
     checked_policies(settings.read_policies())
     require_topics(settings)
-    return run_worker(settings)
+    return run_worker(settings, skipped)
 
 
 @dueclock.command(short_help="Play a seller's days in seconds.")

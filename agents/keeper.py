@@ -8,7 +8,7 @@ worker ends, and nothing of the slice has been written.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from time import monotonic
 from typing import NamedTuple
 
@@ -16,12 +16,13 @@ from agents.errors import UserError
 from agents.journal_time import BrokerClock, JournalTime
 from agents.metrics import Metrics, SliceTally
 from agents.misrouted import Signpost
+from agents.poison import origin_of, poisoned
 from agents.settings import Settings
 from agents.slices import Hand, Held, Record
 from agents.tables import OpenClocks
 from agents.ticker import Ticker
 from agents.transactions import Outbox, Transactions
-from schemas.dead_letters import dead_letter_headers
+from schemas.dead_letters import SKIPPED, dead_letter_headers
 from schemas.facts import Body, Notification, PolicyActivated, TimeTick, type_name
 from schemas.headers import Origin, event_headers, journal_headers
 from schemas.notifications import Rejected, decode_notification, journal_value
@@ -48,6 +49,8 @@ class Shop(NamedTuple):
     metrics: Metrics
     open_clocks: OpenClocks
     broker_now_ms: Callable[[], int | None]
+    skipped: Set[Origin] = frozenset()
+    """Input records that an operator has named: set aside unread."""
 
 
 class Keeper:
@@ -108,7 +111,7 @@ class Keeper:
                 tally.misrouted[(self._shop.logical[record.topic],)] += 1
             else:
                 line = Line(self.state.lines + 1, journal_ms, body)  # stamp
-                events = self._fold(line)  # fold
+                events = self._fold(line, record)  # fold
                 self._journal(line, account.encode(), outbox, tally, record)
                 self._send(events, line, outbox, tally)
                 delay_s = (journal_ms - body.occurred_ms) / 1000
@@ -121,6 +124,8 @@ class Keeper:
 
     def _validate(self, record: Record, journal_ms: int) -> Notification | Rejected:
         """The notification that a record holds, or why it is none. Checked before it is journaled, never after."""
+        if self._shop.skipped and origin_of(record) in self._shop.skipped:
+            return Rejected(SKIPPED, None)
         if record.timestamp_type != LOG_APPEND_TIME:
             raise UserError(
                 f"Topic {record.topic} keeps the timestamps of its producers (record at partition {record.partition}, "
@@ -142,16 +147,16 @@ class Keeper:
     def _is_at_home(self, account: str) -> bool:
         return self._shop.signpost.home_of(account) == self.state.partition
 
-    def _fold(self, line: Line) -> list[SlaEvent]:
+    def _fold(self, line: Line, record: Record | None = None) -> list[SlaEvent]:
         try:
             return step(self.state, line)
-        except Exception:
-            log.error("partition %d: journal line %d cannot be applied", self.state.partition, line.number)
-            raise
+        except Exception as error:
+            log.exception("partition %d: journal line %d cannot be applied", self.state.partition, line.number)
+            origin = None if record is None else origin_of(record)
+            raise poisoned(self.state, line, origin, error) from error
 
     def _journal(self, line: Line, key: bytes, outbox: Outbox, tally: SliceTally, record: Record | None = None) -> None:
-        origin = None if record is None else Origin(record.topic, record.partition, record.offset)
-        headers = journal_headers(line.number, origin)
+        headers = journal_headers(line.number, None if record is None else origin_of(record))
         value = journal_value(line.body)
         tally.lines += 1
         outbox.put(
@@ -173,7 +178,13 @@ class Keeper:
             tally.count(event)
 
     def _reject(self, record: Record, rejected: Rejected, outbox: Outbox, tally: SliceTally) -> None:
-        headers = dead_letter_headers(rejected, topic=record.topic, partition=record.partition, offset=record.offset)
+        line = None
+        if rejected.reason == SKIPPED:
+            line = self.state.lines + 1
+            log.warning("partition %d: %s is skipped before line %d", self.state.partition, origin_of(record), line)
+        headers = dead_letter_headers(
+            rejected, topic=record.topic, partition=record.partition, offset=record.offset, line=line
+        )
         outbox.put(self._topics["dead-letter"], self.state.partition, record.key, record.value, headers=headers)
         tally.dead_letters[self._shop.logical[record.topic], rejected.reason] += 1
 

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from agents.errors import UserError
 from agents.metric_collectors import Labels, Levels, Spread
 from agents.metric_names import METRIC_BY_NAME
-from schemas.dead_letters import REASONS
+from schemas.dead_letters import ALL_REASONS
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
 from streams.events import SlaEvent
 
@@ -125,7 +125,7 @@ class Metrics:
             self.repeats.labels(kind)
         for topic in (*INPUT_TOPICS, REPARTITION_TOPIC):
             self.newest.labels(topic.name).set(time())
-            for reason in REASONS:
+            for reason in ALL_REASONS:
                 self.dead_letters.labels(topic.name, reason)
 
     def _counter(self, name: str) -> Counter:

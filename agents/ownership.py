@@ -8,7 +8,7 @@ was ours in the generation just before keeps its producer and its rows; any othe
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from time import monotonic
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from agents.slices import Hand, Slice
 from agents.tables import OpenClocks, StateTable
 from agents.transactions import BrokerAwayError, is_no_answer
 from agents.watch import Watch
+from schemas.headers import Origin
 from schemas.policies import Policies
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 
@@ -39,11 +40,14 @@ RETRY_S = 1.0
 class Ownership:
     """The partitions of this worker (the `Owner` of agents/faust_private.py)."""
 
-    def __init__(self, app: SliceApp, settings: Settings, policies: Policies, metrics: Metrics) -> None:
+    def __init__(
+        self, app: SliceApp, settings: Settings, policies: Policies, metrics: Metrics, skipped: Set[Origin]
+    ) -> None:
         self._app = app
         self._settings = settings
         self._policies = policies
         self._metrics = metrics
+        self._skipped = skipped
         self.clock = BrokerClock()
         self.open_clocks = OpenClocks(app)
         self.states: StateTable | None = None
@@ -189,6 +193,7 @@ class Ownership:
             self._metrics,
             self.open_clocks,
             self.broker_now_ms,
+            self._skipped,
         )
 
     async def _read(self, numbers: list[int]) -> None:

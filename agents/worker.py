@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import sys
+from collections.abc import Set
 
 import faust
 
@@ -16,6 +17,7 @@ from agents.faust_private import quiet, stop_worker
 from agents.metrics import Metrics
 from agents.quiet_logs import set_up_logging
 from agents.settings import Settings
+from schemas.headers import Origin
 from schemas.policies import PolicyError, load_policies
 
 log = logging.getLogger("dueclock.worker")
@@ -23,7 +25,7 @@ log = logging.getLogger("dueclock.worker")
 GC_THRESHOLD = 100_000
 
 
-def run_worker(settings: Settings) -> int:
+def run_worker(settings: Settings, skipped: Set[Origin] = frozenset()) -> int:
     """Run until stopped; returns the exit status. UserError for what a person can mend."""
     set_up_logging(settings.log_level, settings.log_format)
     try:
@@ -36,7 +38,7 @@ def run_worker(settings: Settings) -> int:
     asyncio.set_event_loop(loop)
     # Rows are plain data without cycles: the collector finds nothing in them, and looking costs a tenth of the time.
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
-    app = build_app(settings, policies, metrics)
+    app = build_app(settings, policies, metrics, skipped=skipped)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop
     )

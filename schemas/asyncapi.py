@@ -4,10 +4,18 @@ Made from the registry and the types; the values' schemas are referred to, not r
 side: it receives notifications and sends events, journal lines and dead letters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from schemas.dead_letters import HEADER_FIELD, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_TOPIC, REASONS
+from schemas.dead_letters import (
+    ALL_REASONS,
+    HEADER_FIELD,
+    HEADER_OFFSET,
+    HEADER_PARTITION,
+    HEADER_REASON,
+    HEADER_SKIPPED_LINE,
+    HEADER_TOPIC,
+)
 from schemas.events import EVENT_TYPES, Event
 from schemas.facts import NOTIFICATION_TYPES, Notification, type_name
 from schemas.headers import CE_SOURCE, CE_SPECVERSION, CONTENT_TYPE, HEADER_LINE, HEADER_ORIGIN, HEADER_POLICY
@@ -159,7 +167,7 @@ def _journal_line() -> Document:
             HEADER_LINE: {**_NUMBER, "description": "Running number in the partition, from 1."},
             HEADER_ORIGIN: {"type": "string", "description": "`<topic>/<partition>/<offset>` of the input record."},
         },
-        optional=HEADER_ORIGIN,
+        optional=(HEADER_ORIGIN,),
     )
     return _message(
         JOURNAL_MESSAGE,
@@ -175,13 +183,17 @@ def _journal_line() -> Document:
 def _dead_letter() -> Document:
     headers = _headers(
         {
-            HEADER_REASON: {"enum": list(REASONS)},
+            HEADER_REASON: {"enum": list(ALL_REASONS)},
             HEADER_FIELD: {"type": "string", "description": "The first field to blame, where there is one."},
             HEADER_TOPIC: {"type": "string"},
             HEADER_PARTITION: _NUMBER,
             HEADER_OFFSET: _NUMBER,
+            HEADER_SKIPPED_LINE: {
+                **_NUMBER,
+                "description": "Skipped by an operator: the journal line it would have been.",
+            },
         },
-        optional=HEADER_FIELD,
+        optional=(HEADER_FIELD, HEADER_SKIPPED_LINE),
     )
     return _message(
         DEAD_LETTER_MESSAGE,
@@ -194,6 +206,6 @@ def _dead_letter() -> Document:
     )
 
 
-def _headers(properties: Document, *, optional: str | None = None) -> Document:
-    required = [name for name in properties if name != optional]
+def _headers(properties: Document, *, optional: Sequence[str] = ()) -> Document:
+    required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required}

@@ -9,16 +9,21 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from schemas.codec import canonical_json
 
-Reason: TypeAlias = Literal[
+FoundReason: TypeAlias = Literal[
     "too_large", "not_json", "unknown_type", "bad_field", "future", "no_calendar", "calendar_not_covered", "too_old"
 ]
-REASONS: Final[tuple[Reason, ...]] = get_args(Reason)  # in the order in which they are checked
+Reason: TypeAlias = FoundReason | Literal["skipped"]
+REASONS: Final[tuple[FoundReason, ...]] = get_args(FoundReason)  # in the order in which they are checked
+SKIPPED: Final = "skipped"
+"""No reason that a check finds: an operator named the record (`dueclock worker --skip-line`)."""
+ALL_REASONS: Final[tuple[Reason, ...]] = (*REASONS, SKIPPED)
 
 HEADER_REASON: Final = "dl_reason"
 HEADER_FIELD: Final = "dl_field"
 HEADER_TOPIC: Final = "dl_topic"
 HEADER_PARTITION: Final = "dl_partition"
 HEADER_OFFSET: Final = "dl_offset"
+HEADER_SKIPPED_LINE: Final = "dl_line"  # of a skipped record: the journal line that it would have been
 
 
 class Rejected(NamedTuple):
@@ -28,14 +33,17 @@ class Rejected(NamedTuple):
     field: str | None
 
 
-def dead_letter_headers(rejected: Rejected, *, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:
-    """The headers of a dead letter: why, and where the record came from."""
+def dead_letter_headers(
+    rejected: Rejected, *, topic: str, partition: int, offset: int, line: int | None = None
+) -> list[tuple[str, bytes]]:
+    """The headers of a dead letter: why, where the record came from, the line that a skipped one would have been."""
     headers = {
         HEADER_REASON: rejected.reason,
         HEADER_FIELD: rejected.field,
         HEADER_TOPIC: topic,
         HEADER_PARTITION: str(partition),
         HEADER_OFFSET: str(offset),
+        HEADER_SKIPPED_LINE: None if line is None else str(line),
     }
     return [(name, text.encode()) for name, text in headers.items() if text is not None]
 

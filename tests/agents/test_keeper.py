@@ -18,13 +18,16 @@ from agents.journal_time import BrokerClock, JournalTime
 from agents.keeper import Keeper, Shop
 from agents.metrics import Metrics
 from agents.misrouted import Signpost
+from agents.poison import skipped_records
 from agents.settings import Settings
 from agents.slices import Hand, Slice
 from agents.tables import OpenClocks
 from agents.transactions import Outbox, Transactions
 from schemas.codec import format_instant
+from schemas.headers import Origin
 from schemas.policies import load_policies, shipped_policies
-from streams.engine import new_state
+from streams.engine import Line, State, new_state, step
+from streams.events import SlaEvent
 
 TOPICS = ("buyer-message", "refund-issued")
 START_MS = 1_795_000_000_000
@@ -34,7 +37,7 @@ START_MS = 1_795_000_000_000
 class Desk:
     """A keeper of the only partition, whose transactions are kept in a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, skipped: frozenset[Origin] = frozenset()) -> None:
         self.written: list[Outbox] = []
         self.answers: dict[str, Answer] = {}
         self.monotonic_s = 100.0
@@ -51,6 +54,7 @@ class Desk:
             Metrics(),
             OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
             lambda: clock.at(self.monotonic_s),
+            skipped,
         )
 
         async def write(outbox: Outbox) -> None:
@@ -170,10 +174,63 @@ def test_a_line_that_cannot_be_applied_is_named_and_nothing_is_written(
     refuse: Callable[..., Any] = lambda state, line: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
     monkeypatch.setattr(module, "step", refuse)
     desk.give("buyer-message", 101, message("m1", 101))
-    with pytest.raises(RuntimeError, match="bug"):
+    with pytest.raises(UserError, match=r"a timer or the line itself makes the core fail \(RuntimeError: bug\)"):
         desk.until_idle()
     assert len(desk.written) == 1
     assert "partition 0: journal line 2 cannot be applied" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_a_record_that_makes_the_core_fail_is_named_with_what_to_do(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    original = step
+
+    def fails_behind_the_timers(state: State, line: Line) -> list[SlaEvent]:
+        original(state, line)
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(module, "step", fails_behind_the_timers)
+    desk.give("buyer-message", 101, message("m1", 101))
+    with pytest.raises(UserError) as refused:
+        desk.until_idle()
+    assert "journal line 2 (message.received, from the input record buyer-message/0/0)" in refused.value.sentence
+    assert refused.value.sentence.endswith("`dueclock worker --skip-line buyer-message/0/0`.")
+    assert len(desk.written) == 1
+
+
+def test_a_skipped_record_is_set_aside_unread_and_the_others_of_its_slice_are_kept() -> None:
+    desk = Desk(skipped=frozenset({Origin("buyer-message", 0, 1)}))
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    for number in range(3):
+        desk.give("buyer-message", 101 + number, message(f"m{number}", 101 + number))
+    for topic in TOPICS:
+        desk.answer(topic, 3 if topic == "buyer-message" else 0, sent_s=105.0)
+    desk.until_idle()
+    records = desk.written[1].records
+    ((_, key, value, headers),) = records["dead-letter", 0]
+    assert (key, value) == (b"k", message("m1", 102))
+    assert dict(headers) == {
+        "dl_reason": b"skipped",
+        "dl_topic": b"buyer-message",
+        "dl_partition": b"0",
+        "dl_offset": b"1",
+        "dl_line": b"3",
+    }
+    assert [dict(headers)["line"] for _, _, _, headers in records["sla-journal", 0]] == [b"2", b"3"]
+    assert desk.keeper.state.positions["buyer-message"] == 3
+
+
+def test_what_names_no_input_record_cannot_be_skipped() -> None:
+    assert skipped_records(Settings(), ["sla-repartition/1/7"]) == {Origin("sla-repartition", 1, 7)}
+    for name in ("sla-journal/0/1", "buyer-message/0", "buyer-message/0/x", "buyer-message/0/1/2"):
+        with pytest.raises(UserError, match="names no record of an input topic"):
+            skipped_records(Settings(), [name])
 
 
 def test_a_record_that_its_producer_stamped_is_refused(desk: Desk) -> None:

@@ -4,7 +4,7 @@ import base64
 
 import orjson
 
-from schemas.dead_letters import REASONS, Rejected, dead_letter_headers, dead_letter_line
+from schemas.dead_letters import ALL_REASONS, REASONS, Rejected, dead_letter_headers, dead_letter_line
 
 
 def test_the_reasons_stand_in_the_order_in_which_they_are_checked() -> None:
@@ -18,6 +18,18 @@ def test_the_reasons_stand_in_the_order_in_which_they_are_checked() -> None:
         "calendar_not_covered",
         "too_old",
     )
+
+
+def test_an_operator_has_one_more_reason_that_no_check_finds() -> None:
+    assert (*REASONS, "skipped") == ALL_REASONS
+    headers = dead_letter_headers(Rejected("skipped", None), topic="t", partition=0, offset=5, line=9)
+    assert dict(headers) == {
+        "dl_reason": b"skipped",
+        "dl_topic": b"t",
+        "dl_partition": b"0",
+        "dl_offset": b"5",
+        "dl_line": b"9",
+    }
 
 
 def test_headers_say_why_and_where_it_came_from() -> None:
