@@ -12,7 +12,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 MAX_RECORDS_IN_HAND = 4_000
-"""Of one topic and partition; fetching it is suspended above (back-pressure)."""
+MAX_BYTES_IN_HAND = 4 * 1024 * 1024
+"""Of one topic and partition; fetching it is suspended above either (back-pressure)."""
 MAX_RECORDS_AT_ONCE = 2_000
 """In one transaction."""
 
@@ -50,6 +51,7 @@ class Hand:
     def __init__(self, positions: dict[str, int]) -> None:
         self._held: dict[str, deque[Held]] = {topic: deque() for topic in positions}
         self._next: dict[str, int] = dict(positions)
+        self._bytes: dict[str, int] = dict.fromkeys(positions, 0)
 
     def give(self, piece: Slice) -> int | None:
         """Take a slice in. Returns the new position of its topic if there is nothing in hand before it to finish.
@@ -67,6 +69,7 @@ class Hand:
         for record in piece.records:
             at_ms = max(at_ms, record.timestamp)
             held.append(Held(at_ms, record.offset + 1, record))
+        self._bytes[piece.topic] += sum(len(record.value or b"") for record in piece.records)
         if not held:
             return piece.end
         held[-1] = held[-1]._replace(next_offset=piece.end)
@@ -74,7 +77,7 @@ class Hand:
 
     def is_full(self, topic: str) -> bool:
         """Whether no more of this topic should be fetched for now."""
-        return len(self._held[topic]) >= MAX_RECORDS_IN_HAND
+        return len(self._held[topic]) >= MAX_RECORDS_IN_HAND or self._bytes[topic] >= MAX_BYTES_IN_HAND
 
     def __bool__(self) -> bool:
         return any(self._held.values())
@@ -93,8 +96,10 @@ class Hand:
 
     def finish(self, taken: Held) -> bool:
         """Drop a record that has been dealt with. True if it was the last one in hand of its topic."""
-        held = self._held[taken.record.topic]
+        topic = taken.record.topic
+        held = self._held[topic]
         held.popleft()
+        self._bytes[topic] -= len(taken.record.value or b"")
         return not held
 
     def topics(self) -> Iterable[str]:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from agents.slices import MAX_RECORDS_IN_HAND, BrokenPromiseError, Hand, Slice
+from agents.slices import MAX_BYTES_IN_HAND, MAX_RECORDS_IN_HAND, BrokenPromiseError, Hand, Slice
 
 
-def record(topic: str, offset: int, at_ms: int) -> Any:
-    return SimpleNamespace(topic=topic, offset=offset, timestamp=at_ms)
+def record(topic: str, offset: int, at_ms: int, value: bytes | None) -> Any:
+    return SimpleNamespace(topic=topic, offset=offset, timestamp=at_ms, value=value)
 
 
-def piece(topic: str, start: int, times: list[int], *, end: int | None = None) -> Slice:
-    records = [record(topic, start + n, at_ms) for n, at_ms in enumerate(times)]
+def piece(topic: str, start: int, times: list[int], *, end: int | None = None, value: bytes | None = b"{}") -> Slice:
+    records = [record(topic, start + n, at_ms, value) for n, at_ms in enumerate(times)]
     return Slice(topic, 0, start, start + len(times) if end is None else end, records, seeks=1)
 
 
@@ -67,3 +67,13 @@ def test_a_topic_is_full_until_its_records_are_finished() -> None:
     assert not hand.finish(first)
     assert not hand.is_full("a")
     assert hand.empty_topics() == ["b"]
+
+
+def test_a_topic_is_full_of_few_large_records_until_one_of_them_is_finished() -> None:
+    hand = Hand({"a": 0})
+    hand.give(piece("a", 0, [1], value=None))
+    hand.give(piece("a", 1, [1, 1], value=b"x" * (MAX_BYTES_IN_HAND // 2)))
+    assert hand.is_full("a")
+    for held in hand.take(2):
+        hand.finish(held)
+    assert not hand.is_full("a")

@@ -1,7 +1,8 @@
-"""`python -m tests.bench [--quick] [--only NAME,...]`: measure, print the table, write `bench/results.json`.
+"""`python -m tests.bench [--quick] [--only NAME,...]`: measure, print the table, write `bench/results.json` and plots.
 
-One embedded Kafka for all; each measurement has topics of its own. What fails is said and left out of the results; the
-exit status is 1 then. Goals that are missed are no failure: the table says so.
+One embedded Kafka for all that need one; each measurement has topics of its own. What fails is said and left out of the
+results; the exit status is 1 then. Goals that are missed are no failure: the table says so. `--readme` measures
+nothing: it puts the figures of the last run into the README.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,9 +26,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.embedded import EmbeddedKafka
-from tests.bench import punctuality, pure, starting, throughput
+from tests.bench import growth, punctuality, pure, starting, throughput
+from tests.bench.charts import write_charts
 from tests.bench.figures import Figures, table, write
 from tests.bench.installation import NotMeasuredError
+from tests.bench.readme import rewrite
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -42,10 +46,14 @@ class Sizes(NamedTuple):
     open_clocks: int
     steady_s: int
     matters: int
+    grown: tuple[int, ...]
+    sliced: tuple[int, ...]
 
 
-FULL: Final = Sizes(3, 100_000, 100_000, 60_000, 12_000, 1_000_000, 40, 100_000)
-QUICK: Final = Sizes(1, 30_000, 30_000, 20_000, 5_000, 100_000, 15, 30_000)
+FULL: Final = Sizes(
+    3, 100_000, 100_000, 60_000, 12_000, 1_000_000, 40, 100_000, (10_000, 100_000, 1_000_000), (20, 200, 2_000)
+)
+QUICK: Final = Sizes(1, 30_000, 30_000, 20_000, 5_000, 100_000, 15, 30_000, (1_000, 10_000, 100_000), (20, 2_000))
 
 
 class Bench:
@@ -57,6 +65,7 @@ class Bench:
         self.folder = folder
         self.bootstrap = bootstrap
         self.figures = Figures()
+        self.curves: growth.Curves = {}
         self.loads: list[float] = []
 
     def run(self, chosen: list[str], progress: Progress) -> None:
@@ -158,8 +167,18 @@ def _burst(bench: Bench) -> Iterator[dict[str, float]]:
     return bench.repeated(lambda seed: punctuality.burst(bench.bootstrap, bench.folder))
 
 
+def _growth(bench: Bench) -> Iterator[dict[str, float]]:
+    """Curves, not figures: each point once, whatever the number of runs."""
+    where, sizes = (bench.bootstrap, bench.folder), bench.sizes
+    bench.curves |= growth.by_open_clocks(*where, sizes.grown)
+    bench.curves |= growth.by_slice_size(*where, sizes.sliced, seed=bench.seed, count=sizes.live2)
+    yield {}
+
+
 PARTS: Final = {
-    "replay": Part(("replay.per_second", "replay.cpu_ratio_to_orjson", "replay.cpu_us"), _replay),
+    "replay": Part(
+        ("replay.per_second", "replay.cpu_ratio_to_orjson", "replay.cpu_us", "replay.events_per_notification"), _replay
+    ),
     "memory": Part(("memory.bytes_per_open_clock", "memory.bytes_per_settled_matter"), _memory),
     "tick": Part(("tick.cost_ratio_1m_to_1k",), _tick),
     "start": Part(("start.fresh_s", "start.restart_s", "start.after_kill_s"), _start),
@@ -178,7 +197,9 @@ PARTS: Final = {
         _lateness,
     ),
     "burst": Part(("burst.seconds_100k", "burst.rebalances"), _burst),
+    "growth": Part((), _growth),
 }
+WITHOUT_BROKER: Final = {"replay", "memory", "tick"}
 
 
 def said(measured: dict[str, float]) -> str:
@@ -219,9 +240,13 @@ def _processor() -> str:
 @click.option("--only", default="", metavar="NAME,...", help=f"Measure these only: {', '.join(PARTS)}.")
 @click.option("--seed", default=7, show_default=True, help="Of the load.")
 @click.option("--runs", type=int, default=None, help="How often each is measured; the median counts.")
+@click.option("--readme", is_flag=True, help="Measure nothing: put the figures of the last run into the README.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "bench", help="Folder of the results.")
-def main(quick: bool, only: str, seed: int, runs: int | None, out: Path) -> None:
-    """Measure, print the table, write results.json."""
+def main(quick: bool, only: str, seed: int, runs: int | None, readme: bool, out: Path) -> None:
+    """Measure, print the table, write results.json and the plots."""
+    if readme:
+        rewrite(ROOT / "README.md", out / "results.json")
+        return
     sizes = QUICK if quick else FULL
     sizes = sizes if runs is None else sizes._replace(runs=runs)
     chosen = [name.strip() for name in only.split(",") if name.strip()] or list(PARTS)
@@ -230,15 +255,17 @@ def main(quick: bool, only: str, seed: int, runs: int | None, out: Path) -> None
     started_s = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else 140)
     columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with tempfile.TemporaryDirectory(prefix="dueclock-bench-") as folder, EmbeddedKafka() as kafka:
-        bench = Bench(sizes, seed, Path(folder), kafka.bootstrap)
+    broker = nullcontext() if WITHOUT_BROKER.issuperset(chosen) else EmbeddedKafka()
+    with tempfile.TemporaryDirectory(prefix="dueclock-bench-") as folder, broker as kafka:
+        bench = Bench(sizes, seed, Path(folder), kafka.bootstrap if kafka else "")
         with Progress(*columns, console=console, transient=True) as progress:
             bench.run(chosen, progress)
     mode = "quick" if quick else "full"
     told = about(bench, mode, time.monotonic() - started_s)
     console.print(table(bench.figures, told))
-    write(bench.figures, told, out)
-    console.print(f"Written: {out / 'results.json'}", highlight=False, soft_wrap=True)
+    write(bench.figures, told, out, bench.curves)
+    for path in (out / "results.json", *write_charts(bench.curves, out)):
+        console.print(f"Written: {path}", highlight=False, soft_wrap=True)
     sys.exit(1 if bench.figures.failures else 0)
 
 

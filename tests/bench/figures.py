@@ -30,6 +30,7 @@ GOALS: Final = (
     Goal("replay.per_second", "replay from file, notifications/s on one core", "at least", 100_000),
     Goal("replay.cpu_ratio_to_orjson", "its CPU over that of orjson loads + dumps of the same lines", "at most", 8),
     Goal("replay.cpu_us", "its CPU, µs a notification"),
+    Goal("replay.events_per_notification", "SLA events a notification of that file, midnights' figures included"),
     Goal("live.per_second", "live path, one worker, notifications/s", "at least", 40_000),
     Goal("live.cpu_us", "live path, worker CPU, µs a notification", "at most", 25),
     Goal("live.ratio_to_naive", "CPU of the naive Faust agent over that", "at least", 15),
@@ -154,10 +155,17 @@ def caption(about: Mapping[str, Any]) -> str:
     )
 
 
-def write(figures: Figures, about: Mapping[str, Any], folder: Path, *, width: int = 140) -> None:
-    """`results.json`, and the table as text beside it."""
+def write(
+    figures: Figures,
+    about: Mapping[str, Any],
+    folder: Path,
+    growth: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    width: int = 140,
+) -> None:
+    """`results.json` with the points of the growth curves, and the table as text beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    said = json.dumps(figures.results(about), indent=2, sort_keys=True)
+    said = json.dumps({**figures.results(about), "growth": growth}, indent=2, sort_keys=True)
     (folder / "results.json").write_text(said + "\n", encoding="utf-8")
     with (folder / "table.txt").open("w", encoding="utf-8") as file:
         Console(file=file, width=width).print(table(figures, about))

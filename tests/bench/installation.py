@@ -229,11 +229,12 @@ class Installation:
             worker.kill()
         delete_topics(self.settings)
 
-    def worker(self, *, instance: str = "") -> Process:
-        """Start a worker; it may not be ready yet."""
+    def worker(self, *, instance: str = "", slice_records: int | None = None) -> Process:
+        """Start a worker; it may not be ready yet. Its slices hold as many records as it likes, or as is said."""
         name = f"worker-{len(self._workers) + 1}"
         flags = ["--client-id", name, *(["--group-instance-id", instance] if instance else [])]
-        arguments = ["agents", "--settings", str(self._settings_file), "worker", "--stop-with-stdin", *flags]
+        program = ["agents"] if slice_records is None else ["tests.bench.sliced_worker", str(slice_records)]
+        arguments = [*program, "--settings", str(self._settings_file), "worker", "--stop-with-stdin", *flags]
         worker = Process(arguments, self.folder / f"{name}.log")
         self._workers.append(worker)
         return worker

@@ -61,7 +61,7 @@ def lateness(
         for run in range(runs):
             tag = f"R{run}"
             sign = installation.reader("sla-journal")
-            sign.take()
+            sign.wait_for_lines(PARTITIONS, within_s=60)  # what stood there before: a line for each partition at least
             installation.send([_question(seller, f"{tag}-FIRST", _now_ms()) for seller in _one_seller_each()])
             before = sign.lines
             worker = installation.worker()

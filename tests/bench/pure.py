@@ -55,11 +55,13 @@ def replay(seed: int, count: int, folder: Path) -> Measured:
     gc.collect()
     before_s = _orjson_cpu_s(path)
     rejected: list[int] = []
+    events = 0
     engine = Replay(None, lambda line, raw, why: rejected.append(line))
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with path.open("rb", 1 << 18) as lines, Path("/dev/null").open("wb", 1 << 18) as out:
         for raw in lines:
             for event in engine.feed(raw):
+                events += 1
                 out.write(event.value)
                 out.write(b"\n")
     wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
@@ -70,6 +72,7 @@ def replay(seed: int, count: int, folder: Path) -> Measured:
         "replay.per_second": count / wall_s,
         "replay.cpu_us": cpu_s / count * 1e6,
         "replay.cpu_ratio_to_orjson": cpu_s / json_s,
+        "replay.events_per_notification": events / count,
     }
 
 
@@ -120,18 +123,18 @@ def memory(count: int) -> Measured:
     state = new_state(0)
     step(state, Line(1, MONDAY_MS, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
     _tell(state, _opening(0, 5_000))
-    before = _resident()
+    before = resident_bytes()
     clocks = -open_clocks(state)
     _tell(state, _opening(5_000, 5_000 + count))
     clocks += open_clocks(state)
-    per_clock = (_resident() - before) / clocks
+    per_clock = (resident_bytes() - before) / clocks
     settled = new_state(0)
     step(settled, Line(1, MONDAY_MS, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
     _tell(settled, _settling(0, 5_000))
-    before = _resident()
+    before = resident_bytes()
     _tell(settled, _settling(5_000, 5_000 + count))
     assert not open_clocks(settled), "all matters are settled"
-    per_matter = (_resident() - before) / count
+    per_matter = (resident_bytes() - before) / count
     return {"memory.bytes_per_open_clock": per_clock, "memory.bytes_per_settled_matter": per_matter}
 
 
@@ -201,7 +204,8 @@ def _order(seller: str, number: int, at_ms: int) -> dict[str, Any]:
     }
 
 
-def _resident() -> int:
+def resident_bytes() -> int:
+    """The memory of this process, garbage collected."""
     gc.collect()
     return int(psutil.Process().memory_info().rss)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from schemas.notifications import journal_value
 from schemas.registry import INPUT_TOPIC_OF
 from tests.bench.installation import PARTITIONS, Installation, Process, Reader
-from tests.bench.seeding import MARKETPLACE, question, sellers_on
-from tests.bench.workload import Sent
+from tests.bench.seeding import MARKETPLACE, question, seeded, sellers_on
+from tests.bench.workload import HOUR_MS, Sent
 
 Measured = dict[str, float]
 
@@ -40,8 +40,30 @@ def _started(installation: Installation, reader: Reader, tag: str, *, instance: 
     before = reader.lines
     installation.send(_waiting(tag))
     worker = installation.worker(instance=instance)
-    seen = reader.wait_for_lines(before + PARTITIONS, within_s=60)
+    seen = reader.wait_for_lines(before + PARTITIONS, within_s=300)
     return next(one.at_s for one in seen if one.lines >= before + PARTITIONS) - worker.started_s, worker
+
+
+def restarted_among(installation: Installation, clocks: int) -> float:
+    """Seconds until a worker works in each partition, which has so many open clocks to recover."""
+    now_ms = int(time.time() * 1000)
+    installation.seed(
+        seeded(
+            partition,
+            PARTITIONS,
+            installation.policies,
+            clocks=clocks,
+            due_from_ms=now_ms + 23 * HOUR_MS,
+            due_within_ms=HOUR_MS,
+            now_ms=now_ms,
+        )
+        for partition in range(PARTITIONS)
+    )
+    reader = installation.reader("sla-journal")
+    reader.wait_for_lines(PARTITIONS, within_s=60)  # the last line of each partition's past
+    took_s, worker = _started(installation, reader, "G", instance="")
+    worker.stop()
+    return took_s
 
 
 def _waiting(tag: str) -> list[Sent]:

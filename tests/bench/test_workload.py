@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -10,8 +11,11 @@ from schemas.policies import load_policies, shipped_policies
 from schemas.registry import INPUT_TOPICS
 from streams.engine import restore_state
 from streams.replay import Replay
+from tests.bench.charts import write_charts
 from tests.bench.figures import GOAL_BY_KEY, GOALS, Figures, is_met, number, percentile, table, write
+from tests.bench.growth import Point
 from tests.bench.pure import MONDAY_MS, is_valid
+from tests.bench.readme import BEGIN, END, rewrite
 from tests.bench.seeding import open_clocks, seeded, state_of
 from tests.bench.workload import DAY_MS, HOUR_MS, Sent, workload
 
@@ -130,7 +134,7 @@ def test_what_was_not_measured_is_null_and_says_why(tmp_path: Path) -> None:
     figures = Figures()
     figures.add({"live.cpu_us": 20.0, "live2.per_second": 50_000.0})
     figures.fail("the broker went away", "start.fresh_s")
-    write(figures, ABOUT, tmp_path)
+    write(figures, ABOUT, tmp_path, {})
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["live.cpu_us"] == 20.0
     assert results["goals"]["live.cpu_us"] == {"sense": "at most", "target": 25, "is_met": True}
@@ -143,3 +147,44 @@ def test_what_was_not_measured_is_null_and_says_why(tmp_path: Path) -> None:
     assert "the broker went away" in said
     assert "0.5 to 2.0" in said
     assert table(figures, ABOUT).row_count == len(GOALS)
+
+
+def test_the_plots_show_every_point_and_what_it_is(tmp_path: Path) -> None:
+    curves = {"restart_s": [Point(10_000, 2.5), Point(1_000_000, 9.25)], "line_us": [Point(10_000, 61.0)]}
+    written = write_charts(curves, tmp_path)
+    assert [path.name for path in written] == ["growth-line.svg", "growth-restart.svg"]
+    drawn = ET.parse(tmp_path / "growth-restart.svg")
+    words = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Restart, s", "10,000", "1,000,000", "2.5", "9.25"} <= set(words)
+    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+
+
+def test_the_readme_gets_the_figures_that_were_measured_and_nothing_else_of_it_changes(tmp_path: Path) -> None:
+    figures = Figures()
+    for value in (20.0, 30.0, 90.0):
+        figures.add({"live.cpu_us": value})
+    figures.note("beside others", "live.cpu_us")
+    write(figures, ABOUT, tmp_path, {})
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        rewrite(readme, tmp_path / "results.json")
+    text = readme.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n\nMeasured on 2026-02-02 (quick run): a machine; Python 3.11;")
+    row = "| live path, worker CPU, µs a notification (beside others) (`live.cpu_us`) | 30 | ≤ 25 | no | 3 |"
+    assert text.endswith(f"\n{row}\n\n{END}\nafter\n")
+    assert "old" not in text
+    assert "start.fresh_s" not in text
+
+
+def test_a_readme_without_the_marks_is_left_alone(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n")
+    with pytest.raises(ValueError, match="has not both marks"):
+        rewrite(readme, tmp_path / "results.json")
+
+
+def test_the_projects_readme_has_a_row_for_every_figure_of_the_goals() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    table = text[text.index(BEGIN) : text.index(END)]
+    assert [key for key in ASKED if f"(`{key}`)" not in table] == []

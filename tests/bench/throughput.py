@@ -35,12 +35,14 @@ SPAN_MS: Final = 3 * DAY_MS
 NAIVE_TOPICS: Final = ("return-received", "refund-issued")
 
 
-def live(bootstrap: str, folder: Path, *, seed: int, count: int, workers: int) -> Measured:
-    """The whole live path by one worker, or by several that share the partitions."""
+def live(
+    bootstrap: str, folder: Path, *, seed: int, count: int, workers: int, slice_records: int | None = None
+) -> Measured:
+    """The whole live path by one worker, or by several that share the partitions; their slices as large as said."""
     start_ms = int(time.time() * 1000) - SPAN_MS
     told = workload(seed, WARM_UP + count, start_ms=start_ms, span_ms=SPAN_MS)
     with Installation(bootstrap, folder) as installation:
-        running = [installation.worker() for _ in range(workers)]
+        running = [installation.worker(slice_records=slice_records) for _ in range(workers)]
         _wait_for_shares(running)
         reader = installation.reader()
         installation.send(told[:WARM_UP])

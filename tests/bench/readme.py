@@ -1,0 +1,51 @@
+"""The README's table of figures, made from `bench/results.json`, between two marks that stay where they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.figures import GOALS, Goal, is_met, number
+
+BEGIN: Final = "<!-- figures: written by `python -m tests.bench --readme` -->"
+END: Final = "<!-- end of figures -->"
+
+
+def rewrite(readme: Path, results: Path) -> None:
+    """Put the figures of a run into the README. ValueError where the marks are missing."""
+    text = readme.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{readme.name} has not both marks, {BEGIN} and {END}")
+    table = markdown(json.loads(results.read_text(encoding="utf-8")))
+    readme.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """A sentence on the machine and the day, and a row for each figure that was measured."""
+    about = results["about"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if name != "dueclock")
+    low, high = about["load_average"]
+    rows = [
+        (
+            f"Measured on {about['date'][:10]} ({about['mode']} run): {about['machine']}; {versions}; load average "
+            f"{low:.1f} to {high:.1f}. Each figure is the median of its runs; broker, load and readers share the cores."
+        ),
+        "",
+        "| what | figure | goal | met | runs |",
+        "| --- | ---: | ---: | --- | ---: |",
+    ]
+    rows += [_row(goal, results) for goal in GOALS if results.get(goal.key) is not None]
+    return "\n".join([*rows, ""])
+
+
+def _row(goal: Goal, results: Mapping[str, Any]) -> str:
+    value = results[goal.key]
+    aim = "" if goal.target is None else f"{'≤' if goal.sense == 'at most' else '≥'} {number(goal.target)}"
+    met = {True: "yes", False: "no", None: ""}[is_met(goal, value)]
+    note = results["notes"].get(goal.key)
+    meaning = f"{goal.meaning} ({note})" if note else goal.meaning
+    return f"| {meaning} (`{goal.key}`) | {number(value)} | {aim} | {met} | {len(results['runs'][goal.key])} |"
