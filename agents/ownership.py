@@ -131,7 +131,7 @@ class Ownership:
         took_s = monotonic() - started_s
         self._metrics.recovery.set(took_s)
         self._metrics.partitions_owned.set(len(owned))
-        rows = sum(len(part.state.row_ids()) for part in self._partitions.values())
+        rows = sum(sum(part.state.census.rows.values()) for part in self._partitions.values())
         log.info("recovered: partitions %s, %d rows, %.1f s", _names(owned), rows, took_s)
         self.watch.start()
         self._taking_over = None
@@ -200,8 +200,7 @@ class Ownership:
         """Fence the earlier owners of these partitions and take their states in."""
         for number, part in (await open_partitions(self._settings, numbers)).items():
             self._partitions[number] = part
-            self.open_clocks.add(number, part.state.due_counts())
-            part.state.take_due_changes()
+            self.open_clocks.add(number, part.state.take_due_changes())
             if self.states is not None:
                 self.states.states[number] = part.state
 

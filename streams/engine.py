@@ -18,7 +18,7 @@ from streams.applying import apply_notification, move_open_clocks
 from streams.events import Moment, SlaEvent
 from streams.firing import fire
 from streams.health import worst_status
-from streams.rows import kind_of, marketplace_of
+from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
 from streams.settling import arm_account, arm_matter
 from streams.state import DAY_MS, State, load_rows, new_state
 
@@ -93,18 +93,23 @@ def next_fire_ms(state: State) -> int | None:
 def restore_state(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
     """The state whose rows these are, tombstones left out, as `take_changes` wrote them.
 
+    Each row is visited once. All open clocks are in the first `take_due_changes` that follows.
     Raises RowError for a row of another version, ValueError for rows without policies.
     """
     state = load_rows(partition, rows)
     census = state.census
-    for row_id, row in state.matters():
-        state.index_matter(row_id, row)
-        arm_matter(state, row_id, row)
+    for row_id, row in state.every_row():
         census.count_row(kind_of(row_id), +1)
-        census.count_clocks(marketplace_of(row_id), row.clocks, +1)
-    for account in state.accounts():
-        arm_account(state, account)
-        census.count_row("account", +1)
-        census.set_status(account, worst_status(state.account(account)))
+        if isinstance(row, AccountRow):
+            arm_account(state, row_id)
+            census.set_status(row_id, worst_status(row))
+        else:
+            marketplace = marketplace_of(row_id)
+            state.index_matter(row_id, row)
+            arm_matter(state, row_id, row)
+            census.count_clocks(marketplace, row.clocks, +1)
+            for clock in row.clocks:
+                if clock.outcome == OPEN:
+                    state.count_open(marketplace, clock, +1)
     state.rest_all()
     return state

@@ -219,15 +219,15 @@ class State:
         return dict(sorted(counts.items()))
 
     def matters(self) -> Iterator[tuple[str, MatterRow]]:
-        """Every matter with its row, by id; rows at rest are decoded for the visit only."""
-        for row_id in self.row_ids():
-            if kind_of(row_id) != "account":
-                row = self._at_work.get(row_id) or decode_row(row_id, self._at_rest[row_id])
-                yield row_id, cast(MatterRow, row)
+        """Every matter with its row, by id."""
+        for row_id, row in self.every_row():
+            if not isinstance(row, AccountRow):
+                yield row_id, row
 
-    def accounts(self) -> list[str]:
-        """Every account that has a row, in byte order."""
-        return [row_id for row_id in self.row_ids() if kind_of(row_id) == "account"]
+    def every_row(self) -> Iterator[tuple[str, Row]]:
+        """Every row, by id; rows at rest are decoded for the visit only."""
+        for row_id in self.row_ids():
+            yield row_id, self._at_work.get(row_id) or decode_row(row_id, self._at_rest[row_id])
 
     def rest_all(self) -> None:
         """Put unchanged rows back to rest."""
