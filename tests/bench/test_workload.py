@@ -171,7 +171,7 @@ def test_the_readme_gets_the_figures_that_were_measured_and_nothing_else_of_it_c
         rewrite(readme, tmp_path / "results.json")
     text = readme.read_text()
     assert text.startswith(f"before\n{BEGIN}\n\nMeasured on 2026-02-02 (quick run): a machine; Python 3.11;")
-    row = "| live path, worker CPU, µs a notification (beside others) (`live.cpu_us`) | 30 | ≤ 25 | no | 3 |"
+    row = "| live path, CPU of the worker, µs a notification (beside others) (`live.cpu_us`) | 30 | ≤ 25 | no | 3 |"
     assert text.endswith(f"\n{row}\n\n{END}\nafter\n")
     assert "old" not in text
     assert "start.fresh_s" not in text

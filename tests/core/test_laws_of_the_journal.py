@@ -91,6 +91,7 @@ def test_a_snapshot_restored_at_any_point_goes_on_as_if_nothing_had_happened(
     rng.shuffle(written)
     again = restored(dict(written))
     assert again.due_counts() == start.due_counts()
+    assert again.take_due_changes() == again.due_counts(), "a restored state says what is open by itself"
     assert (again.lines, again.journal_ms, again.digest) == (start.lines, start.journal_ms, start.digest)
     rows_again = dict(rows)
     for line in lines[at:]:
