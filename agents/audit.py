@@ -7,7 +7,7 @@ From files: an exported journal against a file of events, of which only the valu
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from time import monotonic
 from typing import NamedTuple
@@ -22,12 +22,17 @@ from agents.journal_lines import JournalCheck, JournalError, JournalLine, file_l
 from agents.log_cursor import LogCursor, log_cursor, partitions_of
 from agents.recovery import log_reader
 from agents.settings import Settings
+from agents.snapshots import Snapshot
+from schemas.codec import format_instant
 from schemas.events import topic_of
+from schemas.facts import StateSealed
 from schemas.headers import HEADER_LINE, event_headers
 from schemas.policies import PolicyError
 from schemas.registry import OUTPUT_TOPICS
-from streams.engine import step
+from streams.engine import restore_state, step
 from streams.events import SlaEvent
+from streams.rows import RowError
+from streams.sealing import rows_digest, state_digest
 from streams.state import State, new_state
 
 OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
@@ -42,7 +47,7 @@ Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
 
 class Audited(NamedTuple):
     """One partition: what was folded and read. `later` counts events of lines beyond the bound, `gone` those that
-    retention has taken.
+    retention has taken, `seals` those that were found to be true. `from_line` is the first line that was folded.
     """
 
     partition: int
@@ -51,14 +56,29 @@ class Audited(NamedTuple):
     policies: tuple[str, ...]
     later: int
     gone: int
+    seals: int
+    from_line: int
     findings: list[Finding]
+
+
+def restored(start: Snapshot) -> State:
+    """The state of a snapshot. UserError (status 2) where its rows are not those that it says they are."""
+    sentence = f"The snapshot of partition {start.partition}, line {start.seal.line}, has been changed: "
+    if rows_digest(start.rows).hex() != start.seal.state.lower():
+        raise UserError(f"{sentence}its rows do not have the digest that it says they have; take another.", 2)
+    try:
+        return restore_state(start.partition, start.rows)
+    except (RowError, PolicyError) as error:
+        raise UserError(f"{sentence}{error}; take another.", 2) from None
 
 
 class Fold:
     """One partition's journal folded again: lines in, expected events out, by topic."""
 
-    def __init__(self, partition: int, *, has_headers: bool) -> None:
-        self.state: State = new_state(partition)
+    def __init__(self, partition: int, *, has_headers: bool, start: Snapshot | None = None) -> None:
+        self.state: State = new_state(partition) if start is None else restored(start)
+        self.first_line = self.state.lines + 1
+        self.seals = 0
         self.policies: list[str] = []
         self.broken: JournalError | None = None
         self._has_headers = has_headers
@@ -68,6 +88,10 @@ class Fold:
         expected: Expected = {topic: [] for topic in OUTPUTS}
         for one in lines:
             line = one.line
+            if isinstance(line.body, StateSealed):
+                self._check(line.body, one)
+                if self.broken is not None:
+                    break
             try:
                 events = step(self.state, line)
             except (PolicyError, ValueError) as error:
@@ -79,6 +103,14 @@ class Fold:
                 expected[event.topic].append((line.number, event, self._sent(event, line.number)))
         self.state.take_changes()
         return expected
+
+    def _check(self, seal: StateSealed, one: JournalLine) -> None:
+        """The state that was sealed is the one that the lines before the seal give."""
+        if state_digest(self.state).hex() == seal.state.lower():
+            self.seals += 1
+        else:
+            sentence = f"the state after line {seal.line} is not the one that it seals"
+            self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
 
     def _sent(self, event: SlaEvent, line: int) -> Sent:
         if not self._has_headers:
@@ -95,9 +127,10 @@ class Fold:
 
 
 class OutputReader:
-    """One output topic's partition, read along with the fold."""
+    """One output topic's partition, read along with the fold; what lines before `from_line` brought is passed over."""
 
-    def __init__(self, topic: str, cursor: LogCursor) -> None:
+    def __init__(self, topic: str, cursor: LogCursor, from_line: int = 1) -> None:
+        self._from_line = from_line
         self.topic = topic
         self.cursor = cursor
         self.first_line: int | None = None
@@ -126,10 +159,14 @@ class OutputReader:
             self._held = []
 
     async def _fetch(self) -> bool:
-        self._held = [_found(record) for record in await self.cursor.batch()]
-        if self._held and self.first_line is None:
-            self.first_line = self._held[0].line
-        return bool(self._held)
+        while records := await self.cursor.batch():
+            found = [_found(record) for record in records]
+            if self.first_line is None:
+                self.first_line = found[0].line
+            self._held = [one for one in found if one.line is None or one.line >= self._from_line]
+            if self._held:
+                return True
+        return False
 
 
 def _found(record: ConsumerRecord) -> Found:
@@ -141,41 +178,63 @@ def _found(record: ConsumerRecord) -> Found:
     return Found(line, record.offset, Sent(record.key, record.value, record.headers))
 
 
-async def audit_live(settings: Settings, wanted: Sequence[int], watch: Watch) -> list[Audited]:
-    """Audit these partitions of a cluster, or all of them. UserError (status 2) where that cannot be done."""
+async def audit_live(
+    settings: Settings, wanted: Sequence[int], watch: Watch, starts: Mapping[int, Snapshot] | None = None
+) -> list[Audited]:
+    """Audit these partitions of a cluster, or all of them; from its snapshot on where there is one in `starts`.
+
+    UserError (status 2) where that cannot be done.
+    """
+    starts = starts or {}
     count = await partitions_of(settings, "sla-journal", *OUTPUTS)
-    for partition in wanted:
+    for partition in (*wanted, *starts):
         if partition >= count:
             raise UserError(f"There is no partition {partition}; the topics have 0 to {count - 1}.", 2)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(log_cursor(settings))
         cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
         audited: list[Audited] = []
-        for partition in sorted(set(wanted)) or range(count):
-            check = JournalCheck(partition, count)
-            audited.append(await _Live(settings, partition, journal, cursors).audit(check, watch))
+        for partition in sorted({*wanted, *starts}) or range(count):
+            start = starts.get(partition)
+            check = JournalCheck(partition, count, start=None if start is None else start.seal)
+            audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, watch))
         return audited
 
 
 class _Live:
     """One partition of a cluster."""
 
-    def __init__(self, settings: Settings, partition: int, journal: LogCursor, cursors: dict[str, LogCursor]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        partition: int,
+        journal: LogCursor,
+        cursors: dict[str, LogCursor],
+        start: Snapshot | None,
+    ) -> None:
         self._settings = settings
         self._partition = partition
         self._journal = journal
-        self._outputs = [OutputReader(topic, cursor) for topic, cursor in cursors.items()]
+        self._start = start
+        self._fold = Fold(partition, has_headers=True, start=start)
+        self._outputs = [OutputReader(topic, cursor, self._fold.first_line) for topic, cursor in cursors.items()]
         self._comparison = Comparison(partition, OUTPUTS)
-        self._fold = Fold(partition, has_headers=True)
 
     async def audit(self, check: JournalCheck, watch: Watch) -> Audited:
         comparison = self._comparison
-        await self._journal.start(self._settings.topic("sla-journal"), self._partition)
+        from_offset = 0 if self._start is None else self._start.seal.offset + 1
+        await self._journal.start(self._settings.topic("sla-journal"), self._partition, from_offset=from_offset)
         for output in self._outputs:
             await output.cursor.start(self._settings.topic(output.topic), self._partition)
         async with aclosing(live_lines(self._journal, check)) as batches:
             broken = await self._folded(batches, watch)
         lines = self._fold.state.lines
+        if self._start is not None and not self._fold.seals:
+            raise UserError(
+                f"No seal of partition {self._partition} confirms the snapshot of line {self._start.seal.line}"
+                f"{'' if broken is None else f' ({broken.sentence})'}; take another snapshot, or audit from the start.",
+                2,
+            )
         if broken is not None and not lines:
             raise UserError(f"Partition {self._partition} of the journal cannot be audited: {broken.sentence}.", 2)
         await self._rest(lines)
@@ -250,7 +309,15 @@ def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, la
         )
     policies = tuple(fold.policies)
     return Audited(
-        comparison.partition, fold.state.lines, comparison.events, policies, later, comparison.gone, findings
+        comparison.partition,
+        fold.state.lines,
+        comparison.events,
+        policies,
+        later,
+        comparison.gone,
+        fold.seals,
+        fold.first_line,
+        findings,
     )
 
 
@@ -268,8 +335,11 @@ async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list
                 watch(0, fold.state.lines, fold.state.lines)
     except JournalError as error:
         fold.broken = error
+    bound = None if fold.broken is None else format_instant(fold.state.journal_ms).encode()
     for place, (topic, value) in enumerate(_values(events), 1):
-        comparison.settle(topic, [], [Found(None, place, Sent(None, value, None))])
+        found = Found(None, place, Sent(None, value, None))
+        if bound is None or _is_decided_before(value, bound) or comparison.is_due(topic, found.sent):
+            comparison.settle(topic, [], [found])
     first: dict[tuple[str, str], int] = {}
     strays = comparison.strays()
     if strays:
@@ -278,6 +348,15 @@ async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list
                 first.setdefault((topic, name), place)
     comparison.close(first)
     return [_audited(comparison, fold, fold.broken, 0)]
+
+
+_DECIDED_AT = b'"decided_at":"'
+
+
+def _is_decided_before(value: bytes, bound: bytes) -> bool:
+    """Whether an event was decided before the journal broke off: beyond that nothing is judged."""
+    _, found, rest = value.partition(_DECIDED_AT)
+    return not found or rest[: len(bound)] < bound
 
 
 def _values(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:

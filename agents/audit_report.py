@@ -31,6 +31,8 @@ def as_json(audited: Sequence[Audited], most: int = MOST_SHOWN) -> dict[str, Any
             {
                 "partition": one.partition,
                 "lines": one.lines,
+                "from_line": one.from_line,
+                "seals": one.seals,
                 "events": one.events,
                 "policies": list(one.policies),
                 "later": one.later,
@@ -51,14 +53,21 @@ def _counts(findings: Sequence[Finding]) -> dict[str, int]:
 def write_report(audited: Sequence[Audited], console: Console, *, seconds: float, most: int = 20) -> None:
     """For people: a row for each partition, the first findings of each, and one sentence."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("partition", "lines", "events", "policies", "later", "gone", "findings"):
+    for heading in ("partition", "lines", "seals", "events", "policies", "later", "gone", "findings"):
         table.add_column(heading, justify="left" if heading in ("policies", "findings") else "right")
     for one in audited:
         policies = " ".join(digest[:12] for digest in one.policies)
         found = ", ".join(f"{count:,} {kind}" for kind, count in _counts(one.findings).items()) or "none"
         events = sum(one.events.values())
         table.add_row(
-            str(one.partition), f"{one.lines:,}", f"{events:,}", policies, f"{one.later:,}", f"{one.gone:,}", found
+            str(one.partition),
+            f"{one.lines:,}" if one.from_line == 1 else f"{one.from_line:,} to {one.lines:,}",
+            f"{one.seals:,}",
+            f"{events:,}",
+            policies,
+            f"{one.later:,}",
+            f"{one.gone:,}",
+            found,
         )
     console.print(table)
     for one in audited:

@@ -100,6 +100,8 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "skew_allowance_ms",
     "transaction_timeout_ms",
     "fetch_max_wait_ms",
+    "seal_every_s",
+    "snapshot_dir",
     "metrics_host",
     "metrics_port",
     "log_level",

@@ -85,6 +85,10 @@ class Comparison:
         """Expected events that have not been seen yet."""
         return len(self._due)
 
+    def is_due(self, topic: str, sent: Sent) -> bool:
+        """Whether a record with this id is expected and has not been seen yet."""
+        return any((topic, name) in self._due for name in names_of(sent))
+
     def settle(self, topic: str, expected: list[tuple[int, SlaEvent, Sent]], found: list[Found]) -> None:
         """Take in the events that some lines call for and the records that bear these lines' numbers."""
         first = self._expected[topic]

@@ -15,12 +15,13 @@ from agents.errors import UserError
 from agents.files import opened
 from agents.log_cursor import LogCursor
 from schemas.dead_letters import Rejected
-from schemas.facts import Body, Notification, PolicyActivated, TimeTick
+from schemas.facts import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from schemas.headers import HEADER_LINE, HEADER_ORIGIN
 from schemas.notifications import decode_journal_value, decode_notification
 from streams.engine import Line
 from streams.partitioner import partition_of
 from streams.routing import account_key
+from streams.sealing import next_link, record_digest
 
 BATCH_LINES = 2_000
 TICK = TimeTick()
@@ -45,17 +46,26 @@ class JournalLine(NamedTuple):
 
 
 class JournalCheck:
-    """Turns the records of one journal partition into lines, and checks each."""
+    """Turns the records of one journal partition into lines, and checks each, seals included.
 
-    def __init__(self, partition: int, partitions: int, account: str | None = None) -> None:
+    With `start` the first line is the seal that follows what it says; lines before it are none of its business.
+    """
+
+    def __init__(
+        self, partition: int, partitions: int, account: str | None = None, start: StateSealed | None = None
+    ) -> None:
         self._partition = partition
         self._partitions = partitions
         self._own_key = str(partition).encode()
         self._wanted_key = None if account is None else account.encode()
         self._at_home: set[bytes] = set()
         self._taken: dict[str, int] = {}
-        self.last_line = 0
+        self.last_line = 0 if start is None else start.line
         self.last_ms = 0
+        self.last_offset: int | None = None if start is None else start.offset
+        self.journal = b"" if start is None else bytes.fromhex(start.journal)
+        self.sealed_offset: int | None = None
+        """Offset of the last seal that was found to be true."""
 
     def line(self, record: ConsumerRecord) -> JournalLine:
         """The line that a record holds. JournalError where it is none, or does not follow the one before."""
@@ -68,8 +78,24 @@ class JournalCheck:
             )
         is_wanted = self._wanted_key is None or record.key in (self._wanted_key, self._own_key)
         body = self._body(record, number, origin) if is_wanted else TICK
-        self.last_line, self.last_ms = number, record.timestamp
+        if isinstance(body, StateSealed):
+            self._check_seal(body, number, record.offset)
+        self.journal = next_link(
+            self.journal, record_digest(record.timestamp, record.key, record.value, record.headers)
+        )
+        self.last_line, self.last_ms, self.last_offset = number, record.timestamp, record.offset
         return JournalLine(Line(number, record.timestamp, body), record.offset, origin)
+
+    def _check_seal(self, seal: StateSealed, number: int, offset: int) -> None:
+        """A seal covers all lines before it: their number, the offset of the last, the digest of all records."""
+        since = "the beginning" if self.sealed_offset is None else f"the seal at offset {self.sealed_offset}"
+        if (seal.line, seal.offset) != (self.last_line, self.last_offset):
+            sentence = f"it seals line {seal.line} at offset {seal.offset}, but stands behind line {self.last_line}"
+            raise JournalError(f"{sentence} at offset {self.last_offset}", line=number, offset=offset)
+        if seal.journal.lower() != self.journal.hex():
+            sentence = f"the records between {since} and offset {offset} are not those that it seals"
+            raise JournalError(sentence, line=number, offset=offset)
+        self.sealed_offset = offset
 
     def _headers(self, record: ConsumerRecord) -> tuple[int, str | None]:
         try:

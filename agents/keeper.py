@@ -17,6 +17,7 @@ from agents.journal_time import BrokerClock, JournalTime
 from agents.metrics import Metrics, SliceTally
 from agents.misrouted import Signpost
 from agents.poison import origin_of, poisoned
+from agents.sealing import Sealer
 from agents.settings import Settings
 from agents.slices import Hand, Held, Record
 from agents.tables import OpenClocks
@@ -56,12 +57,21 @@ class Shop(NamedTuple):
 class Keeper:
     """Keeps one partition until it is released."""
 
-    def __init__(self, shop: Shop, state: State, hand: Hand, time: JournalTime, transactions: Transactions) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        state: State,
+        hand: Hand,
+        time: JournalTime,
+        transactions: Transactions,
+        sealer: Sealer | None = None,
+    ) -> None:
         self.state = state
         self.hand = hand
         self.time = time
         self._shop = shop
         self._transactions = transactions
+        self._sealer = sealer or Sealer(shop.settings, state, None)
         self._ticker = Ticker(time)
         self._since_ms = shop.broker_now_ms() or 0
         self._woken = asyncio.Event()
@@ -72,7 +82,7 @@ class Keeper:
         """Put the worker's policies in force, then keep slices as they come and tick when a timer is due."""
         while not self._is_released:
             self._woken.clear()
-            if await self._activate() or await self.keep() or await self._tick():
+            if await self._activate() or await self._seal() or await self.keep() or await self._tick():
                 self._ticker.reset()
                 continue
             is_held = bool(self.hand) or self._is_to_activate()
@@ -159,6 +169,7 @@ class Keeper:
         headers = journal_headers(line.number, None if record is None else origin_of(record))
         value = journal_value(line.body)
         tally.lines += 1
+        self._sealer.add(line.journal_ms, key, value, headers)
         outbox.put(
             self._topics["sla-journal"], self.state.partition, key, value, headers=headers, at_ms=line.journal_ms
         )
@@ -201,7 +212,9 @@ class Keeper:
         for key, value in self.state.take_changes():
             outbox.put(self._topics["changelog"], self.state.partition, key, value)
         started_s = monotonic()
-        await self._transactions.write(outbox)
+        written = await self._transactions.write(outbox)
+        if tally.lines:
+            self._sealer.written(written.get((self._topics["sla-journal"], self.state.partition)))
         tally.seconds["write"] = monotonic() - started_s
         self._shop.metrics.add(tally, sent_ms=self._shop.broker_now_ms(), since_ms=self._since_ms)
         self._shop.open_clocks.add(self.state.partition, self.state.take_due_changes())
@@ -236,6 +249,15 @@ class Keeper:
         is_done = await self._append(body, max(journal_ms, self.state.journal_ms))
         log.info("partition %d: policies %s in force", self.state.partition, policies.digest[:12])
         return is_done
+
+    async def _seal(self) -> bool:
+        """Seal what stands, once a period of journal time; the line's time is that of the line before it."""
+        if not self._sealer.is_due():
+            return False
+        seal = await self._sealer.seal()
+        await self._append(seal, self.state.journal_ms)
+        await self._sealer.sealed(seal)
+        return True
 
     async def _append(self, body: Body, journal_ms: int) -> bool:
         """A line of our own, as a transaction of its own."""

@@ -11,7 +11,7 @@ from agents.settings import MEANINGS, Settings, load_settings
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = {"policies_path": "--policies"}
-_METAVARS = {"broker": "HOST:PORT", "policies_path": "FILE", "state_dir": "FOLDER"}
+_METAVARS = {"broker": "HOST:PORT", "policies_path": "FILE", "state_dir": "FOLDER", "snapshot_dir": "FOLDER"}
 
 
 def with_settings(*names: str) -> Callable[[Command], Command]:

@@ -214,7 +214,7 @@ class Ownership:
             part = self._partitions[number]
             part.task = None
             time = JournalTime(positions, self.clock, self._answer_of(number), self._settings.skew_allowance_ms)
-            part.keeper = Keeper(self._shop, part.state, Hand(positions), time, part.transactions)
+            part.keeper = Keeper(self._shop, part.state, Hand(positions), time, part.transactions, part.sealer)
             seeks.update({TP(topic, number): offset for topic, offset in positions.items()})
         self._seeks = await self.consumer.seek_all(seeks)
 

@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from agents.errors import UserError
 from agents.keeper import Keeper
 from agents.recovery import JournalEnd, LogEnds, log_reader
+from agents.sealing import Sealer
 from agents.settings import Settings
 from agents.transactions import Transactions
 from streams.engine import State, restore_state
@@ -24,9 +25,10 @@ log = logging.getLogger("dueclock.worker")
 class Partition:
     """An owned partition: its state, its producer, and its keeper while there is one."""
 
-    def __init__(self, state: State, transactions: Transactions) -> None:
+    def __init__(self, state: State, transactions: Transactions, sealer: Sealer) -> None:
         self.number = state.partition
         self.state = state
+        self.sealer = sealer
         self.transactions = transactions
         self.keeper: Keeper | None = None
         self.task: asyncio.Task[None] | None = None
@@ -49,7 +51,7 @@ async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[in
         for number, producer in producers.items():
             state = restore_state(number, rows.pop(number).items())
             _agree(state, journal[number])
-            parts[number] = Partition(state, producer)
+            parts[number] = Partition(state, producer, Sealer(settings, state, journal[number].offset))
     except BaseException:
         await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)
         raise

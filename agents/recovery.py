@@ -21,11 +21,15 @@ TAIL_RECORDS = 64
 
 
 class JournalEnd(NamedTuple):
-    """The last line in a partition of the journal. `is_cut`: there are no lines any more, retention took them all."""
+    """The last line in a partition of the journal, and the offset of its record.
+
+    `is_cut`: there are no lines any more, retention took them all.
+    """
 
     line: int
     journal_ms: int
     is_cut: bool = False
+    offset: int | None = None
 
 
 class LogEnds(NamedTuple):
@@ -76,7 +80,7 @@ class LogReader:
             spans = {tp: (max(end.first, end.next - reach), end.next) for tp, end in missing.items()}
             async for records in self._read(spans):
                 for record in records:
-                    found[record.partition] = JournalEnd(line_number(record), record.timestamp)
+                    found[record.partition] = JournalEnd(line_number(record), record.timestamp, offset=record.offset)
             for tp, end in missing.items():
                 if tp.partition not in found and spans[tp][0] == end.first:
                     found[tp.partition] = JournalEnd(0, 0, is_cut=end.first > 0)

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     topics: dict[str, TopicName] = {}
     policies_path: str = ""
     canary: bool = False
+    seal_every_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400
+    snapshot_dir: str = ""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 4
     replication: Annotated[int, Meta(ge=0, le=9)] = 0
     session_timeout_s: Annotated[float, Meta(ge=1, le=300)] = 10.0
@@ -120,6 +122,8 @@ MEANINGS = {
     "topics": "names of single topics by their logical name: in the file a table `[topics]`",
     "policies_path": "policy file; empty = the policies that are shipped",
     "canary": "`true`: the shipped policies with the canary's (see `dueclock canary`); once on, it stays on",
+    "seal_every_s": "the journal is sealed once in so many seconds of journal time; 0 = never",
+    "snapshot_dir": "folder for the state at each seal, to begin an audit at; empty = none",
     "partitions": "partitions of each topic that `topics create` makes; equal for all",
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",
     "session_timeout_s": "a worker that is silent this long loses its partitions",

@@ -80,8 +80,8 @@ class Transactions:
             raise
         self._producer = producer
 
-    async def write(self, outbox: Outbox) -> None:
-        """Write all of the outbox, or none of it.
+    async def write(self, outbox: Outbox) -> dict[tuple[str, int], int]:
+        """Write all of the outbox, or none of it; the offset of the last record written to each topic and partition.
 
         Raises BrokerAwayError where nobody can say which, ProducerFenced if another worker owns the partition now.
         """
@@ -89,20 +89,28 @@ class Transactions:
         if producer is None:
             raise RuntimeError("the partition has no producer")
         sent: list[asyncio.Future[Any]] = []
+        records_in: list[int] = []
+        last: dict[tuple[str, int], int] = {}
         try:
             await producer.begin_transaction()
             for (topic, partition), records in outbox.records.items():
                 for batch in self._batches(producer, records):
+                    records_in.append(batch.record_count())
                     sent.append(await producer.send_batch(batch, topic, partition=partition))
-            for answer in await asyncio.gather(*sent, return_exceptions=True):
+            for answer, count in zip(await asyncio.gather(*sent, return_exceptions=True), records_in, strict=True):
                 if isinstance(answer, BaseException):
                     raise answer
+                if answer.offset >= 0:  # unknown where the broker had the batch already and says only that
+                    last[answer.topic, answer.partition] = answer.offset + count - 1
+                else:
+                    last.pop((answer.topic, answer.partition), None)
             await asyncio.wait_for(producer.commit_transaction(), COMMIT_TIMEOUT_S)
         except _NO_ANSWER as error:
             raise BrokerAwayError(str(error) or type(error).__name__) from error
         finally:
             for answered in sent:  # where one refusal is raised, the others are not news
                 answered.add_done_callback(_seen)
+        return last
 
     @staticmethod
     def _batches(producer: AIOKafkaProducer, records: list[Outgoing]) -> list[Any]:

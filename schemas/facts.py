@@ -23,7 +23,7 @@ MarketplaceId: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,32}", "The
 OrderId: TypeAlias = Annotated[str, _text("[0-9]{3}-[0-9]{7}-[0-9]{7}", "The order, as Amazon numbers it.")]
 Amount: TypeAlias = Annotated[str, _text(r"[0-9]{1,12}(\.[0-9]{1,2})?", "An amount of money, in its currency.")]
 Currency: TypeAlias = Annotated[str, _text("[A-Z]{3}", "A currency: three capital letters.")]
-Digest: TypeAlias = Annotated[str, _text("[0-9A-Fa-f]{64}", "SHA-256 of the policies file, hexadecimal.")]
+Digest: TypeAlias = Annotated[str, _text("[0-9A-Fa-f]{64}", "SHA-256, hexadecimal.")]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=INTEGER_LIMIT)]
 WindowDays: TypeAlias = Annotated[int, Meta(ge=1, le=366)]
 OccurredMs: TypeAlias = Annotated[
@@ -282,7 +282,19 @@ class PolicyActivated(Struct, frozen=True, gc=False, tag_field="type", tag="poli
     toml: str
 
 
-Body: TypeAlias = Notification | TimeTick | PolicyActivated
+class StateSealed(Struct, frozen=True, gc=False, tag_field="type", tag="state.sealed"):
+    """A seal: what the state and all journal records were after a line. Files and the journal only."""
+
+    line: Count
+    offset: Count
+    state: Digest
+    journal: Digest
+
+
+Body: TypeAlias = Notification | TimeTick | PolicyActivated | StateSealed
+FileOnly: TypeAlias = TimeTick | PolicyActivated | StateSealed
+FILE_ONLY_TYPES: Final[tuple[type[FileOnly], ...]] = (TimeTick, PolicyActivated, StateSealed)
+"""Types that never come on an input topic: the owner of a partition writes them into its journal."""
 
 NOTIFICATION_TYPES: Final[tuple[type[Notification], ...]] = (
     ReturnRequested, ReturnApproved, ReturnResponded, ReturnRefused, ReturnCancelled, ReturnReceived,

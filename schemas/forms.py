@@ -15,7 +15,7 @@ from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo
 
 from schemas.codec import INSTANT_PATTERN, instant_ms, parse_instant
-from schemas.facts import NOTIFICATION_TYPES, Notification, PolicyActivated, TimeTick, type_name
+from schemas.facts import FILE_ONLY_TYPES, NOTIFICATION_TYPES, Notification, type_name
 
 FILE_TIMES: Final = ("arrived_at", "journaled_at")
 _ENVELOPE: Final = tuple(field.encode_name for field in msgspec.structs.fields(Notification))
@@ -127,5 +127,5 @@ def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[str, ...
 
 FORMS: Final[Mapping[str, Form]] = {
     **{type_name(body_type): _form(body_type, is_live=True) for body_type in NOTIFICATION_TYPES},
-    **{type_name(body_type): _form(body_type, is_live=False) for body_type in (TimeTick, PolicyActivated)},
+    **{type_name(body_type): _form(body_type, is_live=False) for body_type in FILE_ONLY_TYPES},
 }

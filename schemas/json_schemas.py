@@ -13,7 +13,7 @@ from msgspec import Struct
 from schemas.codec import INSTANT_PATTERN
 from schemas.dead_letters import REASONS
 from schemas.events import EVENT_TYPES, Event
-from schemas.facts import NOTIFICATION_TYPES, Notification, PolicyActivated, TimeTick, type_name
+from schemas.facts import FILE_ONLY_TYPES, NOTIFICATION_TYPES, FileOnly, Notification, type_name
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -35,8 +35,8 @@ def notification_schema(body_type: type[Notification]) -> Schema:
     return _root(f"notification:{type_name(body_type)}", said)
 
 
-def file_only_schema(body_type: type[TimeTick | PolicyActivated]) -> Schema:
-    """A tick or an activation as a line of a file: it must bring its journal time."""
+def file_only_schema(body_type: type[FileOnly]) -> Schema:
+    """A tick, an activation or a seal as a line of a file: it must bring its journal time."""
     line = _form(body_type, null_is_absent=True)
     for name, description in _FILE_TIMES.items():
         line["properties"][name] = {"anyOf": [_INPUT_TIME, {"type": "null"}], "description": description}
@@ -54,7 +54,7 @@ def event_schema(event_type: type[Event]) -> Schema:
 def journal_schema() -> Schema:
     """The value of a journal record, whatever its type: known, present fields and nothing else."""
     forms: Schema = {}
-    body_types: tuple[type[Struct], ...] = (*NOTIFICATION_TYPES, TimeTick, PolicyActivated)
+    body_types: tuple[type[Struct], ...] = (*NOTIFICATION_TYPES, *FILE_ONLY_TYPES)
     for body_type in body_types:
         form = _form(body_type, null_is_absent=False)
         if "occurred_at" in form["properties"]:
@@ -95,7 +95,7 @@ def all_schemas() -> dict[str, Schema]:
     """Every schema by its path below `schemas/json`."""
     return {
         **{f"notifications/{type_name(form)}.json": notification_schema(form) for form in NOTIFICATION_TYPES},
-        **{f"notifications/{type_name(form)}.json": file_only_schema(form) for form in (TimeTick, PolicyActivated)},
+        **{f"notifications/{type_name(form)}.json": file_only_schema(form) for form in FILE_ONLY_TYPES},
         **{f"events/{type_name(form)}.json": event_schema(form) for form in EVENT_TYPES},
         "journal.json": journal_schema(),
         "dead-letter.json": dead_letter_schema(),

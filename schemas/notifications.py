@@ -42,6 +42,7 @@ from schemas.facts import (
     ReturnRequested,
     ReturnResponded,
     SafetFiled,
+    StateSealed,
     TimeTick,
     VacationSet,
     type_name,
@@ -53,13 +54,13 @@ __all__ = [
     "ClaimOpened", "ClaimWithdrawn", "Decoded", "EvidenceDeleted", "EvidenceStored", "MessageMarked", "MessageReceived",
     "MessageSent", "MessageUnmarked", "MetricsReported", "Notification", "PolicyActivated", "ProgramChanged",
     "RefundCancelled", "RefundIssued", "Rejected", "ReturnApproved", "ReturnCancelled", "ReturnReceived",
-    "ReturnRefused", "ReturnRequested", "ReturnResponded", "SafetFiled", "TimeTick", "VacationSet",
+    "ReturnRefused", "ReturnRequested", "ReturnResponded", "SafetFiled", "StateSealed", "TimeTick", "VacationSet",
     "decode_journal_value", "decode_notification", "journal_value", "type_name",
 ]  # fmt: skip
 
 
 class Decoded(NamedTuple):
-    """A valid notification, tick or activation, and what its line in a file says of the journal's time."""
+    """A valid notification, tick, activation or seal, and what its line in a file says of the journal's time."""
 
     body: Body
     arrived_ms: int | None
@@ -74,7 +75,8 @@ _UNKNOWN_TYPE: Final = Rejected("unknown_type", "type")
 def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
     """What the value of an input record, or a line of a file, says.
 
-    Live (`from_file` false) `arrived_at` and `journaled_at` are unknown fields, ticks and activations unknown types.
+    Live (`from_file` false) `arrived_at` and `journaled_at` are unknown fields; ticks, activations and seals are
+    unknown types.
     """
     if len(raw) > MAX_NOTIFICATION_BYTES and not (from_file and _was_journaled(raw)):
         return _TOO_LARGE

@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from schemas.codec import DAY_MS
 from schemas.events import EVENT_TYPES, topic_of
 from schemas.facts import (
+    FILE_ONLY_TYPES,
     CaseActivity,
     CaseClosed,
     CaseOpened,
@@ -26,7 +27,6 @@ from schemas.facts import (
     MessageUnmarked,
     MetricsReported,
     Notification,
-    PolicyActivated,
     ProgramChanged,
     RefundCancelled,
     RefundIssued,
@@ -37,7 +37,6 @@ from schemas.facts import (
     ReturnRequested,
     ReturnResponded,
     SafetFiled,
-    TimeTick,
     VacationSet,
     type_name,
 )
@@ -141,7 +140,7 @@ REPARTITION_TOPIC: Final = Topic(
 JOURNAL_TOPIC: Final = Topic(
     "sla-journal",
     "journal",
-    (*_ALL_NOTIFICATIONS, type_name(TimeTick), type_name(PolicyActivated)),
+    (*_ALL_NOTIFICATIONS, *map(type_name, FILE_ONLY_TYPES)),
     400 * DAY_MS,
     "CreateTime",
     _LARGE_BYTES,  # an activation holds a whole policy file

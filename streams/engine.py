@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from schemas.notifications import Notification, PolicyActivated, TimeTick
+from schemas.notifications import Body, Notification, PolicyActivated
 from schemas.policies import Policies, PolicyError, check_successor, load_policies
 from streams.applying import apply_notification, move_open_clocks
 from streams.events import Moment, SlaEvent
@@ -30,7 +30,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
     number: int
     journal_ms: int
-    body: Notification | TimeTick | PolicyActivated
+    body: Body
 
 
 def step(state: State, line: Line) -> list[SlaEvent]:

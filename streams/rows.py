@@ -150,13 +150,19 @@ class AccountRow(msgspec.Struct, array_like=True):
 
 
 class PartitionRow(msgspec.Struct, array_like=True):
-    """The partition: journal time and running number of its last line, the shell's input positions, the policies."""
+    """The partition: journal time and running number of its last line, the shell's input positions, the policies.
+
+    Of sealing, for the shell: `journal`, the digest of all journal records so far (streams/sealing.py), and
+    `sealed_period`, the number of the period of journal time that was sealed last, 0 before the first line.
+    """
 
     version: int = ROW_VERSION
     journal_ms: int = 0
     lines: int = 0
     positions: dict[str, int] = {}
     digest: str = ""
+    journal: bytes = b""
+    sealed_period: int = 0
 
 
 class PoliciesRow(msgspec.Struct, array_like=True):

@@ -179,8 +179,8 @@ class State:
     def take_changes(self) -> list[tuple[bytes, bytes | None]]:
         """Rows changed since the last call, sorted by key; None is a tombstone. The partition's row is always there."""
         changes: list[tuple[bytes, bytes | None]] = [(PARTITION_KEY, encode_row(self.row))]
-        if self._policies_changed and self.book is not None:
-            changes.append((POLICIES_KEY, encode_row(PoliciesRow(toml=self.book.policies.toml))))
+        if self._policies_changed:
+            changes += self.policies_row()
         for row_id in sorted(self._changed | self._forgotten):
             if row_id in self._forgotten:
                 changes.append((row_id.encode(), None))
@@ -193,6 +193,14 @@ class State:
         self._forgotten.clear()
         self._policies_changed = False
         return changes
+
+    def policies_row(self) -> list[tuple[bytes, bytes]]:
+        """The row of the policies in force, if there are any."""
+        return [] if self.book is None else [(POLICIES_KEY, encode_row(PoliciesRow(toml=self.book.policies.toml)))]
+
+    def encoded(self, row_id: str) -> bytes:
+        """A matter's or account's row as it stands, encoded."""
+        return encode_row(self._at_work[row_id]) if row_id in self._changed else self._at_rest[row_id]
 
     def count_open(self, marketplace: str, clock: Clock, sign: int) -> None:
         """An open clock appears (+1) or goes (-1), for the view of what falls due."""

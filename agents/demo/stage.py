@@ -96,6 +96,7 @@ def _settings_of_the_play(settings: Settings, broker: str, folder: Path) -> Sett
         policies_path=str(policies.resolve()),
         partitions=PARTITIONS,
         metrics_port=free_port(),
+        seal_every_s=15,
         log_level="warning",
         state_dir=settings.state_dir,
     )
@@ -104,7 +105,7 @@ def _settings_of_the_play(settings: Settings, broker: str, folder: Path) -> Sett
 @contextmanager
 def _worker(own: Settings, folder: Path) -> Iterator[BoundWorker]:
     """A worker that sees these settings only, none of the person's own."""
-    names = ("broker", "topic_prefix", "group", "policies_path", "metrics_port", "log_level")
+    names = ("broker", "topic_prefix", "group", "policies_path", "metrics_port", "log_level", "seal_every_s")
     file = folder / "settings.toml"
     lines = [f"{name} = {json.dumps(getattr(own, name))}\n" for name in names]
     file.write_text("".join(lines), encoding="utf-8")

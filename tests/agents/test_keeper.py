@@ -57,8 +57,9 @@ class Desk:
             skipped,
         )
 
-        async def write(outbox: Outbox) -> None:
+        async def write(outbox: Outbox) -> dict[tuple[str, int], int]:
             self.written.append(outbox)
+            return {("sla-journal", 0): len(self.lines()) - 1}
 
         transactions = cast(Transactions, SimpleNamespace(write=write))
         self.hand = Hand(positions)
@@ -86,7 +87,8 @@ class Desk:
 
     def until_idle(self) -> None:
         async def steps() -> None:
-            while await self.keeper._activate() or await self.keeper.keep() or await self.keeper._tick():
+            keeper = self.keeper
+            while await keeper._activate() or await keeper._seal() or await keeper.keep() or await keeper._tick():
                 pass
 
         asyncio.run(steps())

@@ -9,11 +9,11 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
-from schemas.facts import Body, Notification, PolicyActivated, TimeTick
+from schemas.facts import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from schemas.headers import Origin, event_headers, journal_headers
 from schemas.notifications import Decoded, decode_notification, journal_value
 from schemas.policies import load_policies
@@ -22,6 +22,7 @@ from streams.engine import Line, new_state, step
 from streams.events import SlaEvent
 from streams.partitioner import partition_of
 from streams.routing import account_key
+from streams.sealing import next_link, record_digest, state_digest
 from tests.cli.command import GOLDEN
 from tests.kafka_fixtures import Outgoing, produce
 
@@ -74,6 +75,20 @@ class History:
     def wait_until(self, journal_ms: int) -> History:
         """A tick."""
         return self.add(TimeTick(), journal_ms)
+
+    def seal(self, settings: Settings, **wrong: Any) -> History:
+        """A seal of what has been told so far; its journal begins at offset 0. `wrong`: fields that are not so."""
+        journal = b""
+        for record in self.journal_records(settings):
+            digest = record_digest(record.timestamp_ms or 0, record.key, record.value, record.headers)
+            journal = next_link(journal, digest)
+        said = {
+            "line": len(self.lines),
+            "offset": len(self.lines) - 1,
+            "state": state_digest(self.state).hex(),
+            "journal": journal.hex(),
+        }
+        return self.add(StateSealed(**{**said, **wrong}), self.state.journal_ms)
 
     def journal_file(self, path: Path) -> Path:
         """The journal as `dueclock journal export` writes it."""

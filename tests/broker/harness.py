@@ -191,6 +191,9 @@ class WorkerProcess:
         self._log.close()
 
 
+MORE = ("metrics_port", "seal_every_s", "snapshot_dir")
+
+
 class Live:
     """One installation on a broker."""
 
@@ -221,7 +224,7 @@ class Live:
 
     def _write_settings(self) -> None:
         chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path", "session_timeout_s", "heartbeat_s")
-        lines = [f"{name} = {json.dumps(getattr(self.settings, name))}" for name in (*chosen, "metrics_port")]
+        lines = [f"{name} = {json.dumps(getattr(self.settings, name))}" for name in (*chosen, *MORE)]
         self.settings_file.write_text("\n".join(lines) + "\n")
 
     def worker(self, name: str = "", *, instance: str = "", is_ready: bool = True) -> WorkerProcess:

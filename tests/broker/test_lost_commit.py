@@ -47,7 +47,7 @@ def losing(fates: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Transactions with notifications have these fates in turn, then none; returns those that were met."""
     original, met = Transactions.write, list[str]()
 
-    async def write(self: Transactions, outbox: Outbox) -> None:
+    async def write(self: Transactions, outbox: Outbox) -> dict[tuple[str, int], int]:
         has_events = any("sla-clock" in topic for topic, _ in outbox.records)
         fate = next(fates, "kept") if has_events else "kept"
         met.extend([fate] if fate != "kept" else [])
@@ -61,9 +61,10 @@ def losing(fates: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 for batch in self._batches(producer, records):
                     await (await producer.send_batch(batch, topic, partition=partition))
             raise BrokerAwayError(fate)
-        await original(self, outbox)
+        written = await original(self, outbox)
         if fate == "committed, answer lost":
             raise BrokerAwayError(fate)
+        return written
 
     monkeypatch.setattr(Transactions, "write", write)
     return met

@@ -138,6 +138,7 @@ def test_every_command_of_the_readme_is_run_by_a_test_or_by_ci() -> None:
         "now=$(date",
         "kcat -P",
         "dueclock journal export",
+        "dueclock audit",
         "dueclock replay journal.jsonl",
         "dueclock kafka start",  # test_kafka_command.py types these four
         "dueclock topics create",
@@ -208,6 +209,10 @@ async def test_beside_a_kafka_of_ones_own(shell: Shell, settings: Settings, work
     partition = f"--partition {partition_of(ACCOUNT, settings.partitions)}"
     replayed = await asyncio.to_thread(shell.run, export.replace("--partition 0", partition))
     assert replayed.encode() == opened + b"\n"
+    (audit,) = blocks("sh", "dueclock audit seals")
+    audited = await asyncio.to_thread(shell.run, audit)
+    assert "What was sent is what the journal calls for." in audited
+    assert audited.endswith("The journal has every one of the 0 seals that were noted.\n")
 
 
 def breach(settings: Settings) -> bytes:

@@ -64,6 +64,7 @@ FILE_TIMES: Final = {"arrived_at?": "time", "journaled_at?": "time"}
 FILE_TYPES: Final[dict[str, dict[str, str]]] = {
     "time.tick": {},
     "policy.activated": {"digest": "digest", "toml": "text"},
+    "state.sealed": {"line": "count", "offset": "count", "state": "digest", "journal": "digest"},
 }
 ID_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "._:@=+-")
 LARGEST_INTEGER: Final = 9_007_199_254_740_991

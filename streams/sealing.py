@@ -1,0 +1,64 @@
+"""Sealing: what a state and the journal records before it come to, as digests (schemas/README.md, "Seals").
+
+A seal says of a line what stood after it. Who folds the same records again gets the same digests; who has cut, changed
+or re-ordered a record gets others. Pure functions of rows and records.
+
+    state    SHA-256 over the canonical rows: for each `<length of key>:<key><length of value>:<value>`
+    record   SHA-256 over `<timestamp in ms>:`, then for key, value, and name and value of each header in order
+             `<length>:<bytes>`, a null as `-`
+    journal  after the first record SHA-256(32 zero bytes + its record digest), then SHA-256(journal before + record)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import Final
+
+from streams.rows import PARTITION_KEY, PartitionRow, encode_row
+from streams.state import State
+
+UNBROKEN: Final = bytes(32)
+"""The journal's digest before its first record."""
+
+
+def state_digest(state: State) -> bytes:
+    """SHA-256 of all that the state holds, the shell's input positions and its notes on sealing left out."""
+    return rows_digest(canonical_rows(state))
+
+
+def rows_digest(rows: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The same of rows in their canonical order."""
+    digest = sha256()
+    for key, value in rows:
+        digest.update(b"%d:%b%d:%b" % (len(key), key, len(value), value))
+    return digest.digest()
+
+
+def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
+    """The partition's row, that of the policies, then every other by its key.
+
+    Of the partition's own row only what follows from its journal. `state` may not change meanwhile.
+    """
+    own = state.row
+    yield PARTITION_KEY, encode_row(PartitionRow(journal_ms=own.journal_ms, lines=own.lines, digest=own.digest))
+    yield from state.policies_row()
+    for row_id in state.row_ids():
+        yield row_id.encode(), state.encoded(row_id)
+
+
+def record_digest(
+    timestamp_ms: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+) -> bytes:
+    """SHA-256 of one journal record as it stands on the broker: timestamp (ms), key, value, headers in order."""
+    parts = [key, value]
+    for name, said in headers:
+        parts += (name.encode(), said)
+    return sha256(
+        b"%d:%b" % (timestamp_ms, b"".join([b"-" if part is None else b"%d:%b" % (len(part), part) for part in parts]))
+    ).digest()
+
+
+def next_link(journal: bytes, record: bytes) -> bytes:
+    """The journal's digest with one record more; `journal` is empty before the first."""
+    return sha256((journal or UNBROKEN) + record).digest()
