@@ -16,6 +16,8 @@ from agents.settings import Settings
 
 FETCH_BYTES = 4 * 1024 * 1024
 POLL_MS = 50
+BACKOFF_MS = 20
+"""aiokafka waits this long for each topic that it is asked about for the first time, and there are eight inputs."""
 TAIL_RECORDS = 64
 """How far before the end its last line is looked for first: markers and aborted lines stand there too."""
 
@@ -42,7 +44,8 @@ class LogEnds(NamedTuple):
 @asynccontextmanager
 async def log_reader(settings: Settings) -> AsyncIterator["LogReader"]:
     """A reader of its own, in no group."""
-    async with reader(settings, fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
+    options = {"fetch_max_wait_ms": 50, "max_partition_fetch_bytes": FETCH_BYTES, "retry_backoff_ms": BACKOFF_MS}
+    async with reader(settings, **options) as consumer:
         yield LogReader(consumer)
 
 

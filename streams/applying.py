@@ -146,10 +146,14 @@ def _switched_threads(state: State, account: str, said: ProgramChanged) -> list[
     elif fact.when < row.programs[known].when:
         row.programs[known] = fact
     state.mark_changed(account)
-    if switched_off(row.programs) == switched_off(before):
+    changes = set(switched_off(row.programs)) ^ set(switched_off(before))
+    if not changes:
         return []
+    first_ms = min(changes)[0]
     touched = []
-    for row_id in sorted(state.csba_threads.get(account, ())):
+    for row_id, answered_ms in sorted(state.csba_threads.get(account, {}).items()):
+        if answered_ms is not None and answered_ms <= first_ms:
+            continue
         thread = state.matter(row_id)
         called = called_for(name_of(row_id), thread, row.programs)
         stood, stands = _by_name(called_for(name_of(row_id), thread, before)), _by_name(called)

@@ -221,6 +221,7 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
         row.days = dict(sorted(row.days.items()))
         row.said = dict(sorted(row.said.items()))
         row.reports = dict(sorted(row.reports.items()))
+        row.defect_statuses = dict(sorted(row.defect_statuses.items()))
     elif isinstance(row, PartitionRow):
         row.positions = dict(sorted(row.positions.items()))
     return _ENCODER.encode(row)

@@ -37,7 +37,7 @@ from streams.rows import (
     kind_of,
     marketplace_of,
 )
-from streams.threads import asks_csba
+from streams.threads import asks_csba, csba_answered_ms
 from streams.timers import Timers
 
 HOUR_MS: Final = 3_600_000
@@ -58,7 +58,8 @@ class State:
         self.row = PartitionRow()
         self.book: PolicyBook | None = None
         self.timers = Timers()
-        self.csba_threads: dict[str, set[str]] = {}
+        self.csba_threads: dict[str, dict[str, int | None]] = {}
+        """By account the threads that asked csba, each with the instant from which no switch of CSBA matters to it."""
         self.cases_by_subject: dict[tuple[str, str], set[str]] = {}
         self.midnight_ms = 0
         self.census = Census()
@@ -156,7 +157,7 @@ class State:
         """Enter a matter into the indexes that cross matters."""
         if isinstance(row, ThreadRow):
             if asks_csba(row.facts):
-                self.csba_threads.setdefault(account_of(row_id), set()).add(row_id)
+                self.csba_threads.setdefault(account_of(row_id), {})[row_id] = csba_answered_ms(row.facts)
         elif isinstance(row, CaseRow):
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
@@ -253,10 +254,13 @@ class State:
             self._at_rest[key.decode()] = value
 
 
-def _discard(index: dict[K, set[str]], key: K, row_id: str) -> None:
+def _discard(index: dict[K, set[str]] | dict[K, dict[str, int | None]], key: K, row_id: str) -> None:
     members = index.get(key)
     if members is not None:
-        members.discard(row_id)
+        if isinstance(members, set):
+            members.discard(row_id)
+        else:
+            members.pop(row_id, None)
         if not members:
             del index[key]
 

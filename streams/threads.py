@@ -104,14 +104,16 @@ def _reply(view: ThreadView, message: MessageReceived, obliged: str, reply_to: t
     An auto-reply is no reply (rules.md). SFP 2: "Respond to CS and the customer".
     """
     for sent in view.sent:
-        if (
-            sent.at_ms >= message.at_ms
-            and not sent.is_auto_reply
-            and sent.from_role == obliged
-            and all(role in sent.to_roles for role in reply_to)
-        ):
+        if sent.at_ms >= message.at_ms and _answers(sent, obliged, reply_to):
             return End(sent.at_ms, MET, sent.event_id, obliged)
     return None
+
+
+def _answers(sent: MessageSent, obliged: str, reply_to: tuple[str, ...]) -> bool:
+    return not sent.is_auto_reply and sent.from_role == obliged and all(role in sent.to_roles for role in reply_to)
+
+
+_BUYER = ("buyer",)
 
 
 def _csba_reply(view: ThreadView, message: MessageReceived) -> Iterator[Duty]:
@@ -169,6 +171,22 @@ def thread_violations(view: ThreadView) -> list[Violation]:
             subject = f"{view.thread_id}/{sent.message_id}"
             violations.append(Violation("csba_interference", subject, sent.at_ms, sent.order_id))
     return violations
+
+
+def csba_answered_ms(facts: Sequence[ThreadFact]) -> int | None:
+    """When csba had answered all that buyers asked it in this thread; None while something is not answered.
+
+    A switch of CSBA at that instant or later changes no duty of the thread.
+    """
+    replies = sorted(fact.at_ms for fact in facts if isinstance(fact, MessageSent) and _answers(fact, "csba", _BUYER))
+    newest_ms = 0
+    for fact in facts:
+        if isinstance(fact, MessageReceived) and fact.routed_to == "csba" and fact.from_role == "buyer":
+            answered_ms = next((at_ms for at_ms in replies if at_ms >= fact.at_ms), None)
+            if answered_ms is None:
+                return None
+            newest_ms = max(newest_ms, answered_ms)
+    return newest_ms
 
 
 def asks_csba(facts: Sequence[ThreadFact]) -> bool:
