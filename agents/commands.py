@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from agents.commands_audit import audit
-from agents.commands_explain import explain
+from agents.commands_explain import explain, what_if
 from agents.commands_kafka import journal, kafka, topics
 from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
@@ -50,6 +50,7 @@ dueclock.add_command(journal)
 dueclock.add_command(kafka)
 dueclock.add_command(audit)
 dueclock.add_command(explain)
+dueclock.add_command(what_if)
 
 
 class Instant(click.ParamType):

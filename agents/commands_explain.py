@@ -1,15 +1,17 @@
-"""The commands that tell why: `dueclock explain` and `dueclock what-if`. Parse, call, print."""
+"""The commands that tell why and what if: `dueclock explain` and `dueclock what-if`. Parse, call, print."""
 
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agents.commands_audit import COULD_NOT_RUN, write_json
 from agents.errors import UserError
+from agents.files import read_text
 from agents.options import with_settings
 from agents.settings import Settings
 from schemas.codec import parse_instant
@@ -47,6 +49,41 @@ def explain(settings: Settings, clock_id: str, at: str | None, journal: str | No
         write_json(story)
     else:
         _print_story(story)
+    return 0
+
+
+@click.command("what-if", short_help="What other policies would have changed.")
+@with_settings("broker", "topic_prefix", "state_dir")
+@click.option("--policies", "file", required=True, metavar="NEW", help="The policies to try.")
+@click.option("--journal", multiple=True, metavar="FILE", help="Exported journals instead of a cluster (repeatable).")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: all clocks that would have differed.")
+def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bool) -> int:
+    """Replay the journal as it was and under the policies of NEW, and say what would have differed; change nothing.
+
+    NEW acts from the first line on; the activations in the journal are skipped. Exit status 0; 2: it could not run.
+    """
+    from rich.console import Console
+
+    from agents.broker import run_with_broker
+    from agents.policy_summary import checked_policies
+    from agents.what_if import what_if_files, what_if_live
+    from agents.what_if_report import write_what_if
+
+    policies = checked_policies(read_text(Path(file), "policy file"))
+    with _progress(is_shown=not as_json) as watch:
+        told: Callable[[int, int], None] = lambda place, lines: watch(lines, place)  # noqa: E731 - a name for its type
+        try:
+            if journal:
+                tried = asyncio.run(what_if_files(journal, policies, told))
+            else:
+                tried = run_with_broker(settings, lambda: what_if_live(settings, policies, told))
+        except UserError as error:
+            raise UserError(error.sentence, COULD_NOT_RUN) from None
+    if as_json:
+        write_json(tried.document())
+    else:
+        width = None if sys.stdout.isatty() else 160
+        write_what_if(tried, Console(file=sys.stdout, highlight=False, width=width))
     return 0
 
 
@@ -110,10 +147,10 @@ def _print_story(story: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Callable[[int], None]]:
+def _progress(*, is_shown: bool) -> Iterator[Callable[..., None]]:
     """A line on standard error that says how far it is, where a person watches it."""
     if not is_shown or not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -121,4 +158,8 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("reading the journal", total=None)
-        yield lambda lines: shown.update(task, description=f"{lines:,} journal lines")
+        yield lambda lines, place=None: shown.update(task, description=_said(lines, place))
+
+
+def _said(lines: int, place: int | None) -> str:
+    return f"{lines:,} journal lines" if place is None else f"partition {place}: {lines:,} lines"

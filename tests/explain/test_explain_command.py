@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents import cli
 from agents.settings import Settings
 from schemas.codec import DAY_MS, parse_instant
+from schemas.facts import RefundIssued
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, HOME, History, write
 from tests.cli.command import GOLDEN, dueclock, sentence_of
@@ -82,7 +84,7 @@ def test_golden_week_is_counted_in_the_zone_of_japan(tell: Tell) -> None:
     story = tell(JAPAN, "05-japan-golden-week-amazon-refunds")
     assert story["due"]["timezone"] == "Asia/Tokyo"
     closed = [day for day in days(story) if day.endswith("closed")]
-    assert [day[4:9] for day in closed] == ["05-04", "05-05", "05-06"]
+    assert [day[4:9] for day in closed] == ["05-03", "05-04", "05-05", "05-06"]
     assert days(story)[-1] == "Fri 05-08 2 business"
     assert story["due"]["days"][-1]["ends_at"] == story["due_at"]
 
@@ -111,13 +113,26 @@ def test_a_target_in_hours_is_told_as_elapsed_time(tell: Tell) -> None:
     assert story["outcome"] == "met"
 
 
-def test_a_repeat_and_a_replaced_fact_are_told_as_what_they_are(tell: Tell) -> None:
-    received = (GOLDEN / BREACH / "notifications.jsonl").read_text().splitlines()[0]
+def test_a_repeat_is_told_as_one_of_the_line_that_it_repeats(tell: Tell) -> None:
     story = tell(BREACHED, BREACH, BREACH)
     repeats = [(fact["status"], fact["by_line"]) for fact in story["facts"]]
-    assert received
     assert repeats == [("counts", None), ("counts", None), ("repeat", 2), ("repeat", 3)]
     assert story["facts"][2]["decides"] == []
+
+
+def test_of_two_facts_with_one_key_the_older_replaces_the_younger(tell: Tell) -> None:
+    history = History().tell(BREACH)
+    refund = history.lines[2].body
+    assert isinstance(refund, RefundIssued)
+    older = msgspec.structs.replace(refund, event_id="n000", occurred_ms=refund.occurred_ms - DAY_MS)
+    story = tell(BREACHED, history=history.add(older, history.lines[-1].journal_ms))
+    assert [(fact["status"], fact["by_line"]) for fact in story["facts"]] == [
+        ("counts", None),
+        ("replaced", 5),
+        ("counts", None),
+    ]
+    assert [fact["decides"] for fact in story["facts"]] == [["start"], [], ["end"]]
+    assert story["outcome"] == "met"
 
 
 @pytest.mark.parametrize(
