@@ -9,7 +9,15 @@ import pytest
 
 from schemas.policies import load_policies, shipped_policies
 from streams.explaining import clock_name, duty_of, parts_of
-from streams.facts import Fact, MessageReceived, MessageSent, ProgramChanged, RefundIssued, ReturnReceived
+from streams.facts import (
+    Fact,
+    MessageMarked,
+    MessageReceived,
+    MessageSent,
+    ProgramChanged,
+    RefundIssued,
+    ReturnReceived,
+)
 from streams.matters import next_of_clock
 from streams.policies import PolicyBook
 from streams.rows import MET, OPEN, Clock, OrderRow, ThreadRow
@@ -93,6 +101,13 @@ def test_a_switch_of_csba_that_starts_a_clock_bears_on_it() -> None:
     assert parts_of(name.name, name.row_id, row, [off, off_again], off) == ("start",)
     assert parts_of(name.name, name.row_id, row, [off, off_again], off_again) == ()
     assert duty_of("buyer-message-reply/T", name.row_id, row, [off]) is None
+
+
+def test_a_mark_bears_on_the_clock_of_its_message() -> None:
+    asked = MessageReceived(1_000, "n1", "M", "buyer", "seller", None, None, None)
+    mark = MessageMarked(2_000, "n2", "M")
+    name = clock_name(f"{ACCOUNT}/buyer-message-reply/T/M")
+    assert parts_of(name.name, name.row_id, ThreadRow(facts=[asked, mark]), [], mark) == ("mark",)
 
 
 def test_the_next_timer_of_a_clock_is_its_own() -> None:
