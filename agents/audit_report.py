@@ -91,7 +91,7 @@ def said(finding: Finding) -> str:
 
 
 @contextmanager
-def progress(*, is_shown: bool) -> Iterator[Watch]:
+def progress(*, is_shown: bool, doing: str = "auditing") -> Iterator[Watch]:
     """A line on standard error that says how far the audit is, where a person watches it."""
     console = Console(stderr=True)
     if not is_shown or not console.is_terminal:
@@ -99,7 +99,7 @@ def progress(*, is_shown: bool) -> Iterator[Watch]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("auditing", total=None)
+        task = shown.add_task(doing, total=None)
         watch: Callable[[int, int, int], None] = lambda partition, lines, _: shown.update(  # noqa: E731 - a name for its type
             task, description=f"partition {partition}: {lines:,} lines"
         )

@@ -66,14 +66,10 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
 
 @asynccontextmanager
 async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer without a group that sees committed records only; what it reads is assigned by the caller."""
+    """A consumer without a group, of committed records only unless told otherwise; the caller assigns partitions."""
+    chosen = {"isolation_level": "read_committed", "enable_auto_commit": False, "auto_offset_reset": "earliest"}
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers,
-        client_id=settings.client_id,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        **options,
+        bootstrap_servers=settings.bootstrap_servers, client_id=settings.client_id, **{**chosen, **options}
     )
     try:
         await _started(consumer, settings)

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from agents.commands_audit import audit
-from agents.commands_explain import explain, what_if
 from agents.commands_kafka import journal, kafka, topics
+from agents.commands_rebuild import rebuild
 from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
 from agents.options import with_settings
@@ -49,8 +49,7 @@ dueclock.add_command(topics)
 dueclock.add_command(journal)
 dueclock.add_command(kafka)
 dueclock.add_command(audit)
-dueclock.add_command(explain)
-dueclock.add_command(what_if)
+dueclock.add_command(rebuild)
 
 
 class Instant(click.ParamType):

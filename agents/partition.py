@@ -41,7 +41,7 @@ async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[in
     """
     if not numbers:
         return {}
-    producers = {number: _transactions(settings, number) for number in numbers}
+    producers = {number: transactions_of(settings, number) for number in numbers}
     parts: dict[int, Partition] = {}
     try:
         await asyncio.gather(*(producer.start() for producer in producers.values()))
@@ -73,7 +73,8 @@ async def read_positions(
     }
 
 
-def _transactions(settings: Settings, number: int) -> Transactions:
+def transactions_of(settings: Settings, number: int) -> Transactions:
+    """The producer of a partition: starting it fences every other that bears the same transactional id."""
     return Transactions(
         f"{settings.group}-{number}",
         settings.bootstrap_servers,
@@ -89,7 +90,7 @@ def _agree(state: State, end: JournalEnd) -> None:
     raise UserError(
         f"Partition {state.partition}: the state rows stand at line {state.lines} ({state.journal_ms} ms), but the "
         f"journal ends with line {end.line} ({end.journal_ms} ms); a broker has lost part of a transaction, "
-        "so rebuild the state rows of this partition from its journal before the worker is started again."
+        f"so stop the workers and run `dueclock rebuild --partition {state.partition}` before they are started again."
     )
 
 

@@ -11,10 +11,10 @@ holds one record batch for each topic and partition (more where one is full). Tr
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
 
 MAX_BATCH_BYTES = 900_000
@@ -111,6 +111,20 @@ class Transactions:
             for answered in sent:  # where one refusal is raised, the others are not news
                 answered.add_done_callback(_seen)
         return last
+
+    async def end_hanging(self, partitions: Iterable[TopicPartition], *, is_commit: bool) -> None:
+        """End what hangs in these partitions with a transaction of no records (agents/hanging.py)."""
+        producer = self._producer
+        if producer is None:
+            raise RuntimeError("the partition has no producer")
+        try:
+            await producer.begin_transaction()
+            for tp in partitions:
+                producer._txn_manager.maybe_add_partition_to_txn(tp)  # noqa: SLF001 - the public way sends a record
+            ending = producer.commit_transaction() if is_commit else producer.abort_transaction()
+            await asyncio.wait_for(ending, COMMIT_TIMEOUT_S)
+        except _NO_ANSWER as error:
+            raise BrokerAwayError(str(error) or type(error).__name__) from error
 
     @staticmethod
     def _batches(producer: AIOKafkaProducer, records: list[Outgoing]) -> list[Any]:
