@@ -5,9 +5,11 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # make run FOR=60s ends by itself; ARGS go to `dueclock demo`, to pytest or to the resolver.
 FOR ?=
+SEEDS ?= 1
+DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test bench bench-quick check format lock clean
+.PHONY: help run test bench bench-quick chaos soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -32,6 +34,14 @@ bench: .venv/.installed ## Measure all figures, three runs each, into bench/ (un
 bench-quick: .venv/.installed ## Measure all figures once, with smaller loads, into bench/ (under 4 minutes)
 	@echo "Measuring, one run each"
 	@$(BIN)/python -m tests.bench --quick $(ARGS)
+
+chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print the table of what was survived
+	@echo "Injecting faults, seed by seed"
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(ARGS)
+
+soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
+	@echo "Soaking"
+	@$(BIN)/python -m tests.chaos.soak $(DURATION) $(ARGS)
 
 check: .venv/.installed ## Check format, style, types and the direction of imports; change nothing
 	@echo "Checking the format (ruff format)"

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,17 +131,27 @@ def wait_until(holds: Callable[[], bool], missing: Callable[[], str], *, within_
 class WorkerProcess:
     """One `dueclock worker`, as a process, with its log in a file."""
 
-    def __init__(self, live: Live, name: str, *, instance: str = "") -> None:
+    def __init__(
+        self,
+        live: Live,
+        name: str,
+        *,
+        instance: str = "",
+        module: str = "agents",
+        variables: Mapping[str, str] | None = None,
+        flags: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.log_file = live.folder / f"{name}.log"
         self._log = self.log_file.open("ab")
         self.started_s = time.monotonic()
-        flags = ["--client-id", name]
+        flags = ["--client-id", name, *flags]
         if instance:
             flags += ["--group-instance-id", instance]
         environ = {key: value for key, value in os.environ.items() if not key.startswith("DUECLOCK_")}
+        environ.update(variables or {})
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "agents", "--settings", str(live.settings_file), "worker", *flags],
+            [sys.executable, "-m", module, "--settings", str(live.settings_file), "worker", *flags],
             cwd=ROOT,
             env=environ,
             stdin=subprocess.DEVNULL,
@@ -227,9 +237,9 @@ class Live:
         lines = [f"{name} = {json.dumps(getattr(self.settings, name))}" for name in (*chosen, *MORE)]
         self.settings_file.write_text("\n".join(lines) + "\n")
 
-    def worker(self, name: str = "", *, instance: str = "", is_ready: bool = True) -> WorkerProcess:
-        """Start a worker, and wait until it has recovered its partitions."""
-        started = WorkerProcess(self, name or f"worker-{len(self._workers) + 1}", instance=instance)
+    def worker(self, name: str = "", *, is_ready: bool = True, **options: Any) -> WorkerProcess:
+        """Start a worker, and wait until it has recovered its partitions; `options` are those of `WorkerProcess`."""
+        started = WorkerProcess(self, name or f"worker-{len(self._workers) + 1}", **options)
         self._workers.append(started)
         if is_ready:
             started.wait_for("recovered: partitions")

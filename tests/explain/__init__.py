@@ -1,1 +1,0 @@
-"""`dueclock explain` and `dueclock what-if`: stories of golden cases, from files and on a real broker."""
