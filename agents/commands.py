@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from agents.commands_audit import audit
+from agents.commands_explain import explain, what_if
 from agents.commands_kafka import journal, kafka, topics
 from agents.commands_rebuild import rebuild
 from agents.errors import ReaderGoneError, UserError
@@ -50,6 +51,8 @@ dueclock.add_command(journal)
 dueclock.add_command(kafka)
 dueclock.add_command(audit)
 dueclock.add_command(rebuild)
+dueclock.add_command(explain)
+dueclock.add_command(what_if)
 
 
 class Instant(click.ParamType):

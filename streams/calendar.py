@@ -90,6 +90,22 @@ class Calendar:
             return self._begins[index + n + 1]
         return self._begin_ms(self._local_day(start_ms) + n + 1)
 
+    def local_day(self, ms: int) -> int:
+        """The number of the local date at `ms`; 1970-01-01 is 0."""
+        return self._local_day(ms)
+
+    def begins_ms(self, day: int) -> int:
+        """The first instant, in ms UTC, of a local day."""
+        return self._begin_ms(day)
+
+    def is_business(self, day: int) -> bool:
+        """Whether the local day counts as a business day."""
+        return self._is_business(day)
+
+    def listed(self, day: int) -> tuple[bool, bool, bool]:
+        """What the calendar says of a local day: listed as open, listed as closed, of the weekend."""
+        return day in self._open, day in self._closed, (day + 3) % 7 in self._weekend
+
     def _is_business(self, day: int) -> bool:
         return day in self._open or (day not in self._closed and (day + 3) % 7 not in self._weekend)
 

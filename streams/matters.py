@@ -120,6 +120,12 @@ def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
 _NO_TIMER: Final = (0, 0)
 
 
+def next_of_clock(agreement: Agreement, clock: Clock) -> tuple[int, int] | None:
+    """When a clock's own next timer fires (ms UTC) and its step (`streams.timers`), or None where it has none."""
+    found = _clock_timer(agreement, clock) if clock.outcome in _TICKING else _NO_TIMER
+    return None if found == _NO_TIMER else found
+
+
 def is_unsettled(clock: Clock) -> bool:
     """Whether a clock is open or stands breached with `clock.breached` (contract §3, "what is kept")."""
     if clock.outcome == BREACHED:

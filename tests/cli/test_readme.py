@@ -148,6 +148,8 @@ def test_every_command_of_the_readme_is_run_by_a_test_or_by_ci() -> None:
         "dueclock rebuild --broker",  # tests/chaos/test_rebuild.py
         "dueclock policies show",  # test_the_policies_can_be_copied_and_checked
         "dueclock policies check",
+        "dueclock explain",  # tests/explain/test_readme_of_explain.py
+        "dueclock what-if",
     }
     for block in blocks("sh"):
         for line in re.sub(r"<<'?END'?\n.*?\nEND\n", "\n", block, flags=re.DOTALL).splitlines():

@@ -1,0 +1,165 @@
+"""The commands that tell why and what if: `dueclock explain` and `dueclock what-if`. Parse, call, print."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agents.commands_audit import COULD_NOT_RUN, write_json
+from agents.errors import UserError
+from agents.files import read_text
+from agents.options import with_settings
+from agents.settings import Settings
+from schemas.codec import parse_instant
+
+if TYPE_CHECKING:
+    from agents.explain import Following
+    from streams.explaining import ClockName
+
+
+@click.command(short_help="Tell the story of one clock.")
+@click.argument("clock_id", metavar="CLOCK_ID")
+@with_settings("broker", "topic_prefix", "state_dir")
+@click.option("--at", metavar="INSTANT", help="Tell also what was known at this time (journal time).")
+@click.option("--journal", metavar="FILE", help="Read an exported journal instead of a cluster.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def explain(settings: Settings, clock_id: str, at: str | None, journal: str | None, as_json: bool) -> int:
+    """Tell what was known of a clock and when, how its due was counted, what was sent and why; change nothing.
+
+    Exit status 0; 1: there is no such clock; 2: no clock id, or it could not run.
+    """
+    from agents.story import story_of
+
+    name, at_ms = _named(clock_id), None if at is None else _instant(at)
+    with _progress(is_shown=not as_json) as watch:
+        if journal is None:
+            following, sent, partition = _live(settings, name, clock_id, at_ms, watch)
+        else:
+            from agents.explain import follow_file
+
+            following, sent, partition = asyncio.run(follow_file(journal, name, clock_id, at_ms, watch)), None, None
+    if following.clock is None:
+        raise UserError(_unknown(following))
+    story = story_of(following, sent, partition=partition)
+    if as_json:
+        write_json(story)
+    else:
+        _print_story(story)
+    return 0
+
+
+@click.command("what-if", short_help="What other policies would have changed.")
+@with_settings("broker", "topic_prefix", "state_dir")
+@click.option("--policies", "file", required=True, metavar="NEW", help="The policies to try.")
+@click.option("--journal", multiple=True, metavar="FILE", help="Exported journals instead of a cluster (repeatable).")
+@click.option("--json", "as_json", is_flag=True, help="For scripts: all clocks that would have differed.")
+def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bool) -> int:
+    """Replay the journal as it was and under the policies of NEW, and say what would have differed; change nothing.
+
+    NEW acts from the first line on; the activations in the journal are skipped. Exit status 0; 2: it could not run.
+    """
+    from rich.console import Console
+
+    from agents.broker import run_with_broker
+    from agents.policy_summary import checked_policies
+    from agents.what_if import what_if_files, what_if_live
+    from agents.what_if_report import write_what_if
+
+    policies = checked_policies(read_text(Path(file), "policy file"))
+    with _progress(is_shown=not as_json) as watch:
+        told: Callable[[int, int], None] = lambda place, lines: watch(lines, place)  # noqa: E731 - a name for its type
+        try:
+            if journal:
+                tried = asyncio.run(what_if_files(journal, policies, told))
+            else:
+                tried = run_with_broker(settings, lambda: what_if_live(settings, policies, told))
+        except UserError as error:
+            raise UserError(error.sentence, COULD_NOT_RUN) from None
+    if as_json:
+        write_json(tried.document())
+    else:
+        width = None if sys.stdout.isatty() else 160
+        write_what_if(tried, Console(file=sys.stdout, highlight=False, width=width))
+    return 0
+
+
+def _live(
+    settings: Settings, name: "ClockName", clock_id: str, at_ms: int | None, watch: Callable[[int], None]
+) -> tuple["Following", dict[str, Any], int]:
+    from agents.broker import run_with_broker
+    from agents.explain import follow_live
+    from agents.sent_events import Wanted, look_up
+
+    async def followed() -> tuple["Following", dict[str, Any]]:
+        following = await follow_live(settings, name, clock_id, at_ms, watch, None)
+        wanted = [Wanted(one.event, one.at.line.number, one.digest) for one in following.events]
+        return following, await look_up(settings, following.state.partition, wanted)
+
+    try:
+        following, sent = run_with_broker(settings, followed)
+    except UserError as error:
+        raise UserError(error.sentence, COULD_NOT_RUN) from None
+    return following, sent, following.state.partition
+
+
+def _named(clock_id: str) -> "ClockName":
+    from streams.explaining import clock_name
+
+    try:
+        return clock_name(clock_id)
+    except ValueError as error:
+        raise UserError(f"{clock_id!r} is no clock id: {error}.", COULD_NOT_RUN) from None
+
+
+def _instant(text: str) -> int:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        raise UserError(f"--at {text!r} is no time with an offset, such as 2026-02-03T10:15:00-08:00.", 2) from None
+
+
+def _unknown(following: "Following") -> str:
+    """There is no such clock: how much of its name the journal knows."""
+    name = following.name
+    _, _, kind, matter = name.row_id.split("/", 3)
+    sentence = f"The journal has no clock {following.clock_id}:"
+    if not following.is_account_known:
+        return f"{sentence} nothing is known of the account {name.account}."
+    if following.row is None:
+        return f"{sentence} the account {name.account} is known, but nothing of its {kind} {matter}."
+    clocks = ", ".join(sorted(clock.name for clock in following.row.clocks)) or "none"
+    return f"{sentence} its {kind} {matter} is known, with these clocks: {clocks}."
+
+
+def _print_story(story: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from agents.story_report import story_text, write_story
+
+    if sys.stdout.isatty():
+        write_story(story, Console(file=sys.stdout, highlight=False))
+    else:
+        click.echo(story_text(story), nl=False)
+
+
+@contextmanager
+def _progress(*, is_shown: bool) -> Iterator[Callable[..., None]]:
+    """A line on standard error that says how far it is, where a person watches it."""
+    if not is_shown or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("reading the journal", total=None)
+        yield lambda lines, place=None: shown.update(task, description=_said(lines, place))
+
+
+def _said(lines: int, place: int | None) -> str:
+    return f"{lines:,} journal lines" if place is None else f"partition {place}: {lines:,} lines"

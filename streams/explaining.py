@@ -1,0 +1,105 @@
+"""What has to be asked of the rules to explain one clock: its matter, and which facts its duty leans on.
+
+Nothing is decided here: a fact is said to bear on a clock if the duty that the rules derive would be another without
+it. Pure functions of ids and rows. Meaning: contract §3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from schemas.policy_tables import is_id
+from schemas.policy_types import RULE_NAMES
+from streams.duties import Duty
+from streams.facts import Fact, ProgramChanged
+from streams.matters import called_for, name_of
+from streams.orders import REFUND_RULES
+from streams.rows import MatterRow
+
+Part = Literal["start", "end", "mark"]
+"""What a fact decides of a duty: that and when it starts, how it ends, that it asks for no response."""
+
+_THREAD_RULES: Final = frozenset(
+    ("buyer-message-reply", "cs-contact-reply", "csba-inquiry-reply", "csba-reply", "csba-answer")
+)
+_CASE_RULES: Final = frozenset(("case-stalled", "case-first-response", "case-resolution"))
+_REFUND_RULES: Final = frozenset(REFUND_RULES.values())
+_LONGEST_SELLER: Final = 64
+_LONGEST_MARKETPLACE: Final = 32
+_LONGEST_ID: Final = 128
+
+
+class ClockName(NamedTuple):
+    """A clock's id, taken apart; `row_id` is the matter that its subject names first."""
+
+    account: str
+    rule: str
+    subject: str
+    row_id: str
+
+    @property
+    def name(self) -> str:
+        """The clock's id within its account, as in its row."""
+        return f"{self.rule}/{self.subject}"
+
+
+def clock_name(clock_id: str) -> ClockName:
+    """Take a clock's id apart. ValueError, whose text is a clause of a sentence, where it is none."""
+    seller, marketplace, rule, *parts = (clock_id + "///" if clock_id.count("/") < 3 else clock_id).split("/")
+    if not is_id(seller, _LONGEST_SELLER) or not is_id(marketplace, _LONGEST_MARKETPLACE):
+        raise ValueError("it is not <seller_id>/<marketplace_id>/<rule>/<subject>")
+    if rule not in RULE_NAMES:
+        raise ValueError(f"{rule!r} is not a rule; the rules are {', '.join(RULE_NAMES)}")
+    kind = _kind(rule)
+    if len(parts) not in _lengths(rule, kind) or not all(is_id(part, _LONGEST_ID) for part in parts):
+        raise ValueError(f"a clock of {rule} has the subject {_SUBJECTS[kind]}")
+    account = f"{seller}/{marketplace}"
+    return ClockName(account, rule, "/".join(parts), f"{account}/{kind}/{parts[0]}")
+
+
+def _kind(rule: str) -> str:
+    if rule in _THREAD_RULES:
+        return "thread"
+    return "case" if rule in _CASE_RULES else "order"
+
+
+def _lengths(rule: str, kind: str) -> tuple[int, ...]:
+    if kind == "case":
+        return (2,) if rule == "case-stalled" else (1,)
+    return (2, 3) if rule in _REFUND_RULES else (2,)
+
+
+_SUBJECTS: Final = {
+    "order": "<order_id>/<return, claim or refund>, and /<receipt_id> where a receipt has an id",
+    "thread": "<thread_id>/<message_id>",
+    "case": "<case_id>, and /<event_id> of the step's first fact for case-stalled",
+}
+
+
+def duty_of(name: str, row_id: str, row: MatterRow, programs: list[ProgramChanged]) -> Duty | None:
+    """The duty that the facts of a matter call for under this name (`<rule>/<subject>`), or None."""
+    return next((duty for duty in called_for(name_of(row_id), row, programs).duties if duty.name == name), None)
+
+
+def parts_of(name: str, row_id: str, row: MatterRow, programs: list[ProgramChanged], fact: Fact) -> tuple[Part, ...]:
+    """What one of the facts (of the matter, or a program change) decides of the duty: that which differs without it."""
+    duty = duty_of(name, row_id, row, programs)
+    if isinstance(fact, ProgramChanged):
+        without = duty_of(name, row_id, row, [other for other in programs if other is not fact])
+    else:
+        remaining: Sequence[Fact] = [other for other in row.facts if other is not fact]
+        rest: MatterRow = msgspec.structs.replace(row, facts=remaining)
+        without = duty_of(name, row_id, rest, programs)
+    if duty is None or without is None:
+        return () if duty is without else ("start",)
+    found: list[Part] = []
+    if duty.start_ms != without.start_ms:
+        found.append("start")
+    if duty.end != without.end:
+        found.append("end")
+    if duty.marked_ms != without.marked_ms:
+        found.append("mark")
+    return tuple(found)

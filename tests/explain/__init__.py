@@ -1,0 +1,1 @@
+"""`dueclock explain` and `dueclock what-if`: stories of golden cases, from files and on a real broker."""
