@@ -17,7 +17,9 @@ from agents.settings import Settings
 from schemas.codec import parse_instant
 
 if TYPE_CHECKING:
+    from agents.evidence import RecordingCheck
     from agents.explain import Following
+    from agents.sent_events import Sent
     from streams.explaining import ClockName
 
 
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
 @with_settings("broker", "topic_prefix", "state_dir")
 @click.option("--at", metavar="INSTANT", help="Tell also what was known at this time (journal time).")
 @click.option("--journal", metavar="FILE", help="Read an exported journal instead of a cluster.")
+@click.option(
+    "--evidence", metavar="DIR", help="Write a pack that can be checked without dueclock; DIR is new or empty."
+)
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def explain(settings: Settings, clock_id: str, at: str | None, journal: str | None, as_json: bool) -> int:
+def explain(
+    settings: Settings, clock_id: str, at: str | None, journal: str | None, evidence: str | None, as_json: bool
+) -> int:
     """Tell what was known of a clock and when, how its due was counted, what was sent and why; change nothing.
 
     Exit status 0; 1: there is no such clock; 2: no clock id, or it could not run.
@@ -35,16 +42,24 @@ def explain(settings: Settings, clock_id: str, at: str | None, journal: str | No
     from agents.story import story_of
 
     name, at_ms = _named(clock_id), None if at is None else _instant(at)
+    if evidence is not None:
+        _check_evidence(evidence, journal)
+    sent, partition, checks = None, None, list["RecordingCheck"]()
     with _progress(is_shown=not as_json) as watch:
         if journal is None:
-            following, sent, partition = _live(settings, name, clock_id, at_ms, watch)
+            following, sent = _live(settings, name, clock_id, at_ms, watch, None if evidence is None else checks)
+            partition = following.state.partition
         else:
             from agents.explain import follow_file
 
-            following, sent, partition = asyncio.run(follow_file(journal, name, clock_id, at_ms, watch)), None, None
+            following = asyncio.run(follow_file(journal, name, clock_id, at_ms, watch))
     if following.clock is None:
         raise UserError(_unknown(following))
     story = story_of(following, sent, partition=partition)
+    if evidence is not None and sent is not None:
+        from agents.evidence import pack_of, write_pack
+
+        write_pack(Path(evidence), pack_of(following, story, sent, checks[0]))
     if as_json:
         write_json(story)
     else:
@@ -88,22 +103,43 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
 
 
 def _live(
-    settings: Settings, name: "ClockName", clock_id: str, at_ms: int | None, watch: Callable[[int], None]
-) -> tuple["Following", dict[str, Any], int]:
+    settings: Settings,
+    name: "ClockName",
+    clock_id: str,
+    at_ms: int | None,
+    watch: Callable[[int], None],
+    checks: "list[RecordingCheck] | None",
+) -> tuple["Following", "dict[str, Sent]"]:
+    """Follow the clock on a cluster and look its events up; where `checks` is given, keep the records in it."""
     from agents.broker import run_with_broker
+    from agents.evidence import RecordingCheck
     from agents.explain import follow_live
+    from agents.journal_lines import JournalCheck
     from agents.sent_events import Wanted, look_up
 
-    async def followed() -> tuple["Following", dict[str, Any]]:
-        following = await follow_live(settings, name, clock_id, at_ms, watch, None)
+    def make_check(partition: int, partitions: int) -> JournalCheck:
+        if checks is None:
+            return JournalCheck(partition, partitions, name.account)
+        checks.append(RecordingCheck(partition, partitions, name))
+        return checks[-1]
+
+    async def followed() -> tuple["Following", "dict[str, Sent]"]:
+        following = await follow_live(settings, name, clock_id, at_ms, watch, make_check)
         wanted = [Wanted(one.event, one.at.line.number, one.digest) for one in following.events]
         return following, await look_up(settings, following.state.partition, wanted)
 
     try:
-        following, sent = run_with_broker(settings, followed)
+        return run_with_broker(settings, followed)
     except UserError as error:
         raise UserError(error.sentence, COULD_NOT_RUN) from None
-    return following, sent, following.state.partition
+
+
+def _check_evidence(folder: str, journal: str | None) -> None:
+    from agents.evidence import check_folder
+
+    if journal is not None:
+        raise UserError("--evidence needs a cluster: an exported journal lacks the records' keys, headers, offsets.", 2)
+    check_folder(Path(folder))
 
 
 def _named(clock_id: str) -> "ClockName":

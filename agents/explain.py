@@ -34,6 +34,9 @@ COULD_NOT_RUN = 2
 Watch = Callable[[int], None]
 """Told now and then how many lines are folded."""
 
+MakeCheck = Callable[[int, int], JournalCheck]
+"""A check of the lines of this partition, of so many."""
+
 
 class Told:
     """A fact of the clock's matter, and what became of it. `status`: counts, repeat, replaced or forgotten."""
@@ -205,16 +208,15 @@ def clock_in(row: MatterRow, name: ClockName) -> Clock | None:
 
 
 async def follow_live(
-    settings: Settings, name: ClockName, clock_id: str, at_ms: int | None, watch: Watch, check: JournalCheck | None
+    settings: Settings, name: ClockName, clock_id: str, at_ms: int | None, watch: Watch, make_check: MakeCheck
 ) -> Following:
-    """Follow a clock through the journal of a cluster; `check`, of the clock's partition, may keep what it reads."""
+    """Follow a clock through the journal of a cluster; the check may keep what it reads."""
     count = await partitions_of(settings, "sla-journal", *OUTPUTS)
     partition = partition_of(name.account.encode(), count)
     following = Following(name, clock_id, partition, at_ms)
     async with log_cursor(settings) as cursor:
         await cursor.start(settings.topic("sla-journal"), partition)
-        check = check or JournalCheck(partition, count, name.account)
-        async with aclosing(live_lines(cursor, check)) as batches:
+        async with aclosing(live_lines(cursor, make_check(partition, count))) as batches:
             await _followed(following, batches, watch, f"Partition {partition} of the journal")
     return following
 
