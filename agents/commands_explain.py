@@ -1,6 +1,7 @@
 """The commands that tell why and what if: `dueclock explain` and `dueclock what-if`. Parse, call, print."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agents.commands_audit import COULD_NOT_RUN, write_json
+from agents.commands_audit import COULD_NOT_RUN, GC_THRESHOLD, write_json
 from agents.errors import UserError
 from agents.files import read_text
 from agents.options import with_settings
@@ -85,6 +86,7 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
     from agents.what_if_report import write_what_if
 
     policies = checked_policies(read_text(Path(file), "policy file"))
+    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])  # as in an audit
     with _progress(is_shown=not as_json) as watch:
         told: Callable[[int, int], None] = lambda place, lines: watch(lines, place)  # noqa: E731 - a name for its type
         try:

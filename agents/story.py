@@ -3,6 +3,7 @@
 Stable for scripts: fields are added, never renamed. Instants are RFC 3339 in UTC; absent facts are null.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -248,7 +249,7 @@ def _why(said: dict[str, Any], by: str, fired_ms: int) -> str:
         return f"{cause} ends the matter without the duty being owed: {said['reason']}"
     if kind == "clock.expired":
         return "the matter was forgotten while the clock was open or stood breached"
-    late = f", {said['late_by_ms']} ms after the due" if "late_by_ms" in said else ", in time"
+    late = f", {timedelta(milliseconds=said['late_by_ms'])} after the due" if "late_by_ms" in said else ", in time"
     return f"the fact that ends it ({said['at']}{late}) is known through {cause}"
 
 

@@ -20,6 +20,8 @@ _STYLES = {"breached": "bold red", "closed_late": "red", "met": "green", "open":
 
 
 WIDTH_WITHOUT_TERMINAL = 220
+ID_DIGITS = 12
+"""Of an output id so many digits are shown; `--json` has all."""
 
 
 def story_text(story: dict[str, Any]) -> str:
@@ -151,7 +153,7 @@ def _write_events(events: list[dict[str, Any]], console: Console) -> None:
             str(event["line"]),
             event["by"],
             event["at"],
-            event["output_id"],
+            event["output_id"][:ID_DIGITS],
             where,
             event["why"],
         )
