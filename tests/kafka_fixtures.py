@@ -102,8 +102,8 @@ async def topic_config(bootstrap: str, topic: str) -> dict[str, str]:
 async def produce(bootstrap: str, records: Iterable[Outgoing]) -> list[int]:
     """Produce the records, all acknowledged, and return their offsets in the same order."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
-    await producer.start()
     try:
+        await producer.start()
         sent = [
             await producer.send(
                 record.topic,
