@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from agents.commands_audit import audit
+from agents.commands_desk import clocks, deadletter
 from agents.commands_explain import explain, what_if
 from agents.commands_kafka import journal, kafka, topics
 from agents.commands_rebuild import rebuild
 from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
-from agents.options import with_settings
+from agents.options import Duration, Instant, with_settings
 from agents.settings import Settings
-from schemas.codec import parse_duration, parse_instant
 
 DESCRIPTION = "Watch the after-sales duties of marketplace sellers: notifications in, SLA events out."
 
@@ -53,30 +53,8 @@ dueclock.add_command(audit)
 dueclock.add_command(rebuild)
 dueclock.add_command(explain)
 dueclock.add_command(what_if)
-
-
-class Instant(click.ParamType):
-    """An RFC 3339 time with an offset, as milliseconds UTC."""
-
-    name = "instant"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return value if isinstance(value, int) else parse_instant(value)
-        except ValueError:
-            self.fail(f"{value!r} is no time with an offset, such as 2026-02-03T10:15:00-08:00", param, ctx)
-
-
-class Duration(click.ParamType):
-    """A duration such as `60s`, as milliseconds."""
-
-    name = "duration"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return value if isinstance(value, int) else parse_duration(value)
-        except ValueError:
-            self.fail(f"{value!r} is no duration, such as 60s or 5m", param, ctx)
+dueclock.add_command(deadletter)
+dueclock.add_command(clocks)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")

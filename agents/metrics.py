@@ -101,6 +101,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no annotation there
         self.registry = CollectorRegistry()
         self.is_ready: Callable[[], bool] = lambda: False
+        self.clocks_page: Callable[[str, str], tuple[str, bytes]] | None = None
+        """The page of agents/clocks.py, where there is one: query and authorization in, status and body out."""
         self.notifications = self._counter("sla_notifications_total")
         self.dead_letters = self._counter("sla_dead_letters_total")
         self.misrouted = self._counter("sla_misrouted_total")
@@ -202,6 +204,11 @@ class MetricsServer:
             path = environ["PATH_INFO"]
             if path == "/metrics":
                 return scrape(environ, start)  # type: ignore[no-any-return]  # prometheus_client says Any
+            if path == "/clocks" and metrics.clocks_page is not None:
+                query, authorization = environ.get("QUERY_STRING", ""), environ.get("HTTP_AUTHORIZATION", "")
+                status, body = metrics.clocks_page(query, authorization)
+                start(status, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
+                return [body]
             said = {"/healthz": True, "/readyz": path == "/readyz" and metrics.is_ready()}.get(path)
             status = "404 Not Found" if said is None else "200 OK" if said else "503 Service Unavailable"
             start(status, [("Content-Type", "text/plain; charset=utf-8")])

@@ -1,4 +1,7 @@
-"""Flags that stand for settings: name, type and help come from `agents/settings.py`, so that they cannot differ."""
+"""What flags are made of: types for times and durations, and flags that stand for settings.
+
+Name, type and help of a setting's flag come from `agents/settings.py`, so that they cannot differ.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -7,11 +10,36 @@ import click
 import msgspec
 
 from agents.settings import MEANINGS, Settings, load_settings
+from schemas.codec import parse_duration, parse_instant
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = {"policies_path": "--policies"}
 _METAVARS = {"broker": "HOST:PORT", "policies_path": "FILE", "state_dir": "FOLDER", "snapshot_dir": "FOLDER"}
+
+
+class Instant(click.ParamType):
+    """An RFC 3339 time with an offset, as milliseconds UTC."""
+
+    name = "instant"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_instant(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time with an offset, such as 2026-02-03T10:15:00-08:00", param, ctx)
+
+
+class Duration(click.ParamType):
+    """A duration such as `60s`, as milliseconds."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_duration(value)
+        except ValueError:
+            self.fail(f"{value!r} is no duration, such as 60s or 5m", param, ctx)
 
 
 def with_settings(*names: str) -> Callable[[Command], Command]:

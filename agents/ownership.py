@@ -96,6 +96,10 @@ class Ownership:
         """The partitions that are being kept."""
         return [part for part in self._partitions.values() if part.keeper is not None]
 
+    def rows_at_rest(self) -> list[dict[str, bytes]]:
+        """A copy of the rows of each partition that is kept, as they stand between two slices."""
+        return [part.state.rows_at_rest() for part in self.kept()]
+
     @property
     def is_open(self) -> bool:
         """Whether what was assigned has been recovered and is being kept."""

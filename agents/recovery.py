@@ -4,11 +4,11 @@ Readers of our own, in no group, committed records only: from the start of the c
 fence. Nothing of an open transaction can follow, since the fence has ended it.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from agents.broker import reader
 from agents.export import line_number
@@ -61,6 +61,11 @@ class LogReader:
         first = await self._consumer.beginning_offsets(wanted)
         following = await self._consumer.end_offsets(wanted)
         return {tp: LogEnds(first[tp], following[tp]) for tp in wanted}
+
+    async def records(self, ends: Mapping[TopicPartition, LogEnds]) -> AsyncIterator[list[ConsumerRecord]]:
+        """All committed records between these ends, a list for each fetch; waits for what is not yet decided."""
+        async for records in self._read({tp: (end.first, end.next) for tp, end in ends.items()}):
+            yield records
 
     async def rows(self, topic: str, partitions: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
         """The newest value of each key, for each of these partitions of a compacted topic; tombstones are gone."""

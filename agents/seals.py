@@ -103,16 +103,16 @@ def write_seals(seals: Sequence[Seal], console: Console) -> None:
         console.print(Text("There is no seal yet: one is written when journal time enters a new period."))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("partition", "offset", "journal time", "seals line", "at offset", "state", "journal"):
-        table.add_column(heading, justify="right" if heading in ("partition", "offset", "seals line") else "left")
+    for heading in ("partition", "offset", "journal time", "seals line", "state", "journal"):
+        is_number = heading in ("partition", "offset", "seals line")
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
     for one in seals:
         table.add_row(
             str(one.partition),
             f"{one.offset:,}",
-            one.at,
+            one.at[:19] + "Z",
             f"{one.line:,}",
-            f"{one.line_offset:,}",
-            one.state[:16],
-            one.journal[:16],
+            one.state[:12],
+            one.journal[:12],
         )
     console.print(table)

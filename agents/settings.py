@@ -20,6 +20,7 @@ from agents.errors import UserError
 from agents.files import read_text
 from schemas.registry import TOPICS
 
+LEAST_TOKEN = 16
 DEFAULT_FILE = "dueclock.toml"
 PREFIX = "DUECLOCK_"
 TOPIC_PREFIX = "DUECLOCK_TOPIC_"
@@ -64,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     fetch_max_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 100
     metrics_host: Name = "127.0.0.1"
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    clocks_token: str = ""
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     state_dir: Name = ".dueclock"
@@ -79,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"two topics would have the name {twice[0]!r}")
         if not all(_HOST_AND_PORT.fullmatch(server) for server in self.bootstrap_servers):
             raise ValueError(f"broker {self.broker!r} is not of the form host:port")
+        if self.clocks_token and len(self.clocks_token) < LEAST_TOKEN:
+            raise ValueError(f"`clocks_token` must have at least {LEAST_TOKEN} characters")
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError("`heartbeat_s` must be at most a third of `session_timeout_s`")
 
@@ -133,6 +137,7 @@ MEANINGS = {
     "fetch_max_wait_ms": "how long the broker may hold an empty fetch; journal time of an idle partition trails it",
     "metrics_host": "address that the metrics endpoint listens on",
     "metrics_port": "port of the metrics endpoint; 0 = none",
+    "clocks_token": "who has it may ask a worker for its clocks on the metrics port; empty = nobody",
     "log_level": "`debug`, `info`, `warning` or `error`",
     "log_format": "`text`, or `json`: one object a line",
     "state_dir": "folder of the embedded Kafka and of the demo",

@@ -15,7 +15,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    ProducerFenced,
+    RequestTimedOutError,
+)
 
 MAX_BATCH_BYTES = 900_000
 COMMIT_TIMEOUT_S = 40
@@ -97,9 +104,12 @@ class Transactions:
                 for batch in self._batches(producer, records):
                     records_in.append(batch.record_count())
                     sent.append(await producer.send_batch(batch, topic, partition=partition))
-            for answer, count in zip(await asyncio.gather(*sent, return_exceptions=True), records_in, strict=True):
-                if isinstance(answer, BaseException):
-                    raise answer
+            answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
+            refusals = [answer for answer in answers if isinstance(answer, BaseException)]
+            if refusals:
+                # Of a producer that was fenced only some batches may say so.
+                raise next((one for one in refusals if isinstance(one, ProducerFenced)), refusals[0])
+            for answer, count in zip(answers, records_in, strict=True):
                 if answer.offset >= 0:  # unknown where the broker had the batch already and says only that
                     last[answer.topic, answer.partition] = answer.offset + count - 1
                 else:

@@ -8,13 +8,16 @@ import gc
 import logging
 import sys
 from collections.abc import Set
+from typing import cast
 
 import faust
 
 from agents.app import build_app
+from agents.clocks import ClocksPage
 from agents.errors import UserError
 from agents.faust_private import quiet, stop_worker
 from agents.metrics import Metrics
+from agents.ownership import Ownership
 from agents.quiet_logs import set_up_logging
 from agents.settings import Settings
 from schemas.headers import Origin
@@ -50,6 +53,8 @@ def run_worker(settings: Settings, skipped: Set[Origin] = frozenset()) -> int:
         stop_worker(worker)
 
     app.on_refusal = refuse
+    if settings.clocks_token:
+        metrics.clocks_page = ClocksPage(settings.clocks_token, cast(Ownership, app.owner).rows_at_rest, loop).answer
     log.info("worker %s starts on %s", settings.group, settings.broker)
     try:
         worker.execute_from_commandline()

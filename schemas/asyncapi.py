@@ -13,6 +13,7 @@ from schemas.dead_letters import (
     HEADER_OFFSET,
     HEADER_PARTITION,
     HEADER_REASON,
+    HEADER_REDRIVEN,
     HEADER_SKIPPED_LINE,
     HEADER_TOPIC,
 )
@@ -192,8 +193,12 @@ def _dead_letter() -> Document:
                 **_NUMBER,
                 "description": "Skipped by an operator: the journal line it would have been.",
             },
+            HEADER_REDRIVEN: {
+                **_NUMBER,
+                "description": "Alone and without a value, it marks that the letter at this offset was sent again.",
+            },
         },
-        optional=(HEADER_FIELD, HEADER_SKIPPED_LINE),
+        optional=(HEADER_FIELD, HEADER_SKIPPED_LINE, HEADER_REDRIVEN),
     )
     return _message(
         DEAD_LETTER_MESSAGE,

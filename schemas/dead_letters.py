@@ -25,6 +25,10 @@ HEADER_PARTITION: Final = "dl_partition"
 HEADER_OFFSET: Final = "dl_offset"
 HEADER_SKIPPED_LINE: Final = "dl_line"  # of a skipped record: the journal line that it would have been
 
+# Of what is sent again (`dueclock deadletter redrive`).
+HEADER_REDRIVEN: Final = "dl_redriven"  # of a mark beside a letter, without a value: the letter's offset
+HEADER_REDRIVEN_FROM: Final = "redriven_from"  # of the record sent again: the letter, `<topic>/<partition>/<offset>`
+
 
 class Rejected(NamedTuple):
     """Why the bytes are no fact, and the first field to blame, where there is one."""

@@ -203,6 +203,10 @@ class State:
         """A matter's or account's row as it stands, encoded."""
         return encode_row(self._at_work[row_id]) if row_id in self._changed else self._at_rest[row_id]
 
+    def rows_at_rest(self) -> dict[str, bytes]:
+        """A copy of every matter's and account's row as `take_changes` last gave it; no later line changes it."""
+        return self._at_rest.copy()
+
     def count_open(self, marketplace: str, clock: Clock, sign: int) -> None:
         """An open clock appears (+1) or goes (-1), for the view of what falls due."""
         key = _due_key(marketplace, clock)

@@ -125,6 +125,8 @@ class Performance:
         topic = self._logical[record.topic]
         if topic == "dead-letter":
             said = {name: value.decode() for name, value in record.headers}
+            if HEADER_REASON not in said:
+                return  # the mark of a letter that was sent again
             seen = self.board.see_dead_letter(
                 said[HEADER_REASON], said.get(HEADER_FIELD, ""), said[HEADER_TOPIC], record.timestamp
             )

@@ -155,16 +155,12 @@ def _commands_to_try(settings: Settings, own: Settings, folder: Path, *, is_kafk
     """Three commands that work when typed, in this order."""
     us = _own_name()
     journal = folder / "journal.jsonl"
+    audit = f"{us} audit --topic-prefix {TOPIC_PREFIX}"
     where = f" --state-dir {settings.state_dir}" if settings.state_dir != Settings().state_dir else ""
     export = f"{us} journal export --topic-prefix {TOPIC_PREFIX} --output {journal}"
-    replay = f"{us} replay {journal}"
     if is_kafka_stopped:
-        return [f"{us} kafka start{where}", f"{export}{where}", replay]
-    return [
-        f"{export} --broker {own.broker}",
-        replay,
-        f"{us} topics check --topic-prefix {TOPIC_PREFIX} --broker {own.broker}",
-    ]
+        return [f"{us} kafka start{where}", f"{audit}{where}", f"{export}{where}"]
+    return [f"{audit} --broker {own.broker}", f"{export} --broker {own.broker}", f"{us} replay {journal}"]
 
 
 def _own_name() -> str:

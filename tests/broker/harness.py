@@ -201,7 +201,7 @@ class WorkerProcess:
         self._log.close()
 
 
-MORE = ("metrics_port", "seal_every_s", "snapshot_dir")
+MORE = ("metrics_port", "seal_every_s", "snapshot_dir", "clocks_token")
 
 
 class Live:
@@ -370,6 +370,8 @@ class Told:
                 finished[origin] += 1
         for record in self.dead_letters:
             said = {name: value.decode() for name, value in record.headers}
+            if "dl_topic" not in said:
+                continue  # the mark of a letter that was sent again
             finished[f"{said['dl_topic']}/{said['dl_partition']}/{said['dl_offset']}"] += 1
         for record in self.repartition:
             if origin := origin_of(record):

@@ -139,6 +139,8 @@ def test_every_command_of_the_readme_is_run_by_a_test_or_by_ci() -> None:
         "kcat -P",
         "dueclock journal export",
         "dueclock audit",
+        "dueclock clocks",  # test_the_operators_commands_work_as_shown
+        "dueclock deadletter",
         "dueclock replay journal.jsonl",
         "dueclock kafka start",  # test_kafka_command.py types these four
         "dueclock topics create",
@@ -217,6 +219,19 @@ async def test_beside_a_kafka_of_ones_own(shell: Shell, settings: Settings, work
     audited = await asyncio.to_thread(shell.run, audit)
     assert "What was sent is what the journal calls for." in audited
     assert audited.endswith("The journal has every one of the 0 seals that were noted.\n")
+
+
+@pytest.mark.broker
+def test_the_operators_commands_work_as_shown(shell: Shell, settings: Settings) -> None:
+    create_topics(settings)
+    (clocks,) = blocks("sh", "dueclock clocks")
+    assert shell.run(clocks) == "0 clocks.\n"
+    (letters,) = blocks("sh", "dueclock deadletter")
+    assert shell.run(letters).splitlines() == [
+        "0 dead letters.",
+        "0 dead letters would be sent to where they came from.",
+        "0 dead letters sent to where they came from.",
+    ]
 
 
 def breach(settings: Settings) -> bytes:

@@ -1,0 +1,79 @@
+"""Clocks for people (a table with a countdown) and for scripts (JSON lines, CSV)."""
+
+import csv
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from schemas.codec import format_instant
+from streams.standing import Standing
+
+COLUMNS = (
+    "clock_id",
+    "state",
+    "due_at",
+    "started_at",
+    "seller_id",
+    "marketplace_id",
+    "rule",
+    "rule_version",
+    "subject",
+    "order_id",
+    "calendar",
+)
+_STYLES = {"open": "", "breached": "bold red", "lapsed": "bold red", "reminder_due": "red"}
+
+
+def row_of(clock: Standing) -> dict[str, Any]:
+    """A clock by the names of the contract."""
+    seller, marketplace = clock.account.split("/", 1)
+    return {
+        "clock_id": clock.clock_id,
+        "state": clock.state,
+        "due_at": format_instant(clock.due_ms),
+        "started_at": format_instant(clock.started_ms),
+        "seller_id": seller,
+        "marketplace_id": marketplace,
+        "rule": clock.rule,
+        "rule_version": clock.rule_version,
+        "subject": clock.subject,
+        "order_id": clock.order_id,
+        "calendar": clock.calendar,
+    }
+
+
+def write_csv(clocks: Sequence[Standing], out: TextIO) -> None:
+    """With a line of headings."""
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(row_of, clocks))
+
+
+def write_table(clocks: Sequence[Standing], console: Console, now_ms: int, limit: int) -> None:
+    """What is due next comes first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("due in", "due at", "state"):
+        table.add_column(heading, justify="right" if heading == "due in" else "left", no_wrap=True)
+    table.add_column("clock", overflow="fold")
+    for one in clocks:
+        due_at = format_instant(one.due_ms)[:19] + "Z"
+        table.add_row(countdown(one.due_ms - now_ms), due_at, Text(one.state, _STYLES[one.state]), one.clock_id)
+    if clocks:
+        console.print(table)
+    more = " or more (--limit shows more)" if len(clocks) == limit else ""
+    console.print(Text(f"{len(clocks):,} clocks{more}."))
+
+
+def countdown(left_ms: int) -> str:
+    """Time left in its two largest units; what is past has a minus."""
+    sign = "-" if left_ms < 0 else ""
+    seconds = abs(left_ms) // 1000
+    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{sign}{days} d {hours} h"
+    if hours:
+        return f"{sign}{hours} h {minutes} min"
+    return f"{sign}{minutes} min {seconds % 60} s" if minutes else f"{sign}{seconds} s"
