@@ -21,28 +21,19 @@ from agents.files import opened
 from agents.journal_lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
 from agents.log_cursor import LogCursor, log_cursor, partitions_of
 from agents.recovery import log_reader
+from agents.refold import OUTPUTS, Expected, Fold
 from agents.settings import Settings
 from agents.snapshots import Snapshot
 from schemas.codec import format_instant
 from schemas.events import topic_of
-from schemas.facts import StateSealed
-from schemas.headers import HEADER_LINE, event_headers
-from schemas.policies import PolicyError
-from schemas.registry import OUTPUT_TOPICS
-from streams.engine import restore_state, step
-from streams.events import SlaEvent
-from streams.rows import RowError
-from streams.sealing import rows_digest, state_digest
-from streams.state import State, new_state
+from schemas.headers import HEADER_LINE
 
-OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
 LATE_MARKERS_S = 3.0
 """A transaction becomes visible topic by topic: so long its events may come after its journal lines."""
 POLL_S = 0.05
 
 Watch = Callable[[int, int, int], None]
 """Told now and then: partition, lines folded in it, offsets of its journal that are read."""
-Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
 
 
 class Audited(NamedTuple):
@@ -59,71 +50,6 @@ class Audited(NamedTuple):
     seals: int
     from_line: int
     findings: list[Finding]
-
-
-def restored(start: Snapshot) -> State:
-    """The state of a snapshot. UserError (status 2) where its rows are not those that it says they are."""
-    sentence = f"The snapshot of partition {start.partition}, line {start.seal.line}, has been changed: "
-    if rows_digest(start.rows).hex() != start.seal.state.lower():
-        raise UserError(f"{sentence}its rows do not have the digest that it says they have; take another.", 2)
-    try:
-        return restore_state(start.partition, start.rows)
-    except (RowError, PolicyError) as error:
-        raise UserError(f"{sentence}{error}; take another.", 2) from None
-
-
-class Fold:
-    """One partition's journal folded again: lines in, expected events out, by topic."""
-
-    def __init__(self, partition: int, *, has_headers: bool, start: Snapshot | None = None) -> None:
-        self.state: State = new_state(partition) if start is None else restored(start)
-        self.first_line = self.state.lines + 1
-        self.seals = 0
-        self.policies: list[str] = []
-        self.broken: JournalError | None = None
-        self._has_headers = has_headers
-
-    def expected(self, lines: Sequence[JournalLine]) -> Expected:
-        """What these lines call for, up to the first that cannot be applied: that one is `broken`."""
-        expected: Expected = {topic: [] for topic in OUTPUTS}
-        for one in lines:
-            line = one.line
-            if isinstance(line.body, StateSealed):
-                self._check(line.body, one)
-                if self.broken is not None:
-                    break
-            try:
-                events = step(self.state, line)
-            except (PolicyError, ValueError) as error:
-                self.broken = JournalError(f"it cannot be applied: {error}", line=line.number, offset=one.offset)
-                break
-            if self.state.digest not in self.policies[-1:]:
-                self.policies.append(self.state.digest)
-            for event in events:
-                expected[event.topic].append((line.number, event, self._sent(event, line.number)))
-        self.state.take_changes()
-        return expected
-
-    def _check(self, seal: StateSealed, one: JournalLine) -> None:
-        """The state that was sealed is the one that the lines before the seal give."""
-        if state_digest(self.state).hex() == seal.state.lower():
-            self.seals += 1
-        else:
-            sentence = f"the state after line {seal.line} is not the one that it seals"
-            self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
-
-    def _sent(self, event: SlaEvent, line: int) -> Sent:
-        if not self._has_headers:
-            return Sent(None, event.value, None)
-        headers = event_headers(
-            output_id=event.output_id,
-            type=event.type,
-            at=event.at,
-            subject=event.subject,
-            line=line,
-            digest=self.state.digest,
-        )
-        return Sent(event.account.encode(), event.value, tuple(headers))
 
 
 class OutputReader:

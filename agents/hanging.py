@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from agents.audit import OUTPUTS
 from agents.broker import reader
 from agents.log_cursor import FETCH_BYTES, LogCursor
+from agents.refold import OUTPUTS
 from agents.settings import Settings
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
 from schemas.headers import HEADER_LINE

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
-from agents.audit import OUTPUTS, Audited, Fold, Watch, audit_live
+from agents.audit import Audited, Watch, audit_live
 from agents.comparison import Finding
 from agents.errors import UserError
 from agents.group import members_of
@@ -26,6 +26,7 @@ from agents.journal_lines import JournalCheck, live_lines
 from agents.log_cursor import log_cursor, partitions_of
 from agents.partition import transactions_of
 from agents.recovery import log_reader
+from agents.refold import OUTPUTS, Fold
 from agents.settings import Settings
 from agents.transactions import BrokerAwayError, Outbox, Transactions
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
