@@ -6,7 +6,6 @@ values are bounded: topics, types, rules, marketplaces, partitions; never an id.
 """
 
 import threading
-from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
@@ -24,19 +23,21 @@ from schemas.dead_letters import ALL_REASONS
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
 from streams.events import SlaEvent
 
+Counts = defaultdict[Labels, int]
+
 
 class SliceTally:
     """What one slice brought, to be added to the counters when it is committed."""
 
     def __init__(self) -> None:
         # By the labels of the metric that each becomes.
-        self.notifications: Tally[Labels] = Tally()
-        self.dead_letters: Tally[Labels] = Tally()
-        self.misrouted: Tally[Labels] = Tally()
-        self.events: Tally[Labels] = Tally()
-        self.escalations: Tally[Labels] = Tally()
-        self.violations: Tally[Labels] = Tally()
-        self.repeats: Tally[Labels] = Tally()
+        self.notifications: Counts = defaultdict(int)
+        self.dead_letters: Counts = defaultdict(int)
+        self.misrouted: Counts = defaultdict(int)
+        self.events: Counts = defaultdict(int)
+        self.escalations: Counts = defaultdict(int)
+        self.violations: Counts = defaultdict(int)
+        self.repeats: Counts = defaultdict(int)
         self.delays_s: defaultdict[Labels, list[float]] = defaultdict(list)
         self.elapsed_s: defaultdict[Labels, list[float]] = defaultdict(list)
         self.fired: list[tuple[str, int]] = []
@@ -54,8 +55,8 @@ class SliceTally:
 
     def count(self, event: SlaEvent) -> None:
         """Count an event that is to be sent."""
-        kind, rule = event.type, event.rule
-        self.events[kind, rule, event.account.split("/", 1)[1]] += 1
+        kind, rule, account = event.type, event.rule, event.account
+        self.events[kind, rule, account[account.index("/") + 1 :]] += 1
         if kind == "clock.escalated":
             self.escalations[rule, event.detail] += 1
         elif kind in _OUTCOMES:
@@ -103,6 +104,8 @@ class Metrics:
         self.is_ready: Callable[[], bool] = lambda: False
         self.clocks_page: Callable[[str, str], tuple[str, bytes]] | None = None
         """The page of agents/clocks.py, where there is one: query and authorization in, status and body out."""
+        # A counter finds its child by its labels under a lock, each time: found once is enough.
+        self._children: dict[Counter, dict[Labels, Counter]] = {}
         self.notifications = self._counter("sla_notifications_total")
         self.dead_letters = self._counter("sla_dead_letters_total")
         self.misrouted = self._counter("sla_misrouted_total")
@@ -162,8 +165,12 @@ class Metrics:
             (self.escalations, tally.escalations),
             (self.violations, tally.violations),
         ):
+            children = self._children.setdefault(counter, {})
             for labels, count in counts.items():
-                counter.labels(*labels).inc(count)
+                child = children.get(labels)
+                if child is None:
+                    child = children[labels] = counter.labels(*labels)
+                child.inc(count)
         for spread, values_s in (
             (self.fact_delay, tally.delays_s),
             (self.elapsed, tally.elapsed_s),

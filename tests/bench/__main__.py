@@ -30,6 +30,7 @@ from tests.bench import growth, punctuality, pure, starting, throughput
 from tests.bench.charts import write_charts
 from tests.bench.figures import Figures, table, write
 from tests.bench.installation import NotMeasuredError
+from tests.bench.metering import metering
 from tests.bench.readme import rewrite
 
 ROOT: Final = Path(__file__).parents[2]
@@ -105,6 +106,8 @@ class Bench:
         ours, naive = self.figures.runs.get("live.cpu_us", []), self.figures.runs.get("naive.cpu_us", [])
         for mine, theirs in zip(ours, naive, strict=False):
             self.figures.add({"live.ratio_to_naive": theirs / mine})
+        for part, whole in zip(self.figures.runs.get("metrics.cpu_us", []), ours, strict=False):
+            self.figures.add({"metrics.share": part / whole})
         if self.sizes.open_clocks < FULL.open_clocks:
             few = f"here {self.sizes.open_clocks:,} open clocks"
             self.figures.note(few, "lateness.p50_s", "lateness.p99_s", "tick.cost_ratio_1m_to_1k", "start.seconds_1m")
@@ -123,6 +126,10 @@ def _replay(bench: Bench) -> Iterator[dict[str, float]]:
 
 def _memory(bench: Bench) -> Iterator[dict[str, float]]:
     return bench.repeated(lambda seed: pure.alone(pure.memory, bench.sizes.matters))
+
+
+def _metrics(bench: Bench) -> Iterator[dict[str, float]]:
+    return bench.repeated(lambda seed: pure.alone(metering, seed, bench.sizes.replayed // 4))
 
 
 def _tick(bench: Bench) -> Iterator[dict[str, float]]:
@@ -180,6 +187,7 @@ PARTS: Final = {
         ("replay.per_second", "replay.cpu_ratio_to_orjson", "replay.cpu_us", "replay.events_per_notification"), _replay
     ),
     "memory": Part(("memory.bytes_per_open_clock", "memory.bytes_per_settled_matter"), _memory),
+    "metrics": Part(("metrics.cpu_us", "metrics.share"), _metrics),
     "tick": Part(("tick.cost_ratio_1m_to_1k",), _tick),
     "start": Part(("start.fresh_s", "start.restart_s", "start.after_kill_s"), _start),
     "naive": Part(("naive.cpu_us", "live.ratio_to_naive"), _naive),

@@ -34,6 +34,8 @@ GOALS: Final = (
     Goal("live.per_second", "live path, one worker on a backlog, notifications/s", "at least", 40_000),
     Goal("live.cpu_us", "live path, CPU of the worker, µs a notification", "at most", 25),
     Goal("live.ratio_to_naive", "CPU of the naive Faust agent over that", "at least", 15),
+    Goal("metrics.cpu_us", "of it for metrics, µs a notification"),
+    Goal("metrics.share", "their share of the live path's CPU", "at most", 0.03),
     Goal("naive.cpu_us", "the naive Faust agent's CPU, µs a notification"),
     Goal("live.events_per_notification", "SLA events a notification of the load"),
     Goal("live2.per_second", "the same by two workers, notifications/s"),
