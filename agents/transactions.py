@@ -16,6 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
+    IllegalOperation,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -98,14 +99,18 @@ class Transactions:
         sent: list[asyncio.Future[Any]] = []
         records_in: list[int] = []
         last: dict[tuple[str, int], int] = {}
+        refusals: list[BaseException] = []
         try:
             await producer.begin_transaction()
-            for (topic, partition), records in outbox.records.items():
-                for batch in self._batches(producer, records):
-                    records_in.append(batch.record_count())
-                    sent.append(await producer.send_batch(batch, topic, partition=partition))
+            try:
+                for (topic, partition), records in outbox.records.items():
+                    for batch in self._batches(producer, records):
+                        records_in.append(batch.record_count())
+                        sent.append(await producer.send_batch(batch, topic, partition=partition))
+            except IllegalOperation as error:  # a batch before it was refused meanwhile: that one says why
+                refusals.append(error)
             answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
-            refusals = [answer for answer in answers if isinstance(answer, BaseException)]
+            refusals[:0] = [answer for answer in answers if isinstance(answer, BaseException)]
             if refusals:
                 # Of a producer that was fenced only some batches may say so.
                 raise next((one for one in refusals if isinstance(one, ProducerFenced)), refusals[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from types import SimpleNamespace
@@ -46,6 +47,13 @@ def transactions(kafka: EmbeddedKafka, prefix: str) -> Transactions:
     return Transactions(f"{prefix}tx", [kafka.bootstrap], client_id="test", timeout_ms=60_000)
 
 
+def forget_what_aiokafka_left() -> None:
+    """Let go of its futures that nobody can ask, without a word of theirs."""
+    logging.disable()
+    gc.collect()
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.broker
 async def test_a_refused_batch_leaves_nothing_of_the_transaction(kafka: EmbeddedKafka, kafka_prefix: str) -> None:
     fits, refuses = f"{kafka_prefix}fits", f"{kafka_prefix}refuses"
@@ -81,10 +89,37 @@ async def test_the_earlier_owner_of_a_partition_is_fenced(kafka: EmbeddedKafka, 
     assert [record.value for record in await read_to_end(kafka.bootstrap, topic)] == [b"kept", b"kept"]
     await earlier.stop()
     await later.stop()
-    logging.disable()  # aiokafka leaves futures behind that nobody can ask
     del earlier
-    gc.collect()
-    logging.disable(logging.NOTSET)
+    forget_what_aiokafka_left()
+
+
+@pytest.mark.broker
+async def test_a_producer_that_is_fenced_while_it_still_sends_says_so(
+    kafka: EmbeddedKafka, kafka_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = f"{kafka_prefix}fenced-midway"
+    await create_topics(kafka.bootstrap, {topic: 2})
+    earlier, later = transactions(kafka, kafka_prefix), transactions(kafka, kafka_prefix)
+    outbox = Outbox()
+    outbox.put(topic, 0, b"k", b"first")
+    outbox.put(topic, 1, b"k", b"second")
+    await earlier.start()
+    await later.start()
+    send = AIOKafkaProducer.send_batch
+
+    async def and_is_answered(*args: Any, **options: Any) -> Any:
+        sent = await send(*args, **options)
+        await asyncio.wait([sent])
+        return sent
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", and_is_answered)
+    with pytest.raises(ProducerFenced):
+        await earlier.write(outbox)
+    assert await read_to_end(kafka.bootstrap, topic) == []
+    await earlier.stop()
+    await later.stop()
+    del earlier
+    forget_what_aiokafka_left()
 
 
 def test_aiokafka_still_has_what_is_used() -> None:
