@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from agents.metric_names import METRICS, Metric
-from schemas.dead_letters import Reason
+from schemas.dead_letters import ALL_REASONS
 from schemas.events import ViolationKind
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS
 from tests.observe.dashboards.duties import OUTCOMES
@@ -30,7 +30,7 @@ DAY_S = 86_400
 
 VALUES = {
     "topic": tuple(topic.name for topic in INPUT_TOPICS),
-    "reason": get_args(Reason),
+    "reason": ALL_REASONS,
     "rule": RULES,
     "marketplace": MARKETPLACES,
     "within": ("1h", "4h", "24h"),

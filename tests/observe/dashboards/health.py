@@ -6,7 +6,7 @@ from typing import get_args
 
 from grafana_foundation_sdk.models import dashboard as models
 
-from schemas.dead_letters import Reason
+from schemas.dead_letters import ALL_REASONS
 from schemas.events import ViolationKind
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from tests.observe.dashboards.look import BAD, CARE, GOOD, Query, Said, Sheet, coloured, figure, heat, lines, listing
@@ -45,7 +45,7 @@ def _dead_letters(sheet: Sheet) -> None:
     sheet.row("What was refused")
     said = Said(5, "Dead letters by reason", "Records that are no fact.", "none", ("DueclockDeadLetters",))
     reasons = Query("sum by (reason) (increase(sla_dead_letters_total[$__rate_interval]))", "{{reason}}")
-    sheet.add(coloured(lines(said, "short", [reasons], bars=True), get_args(Reason)), 12, 8)
+    sheet.add(coloured(lines(said, "short", [reasons], bars=True), ALL_REASONS), 12, 8)
     said = Said(6, "Share of dead letters by topic", "In ten minutes. Above 1 % a producer is to be told.", "none")
     shares = Query("topic:sla_dead_letters:ratio_rate10m", "{{topic}}")
     panel = lines(said, "percentunit", [shares], steps=((0, GOOD), (0.01, CARE))).max(1)
