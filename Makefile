@@ -25,7 +25,7 @@ run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s en
 
 test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
 	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov -n 2 --dist loadgroup)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov -n 2 --dist worksteal)
 
 bench: .venv/.installed ## Measure all figures, three runs each, into bench/ (under 20 minutes; ARGS="--only live" measures some)
 	@echo "Measuring, three runs each"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 
 import pytest
 
@@ -12,31 +13,10 @@ from tests.kafka_fixtures import kafka, kafka_prefix, own_kafka
 __all__ = ["kafka", "kafka_prefix", "own_kafka"]
 
 
-_AT_THE_MACHINE = (
-    "agents",
-    "audit",
-    "broker",
-    "chaos",
-    "cli",
-    "demo",
-    "desk",
-    "explain",
-    "kafka",
-    "observe",
-    "repository",
-)
-"""Folders whose tests start programs, brokers among them."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the tests: one takes all that wait for programs, one after the other; one those that compute.
-
-    So no two brokers run at a time, and the cores that waiting leaves idle are used.
-    """
-    for item in items:
-        folder = item.nodeid.split("/")[1]
-        item.add_marker(pytest.mark.xdist_group("programs" if folder in _AT_THE_MACHINE else item.nodeid))
+def pytest_configure() -> None:
+    """Programs that are started here heed Ctrl-C, also where a shell in the background had these tests ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
