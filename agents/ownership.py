@@ -136,7 +136,7 @@ class Ownership:
         self._metrics.recovery.set(took_s)
         self._metrics.partitions_owned.set(len(owned))
         rows = sum(sum(part.state.census.rows.values()) for part in self._partitions.values())
-        log.info("recovered: partitions %s, %d rows, %.1f s", _names(owned), rows, took_s)
+        log.info("recovered: partitions %s (%d rows in %.1f s)", _names(owned), rows, took_s)
         self.watch.start()
         self._taking_over = None
 

@@ -69,7 +69,7 @@ def _wait_for_shares(running: list[Process]) -> None:
     """Wait until the workers have shared the partitions among them."""
 
     def shares() -> list[str]:
-        found = [re.findall(r"recovered: partitions ([^a-z]*), \d+ rows", worker.log()) for worker in running]
+        found = [re.findall(r"recovered: partitions ([\d, ]*) \(", worker.log()) for worker in running]
         return [share for one in found if one for share in _numbers(one[-1])]
 
     wait_until(lambda: len(shares()) == PARTITIONS, lambda: f"workers that share, not {shares()}", within_s=60)

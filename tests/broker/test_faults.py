@@ -78,7 +78,7 @@ def test_a_worker_frozen_past_its_session_adds_nothing_when_it_goes_on(make_live
         stale.wait_for("recovered: partitions", times=2)
         frozen_at = live.sent
         stale.signal(signal.SIGSTOP)
-        other.wait_for("recovered: partitions 0, 1", within_s=40)
+        other.wait_for("recovered: partitions 0, 1 (", within_s=40)
         live.wait_until_finished(frozen_at + 4 * BATCH)
         stale.signal(signal.SIGCONT)
         wait_until(
@@ -123,7 +123,7 @@ def test_partitions_move_between_two_workers_under_load(make_live: MakeLive) -> 
         first.wait_for("recovered: partitions", times=2)
         live.wait_until_finished(live.sent + BATCH)
         assert first.terminate() == 0
-        second.wait_for("recovered: partitions 0, 1")
+        second.wait_for("recovered: partitions 0, 1 (")
         live.wait_until_finished(live.sent + BATCH)
     finish(live)
 

@@ -23,7 +23,7 @@ MAY_GROW_BY = 38 * MIB
 
 def share_of(worker: WorkerProcess) -> list[int]:
     """The partitions that a worker says it keeps, by the last line that says so."""
-    found = re.findall(r"recovered: partitions ([\d, ]*), \d+ rows", worker.log())
+    found = re.findall(r"recovered: partitions ([\d, ]*) \(", worker.log())
     return [int(number) for number in found[-1].split(", ")] if found else []
 
 

@@ -53,7 +53,7 @@ def test_a_worker_frozen_past_its_session_adds_nothing_when_it_goes_on(make_live
         stale.wait_for("recovered: partitions", times=2)
         frozen_s = time.monotonic()
         stale.signal(signal.SIGSTOP)
-        other.wait_for("recovered: partitions 0, 1", within_s=40)
+        other.wait_for("recovered: partitions 0, 1 (", within_s=40)
         goes_on(live, 1)
         recovery_s = time.monotonic() - frozen_s
         stale.signal(signal.SIGCONT)
