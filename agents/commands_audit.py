@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
+from agents.console import for_people
 from agents.errors import UserError
 from agents.options import with_settings
 from agents.settings import Settings
@@ -51,7 +51,6 @@ def audit(
     """
     if click.get_current_context().invoked_subcommand is not None:
         return None
-    from rich.console import Console
 
     from agents import audit_report
     from agents.audit import audit_files, audit_live
@@ -72,7 +71,7 @@ def audit(
     if as_json:
         write_json(audit_report.as_json(audited))
     else:
-        console = Console(file=sys.stdout, highlight=False)
+        console = for_people()
         audit_report.write_report(audited, console, seconds=monotonic() - started_s)
     return 0 if audit_report.is_clean(audited) else 1
 
@@ -111,8 +110,6 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
 
     With --check: exit status 0 if the journal still has every seal that was noted, 1 if not, 2 if that cannot be told.
     """
-    from rich.console import Console
-
     from agents.broker import run_with_broker
     from agents.seals import missing_seals, noted_seals, read_seals, write_seals
 
@@ -130,5 +127,5 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
         for one in found:
             click.echo(orjson.dumps(one._asdict(), option=orjson.OPT_SORT_KEYS).decode())
     else:
-        write_seals(found, Console(file=sys.stdout, highlight=False))
+        write_seals(found, for_people())
     return 0

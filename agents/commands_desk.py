@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
+from agents.console import for_people
 from agents.errors import UserError
 from agents.options import Duration, Instant, with_settings
 from agents.settings import LOGICAL_TOPICS, Settings
@@ -55,8 +56,6 @@ def chosen(settings: Settings, ids: tuple[str, ...], flags: dict[str, Any]) -> A
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object a line.")
 def list_letters(settings: Settings, limit: int, as_json: bool, **flags: Any) -> None:
     """List the dead letters, the newest last."""
-    from rich.console import Console
-
     from agents import dead_letter_report
     from agents.broker import run_with_broker
     from agents.dead_letter_desk import read_letters
@@ -67,7 +66,7 @@ def list_letters(settings: Settings, limit: int, as_json: bool, **flags: Any) ->
         for one in letters[-limit:]:
             _line(dead_letter_report.as_json(one, with_bytes=False))
     else:
-        dead_letter_report.write_list(letters[-limit:], len(letters), Console(file=sys.stdout, highlight=False))
+        dead_letter_report.write_list(letters[-limit:], len(letters), for_people())
 
 
 @deadletter.command()
@@ -76,15 +75,13 @@ def list_letters(settings: Settings, limit: int, as_json: bool, **flags: Any) ->
 @click.option("--json", "as_json", is_flag=True, help="For scripts: one object a line, key and value in base64.")
 def show(settings: Settings, ids: tuple[str, ...], as_json: bool) -> None:
     """Show dead letters whole: why, where from, and the bytes."""
-    from rich.console import Console
-
     from agents import dead_letter_report
     from agents.broker import run_with_broker
     from agents.dead_letter_desk import read_letters
 
     chosen(settings, ids, {"topic": (), "reason": (), "since": None})
     letters = {one.id: one for one in run_with_broker(settings, lambda: read_letters(settings))}
-    console = Console(file=sys.stdout, highlight=False)
+    console = for_people()
     for number, one in enumerate(ids):
         if one not in letters:
             raise UserError(f"There is no dead letter {one}; `dueclock deadletter list` shows those there are.", 2)
@@ -156,8 +153,6 @@ def clocks(
     From the state rows on the broker, or with --worker from a worker that was started with a `clocks_token` (the
     same token is taken from DUECLOCK_CLOCKS_TOKEN here).
     """
-    from rich.console import Console
-
     from agents import clocks_report
     from agents.broker import run_with_broker
     from agents.clocks import from_changelog, from_worker
@@ -186,7 +181,7 @@ def clocks(
     elif as_csv:
         clocks_report.write_csv(found, sys.stdout)
     else:
-        clocks_report.write_table(found, Console(file=sys.stdout, highlight=False), now_ms, asked.limit)
+        clocks_report.write_table(found, for_people(), now_ms, asked.limit)
 
 
 def _line(said: dict[str, Any]) -> None:

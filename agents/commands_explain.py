@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agents.commands_audit import COULD_NOT_RUN, GC_THRESHOLD, write_json
+from agents.console import for_people
 from agents.errors import UserError
 from agents.files import read_text
 from agents.options import with_settings
@@ -78,8 +79,6 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
 
     NEW acts from the first line on; the activations in the journal are skipped. Exit status 0; 2: it could not run.
     """
-    from rich.console import Console
-
     from agents.broker import run_with_broker
     from agents.policy_summary import checked_policies
     from agents.what_if import what_if_files, what_if_live
@@ -99,8 +98,7 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
     if as_json:
         write_json(tried.document())
     else:
-        width = None if sys.stdout.isatty() else 160
-        write_what_if(tried, Console(file=sys.stdout, highlight=False, width=width))
+        write_what_if(tried, for_people())
     return 0
 
 
@@ -174,12 +172,11 @@ def _unknown(following: "Following") -> str:
 
 
 def _print_story(story: dict[str, Any]) -> None:
-    from rich.console import Console
 
     from agents.story_report import story_text, write_story
 
     if sys.stdout.isatty():
-        write_story(story, Console(file=sys.stdout, highlight=False))
+        write_story(story, for_people())
     else:
         click.echo(story_text(story), nl=False)
 

@@ -1,12 +1,12 @@
 """`dueclock rebuild`: parse, call, print."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from agents.commands_audit import COULD_NOT_RUN, write_json
+from agents.console import for_people
 from agents.errors import UserError
 from agents.options import with_settings
 from agents.settings import Settings
@@ -24,8 +24,6 @@ def rebuild(settings: Settings, partition: tuple[int, ...], is_forced: bool, is_
     For a changelog that is gone, or a transaction that a broker lost in part. Stop the workers first. It may be
     interrupted and run again. Exit status 0: done, or nothing to do; 1: differences remain; 2: it could not run.
     """
-    from rich.console import Console
-
     from agents.audit_report import progress
     from agents.broker import run_with_broker
     from agents.rebuild import rebuild as rebuilding
@@ -40,7 +38,7 @@ def rebuild(settings: Settings, partition: tuple[int, ...], is_forced: bool, is_
     if as_json:
         write_json(said_as_json(rebuilt, is_dry=is_dry))
     else:
-        _write_report(rebuilt, Console(file=sys.stdout, highlight=False), is_dry=is_dry)
+        _write_report(rebuilt, for_people(), is_dry=is_dry)
     return 1 if any(one.left for one in rebuilt) else 0
 
 

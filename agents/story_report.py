@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agents.console import WIDTH_WITHOUT_TERMINAL
+
 _WHYS = {
     "start": "the start's own date does not count",
     "open": "open by the calendar's list",
@@ -19,7 +21,6 @@ _WHYS = {
 _STYLES = {"breached": "bold red", "closed_late": "red", "met": "green", "open": "bold yellow", "gone": "dim"}
 
 
-WIDTH_WITHOUT_TERMINAL = 220
 ID_DIGITS = 12
 """Of an output id so many digits are shown; `--json` has all."""
 
