@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from agents.broker import admin_client
 from agents.errors import UserError
+from agents.faust_private import be_patient
 from agents.journal_time import BrokerClock
 from agents.settings import Settings
 
@@ -55,6 +56,7 @@ class ClockProbe:
             acks=1,
             request_timeout_ms=10_000,
         )
+        be_patient(self._producer.client)
         await self._producer.start()
         await self._measure(self._producer)
         self._task = asyncio.create_task(self._run(self._producer), name="clock-probe")

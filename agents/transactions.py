@@ -25,6 +25,8 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
+from agents.faust_private import be_patient
+
 MAX_BATCH_BYTES = 900_000
 COMMIT_TIMEOUT_S = 40
 """Past it the broker may have aborted: the partition is opened anew."""
@@ -81,6 +83,7 @@ class Transactions:
     async def start(self) -> None:
         """Fence: from here on no transaction of an earlier owner can commit, and none of ours is open."""
         producer = AIOKafkaProducer(**self._settings)
+        be_patient(producer.client)
         try:
             await producer.start()
         except BaseException:

@@ -6,6 +6,7 @@ import inspect
 from importlib.metadata import version
 
 import aiokafka
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
@@ -52,6 +53,8 @@ def test_what_is_called_exists() -> None:
     assert parameters(Fetcher.fetched_records) == ["self", "partitions", "timeout", "max_records"]
     assert parameters(Fetcher._create_fetch_waiter) == ["self"]
     assert parameters(GroupCoordinator._do_heartbeat) == ["self"]
+    assert parameters(AIOKafkaClient._metadata_update) == ["self", "cluster_metadata", "topics"]
+    assert parameters(AIOKafkaClient.coordinator_lookup) == ["self", "coordinator_type", "coordinator_key"]
     for name in ("has_valid_position", "position"):
         assert isinstance(getattr(TopicPartitionState, name), property)
     assert isinstance(inspect.getattr_static(SubscriptionState, "reassignment_in_progress"), property)
