@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import signal
 import statistics
@@ -165,6 +166,7 @@ def main() -> int:
     chosen = parser.parse_args()
     folder: Path = chosen.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the broker is taken away on purpose
     print(f"Soaking for {chosen.duration}, seed {chosen.seed}; logs in {folder}", flush=True)
     with EmbeddedKafka() as kafka:
         soak = Soak(kafka, folder, chosen.seed)
