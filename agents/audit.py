@@ -15,18 +15,17 @@ from typing import NamedTuple
 import orjson
 from aiokafka import ConsumerRecord
 
-from agents.comparison import Comparison, Finding, Found, Sent, names_of
+from agents.comparison import Comparison, Finding, Found, Sent, line_of, names_of
 from agents.errors import UserError
 from agents.files import opened
 from agents.journal_lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
-from agents.log_cursor import LogCursor, log_cursor, partitions_of
+from agents.log_cursor import LogCursor, chosen_partitions, log_cursor, partitions_of
 from agents.recovery import log_reader
 from agents.refold import OUTPUTS, Expected, Fold
 from agents.settings import Settings
 from agents.snapshots import Snapshot
 from schemas.codec import format_instant
 from schemas.events import topic_of
-from schemas.headers import HEADER_LINE
 
 LATE_MARKERS_S = 3.0
 """A transaction becomes visible topic by topic: so long its events may come after its journal lines."""
@@ -96,12 +95,7 @@ class OutputReader:
 
 
 def _found(record: ConsumerRecord) -> Found:
-    line = None
-    for name, value in reversed(record.headers):
-        if name == HEADER_LINE:
-            line = int(value) if value is not None and value.isdigit() else None
-            break
-    return Found(line, record.offset, Sent(record.key, record.value, record.headers))
+    return Found(line_of(record), record.offset, Sent(record.key, record.value, record.headers))
 
 
 async def audit_live(
@@ -113,14 +107,12 @@ async def audit_live(
     """
     starts = starts or {}
     count = await partitions_of(settings, "sla-journal", *OUTPUTS)
-    for partition in (*wanted, *starts):
-        if partition >= count:
-            raise UserError(f"There is no partition {partition}; the topics have 0 to {count - 1}.", 2)
+    chosen = chosen_partitions((*wanted, *starts), count)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(log_cursor(settings))
         cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
         audited: list[Audited] = []
-        for partition in sorted({*wanted, *starts}) or range(count):
+        for partition in chosen:
             start = starts.get(partition)
             check = JournalCheck(partition, count, start=None if start is None else start.seal)
             audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, watch))

@@ -1,17 +1,18 @@
 """What an audit found, for people and for scripts. The same differences give the same bytes of JSON."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn
 from rich.table import Table
 from rich.text import Text
 
 from agents.audit import Audited, Watch
 from agents.comparison import KINDS, Finding
+from agents.spinner import telling
 
 MOST_SHOWN = 1_000
 
@@ -93,14 +94,5 @@ def said(finding: Finding) -> str:
 @contextmanager
 def progress(*, is_shown: bool, doing: str = "auditing") -> Iterator[Watch]:
     """A line on standard error that says how far the audit is, where a person watches it."""
-    console = Console(stderr=True)
-    if not is_shown or not console.is_terminal:
-        yield lambda *_: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as shown:
-        task = shown.add_task(doing, total=None)
-        watch: Callable[[int, int, int], None] = lambda partition, lines, _: shown.update(  # noqa: E731 - a name for its type
-            task, description=f"partition {partition}: {lines:,} lines"
-        )
-        yield watch
+    with telling(doing, BarColumn(), is_shown=is_shown) as tell:
+        yield lambda partition, lines, _: tell(f"partition {partition}: {lines:,} lines")

@@ -2,8 +2,6 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -12,14 +10,13 @@ import click
 import orjson
 
 from agents.console import for_people
-from agents.errors import UserError
+from agents.errors import UserError, or_could_not_run
 from agents.options import with_settings
 from agents.settings import Settings
 
 if TYPE_CHECKING:
     from agents.snapshots import Snapshot
 
-COULD_NOT_RUN = 2
 GC_THRESHOLD = 100_000
 
 
@@ -63,7 +60,7 @@ def audit(
     starts = _starts(snapshot, partition)
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])  # records hold no cycles: looking for them costs time
     started_s = monotonic()
-    with _or_could_not_run(), audit_report.progress(is_shown=not as_json) as watch:
+    with or_could_not_run(), audit_report.progress(is_shown=not as_json) as watch:
         if journal is None:
             audited = run_with_broker(settings, lambda: audit_live(settings, partition, watch, starts))
         else:
@@ -91,15 +88,6 @@ def _starts(files: tuple[str, ...], wanted: tuple[int, ...]) -> dict[int, "Snaps
     return starts
 
 
-@contextmanager
-def _or_could_not_run() -> Iterator[None]:
-    """A failure of the surroundings ends an audit with its own status: 1 would say that there are differences."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(error.sentence, COULD_NOT_RUN) from None
-
-
 @audit.command(short_help="The seals in the journal, to be noted elsewhere.")
 @with_settings("broker", "topic_prefix", "state_dir")
 @click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
@@ -114,7 +102,7 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
     from agents.seals import missing_seals, noted_seals, read_seals, write_seals
 
     noted = [] if check is None else noted_seals(check)
-    with _or_could_not_run():
+    with or_could_not_run():
         found = run_with_broker(settings, lambda: read_seals(settings, partition))
     if check is not None:
         sentences = missing_seals(noted, found, partition)

@@ -3,20 +3,21 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from agents.commands_audit import COULD_NOT_RUN, GC_THRESHOLD, write_json
+from agents.commands_audit import GC_THRESHOLD, write_json
 from agents.console import for_people
-from agents.errors import UserError
+from agents.errors import COULD_NOT_RUN, UserError, or_could_not_run
 from agents.files import read_text
 from agents.options import with_settings
 from agents.settings import Settings
 from schemas.codec import parse_instant
+
+_READING = "reading the journal"
 
 if TYPE_CHECKING:
     from agents.evidence import RecordingCheck
@@ -41,13 +42,15 @@ def explain(
 
     Exit status 0; 1: there is no such clock; 2: no clock id, or it could not run.
     """
+    from agents.spinner import telling
     from agents.story import story_of
 
     name, at_ms = _named(clock_id), None if at is None else _instant(at)
     if evidence is not None:
         _check_evidence(evidence, journal)
     sent, partition, checks = None, None, list["RecordingCheck"]()
-    with _progress(is_shown=not as_json) as watch:
+    with telling(_READING, is_shown=not as_json) as tell:
+        watch: Callable[[int], None] = lambda lines: tell(f"{lines:,} journal lines")  # noqa: E731 - a name for its type
         if journal is None:
             following, sent = _live(settings, name, clock_id, at_ms, watch, None if evidence is None else checks)
             partition = following.state.partition
@@ -81,20 +84,18 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
     """
     from agents.broker import run_with_broker
     from agents.policy_summary import checked_policies
+    from agents.spinner import telling
     from agents.what_if import what_if_files, what_if_live
     from agents.what_if_report import write_what_if
 
     policies = checked_policies(read_text(Path(file), "policy file"))
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])  # as in an audit
-    with _progress(is_shown=not as_json) as watch:
-        told: Callable[[int, int], None] = lambda place, lines: watch(lines, place)  # noqa: E731 - a name for its type
-        try:
-            if journal:
-                tried = asyncio.run(what_if_files(journal, policies, told))
-            else:
-                tried = run_with_broker(settings, lambda: what_if_live(settings, policies, told))
-        except UserError as error:
-            raise UserError(error.sentence, COULD_NOT_RUN) from None
+    with or_could_not_run(), telling(_READING, is_shown=not as_json) as tell:
+        watch: Callable[[int, int], None] = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type
+        if journal:
+            tried = asyncio.run(what_if_files(journal, policies, watch))
+        else:
+            tried = run_with_broker(settings, lambda: what_if_live(settings, policies, watch))
     if as_json:
         write_json(tried.document())
     else:
@@ -128,10 +129,8 @@ def _live(
         wanted = [Wanted(one.event, one.at.line.number, one.digest) for one in following.events]
         return following, await look_up(settings, following.state.partition, wanted)
 
-    try:
+    with or_could_not_run():
         return run_with_broker(settings, followed)
-    except UserError as error:
-        raise UserError(error.sentence, COULD_NOT_RUN) from None
 
 
 def _check_evidence(folder: str, journal: str | None) -> None:
@@ -172,29 +171,9 @@ def _unknown(following: "Following") -> str:
 
 
 def _print_story(story: dict[str, Any]) -> None:
-
     from agents.story_report import story_text, write_story
 
     if sys.stdout.isatty():
         write_story(story, for_people())
     else:
         click.echo(story_text(story), nl=False)
-
-
-@contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Callable[..., None]]:
-    """A line on standard error that says how far it is, where a person watches it."""
-    if not is_shown or not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("reading the journal", total=None)
-        yield lambda lines, place=None: shown.update(task, description=_said(lines, place))
-
-
-def _said(lines: int, place: int | None) -> str:
-    return f"{lines:,} journal lines" if place is None else f"partition {place}: {lines:,} lines"

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from agents.commands_audit import COULD_NOT_RUN, write_json
+from agents.commands_audit import write_json
 from agents.console import for_people
-from agents.errors import UserError
+from agents.errors import or_could_not_run
 from agents.options import with_settings
 from agents.settings import Settings
 
@@ -28,13 +28,10 @@ def rebuild(settings: Settings, partition: tuple[int, ...], is_forced: bool, is_
     from agents.broker import run_with_broker
     from agents.rebuild import rebuild as rebuilding
 
-    try:
-        with progress(is_shown=not as_json, doing="rebuilding") as watch:
-            rebuilt = run_with_broker(
-                settings, lambda: rebuilding(settings, partition, is_forced=is_forced, is_dry=is_dry, watch=watch)
-            )
-    except UserError as error:
-        raise UserError(error.sentence, COULD_NOT_RUN) from None
+    with or_could_not_run(), progress(is_shown=not as_json, doing="rebuilding") as watch:
+        rebuilt = run_with_broker(
+            settings, lambda: rebuilding(settings, partition, is_forced=is_forced, is_dry=is_dry, watch=watch)
+        )
     if as_json:
         write_json(said_as_json(rebuilt, is_dry=is_dry))
     else:

@@ -10,7 +10,9 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import orjson
+from aiokafka import ConsumerRecord
 
+from schemas.headers import HEADER_LINE
 from streams.events import SlaEvent
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -161,6 +163,14 @@ class Comparison:
         self, kind: str, topic: str, line: int | None, offset: int | None, output_id: str | None, sentence: str
     ) -> None:
         self.findings.append(Finding(kind, self.partition, topic, line, offset, output_id, sentence))
+
+
+def line_of(record: ConsumerRecord) -> int | None:
+    """The journal line that a record of an output topic says it comes from; None where it says none."""
+    for name, value in reversed(record.headers):
+        if name == HEADER_LINE:
+            return int(value) if value is not None and value.isdigit() else None
+    return None
 
 
 def names_of(sent: Sent) -> list[str]:

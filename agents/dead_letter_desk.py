@@ -7,7 +7,7 @@ the fence, so that nothing is sent twice by accident, whoever is killed when. A 
 kept as long, so it outlives it.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
@@ -16,7 +16,7 @@ from aiokafka.errors import ProducerFenced
 
 from agents.broker import reader
 from agents.errors import UserError
-from agents.recovery import LogEnds, LogReader, log_reader
+from agents.recovery import LogReader, log_reader
 from agents.settings import Settings
 from agents.transactions import BrokerAwayError, Outbox, Transactions
 from schemas.dead_letters import (
@@ -110,22 +110,17 @@ async def read_letters(settings: Settings) -> list[Letter]:
     letters: dict[str, Letter] = {}
     marks: list[str] = []
     async with log_reader(settings) as log:
-        async for record in _records(log, ends):
-            headers = {name: value.decode(errors="replace") for name, value in record.headers}
-            if HEADER_REDRIVEN in headers:
-                marks.append(f"{record.partition}:{headers[HEADER_REDRIVEN]}")
-            elif (letter := _letter(record, headers)) is not None:
-                letters[letter.id] = letter
+        async for records in log.records(ends):
+            for record in records:
+                headers = {name: value.decode(errors="replace") for name, value in record.headers}
+                if HEADER_REDRIVEN in headers:
+                    marks.append(f"{record.partition}:{headers[HEADER_REDRIVEN]}")
+                elif (letter := _letter(record, headers)) is not None:
+                    letters[letter.id] = letter
     for mark in marks:
         if mark in letters:
             letters[mark] = letters[mark]._replace(redriven=letters[mark].redriven + 1)
     return sorted(letters.values(), key=lambda one: (one.at_ms, one.partition, one.offset))
-
-
-async def _records(log: LogReader, ends: Mapping[TopicPartition, LogEnds]) -> AsyncIterator[ConsumerRecord]:
-    async for records in log.records(ends):
-        for record in records:
-            yield record
 
 
 def _letter(record: ConsumerRecord, headers: dict[str, str]) -> Letter | None:

@@ -5,6 +5,9 @@ error and leaves with its exit status; no traceback is shown. Anything else that
 its traceback.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """One sentence for the person at the keyboard, and the exit status of the command."""
@@ -13,6 +16,19 @@ class UserError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.exit_code = exit_code
+
+
+COULD_NOT_RUN = 2
+"""Exit status of a command whose 1 says that it ran and what it found."""
+
+
+@contextmanager
+def or_could_not_run() -> Iterator[None]:
+    """A failure of the surroundings ends such a command with a status of its own."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(error.sentence, COULD_NOT_RUN) from None
 
 
 class BrokenPromiseError(Exception):

@@ -21,13 +21,11 @@ from agents.sent_events import Sent
 from agents.story_report import story_text
 from schemas.codec import canonical_json
 from schemas.notifications import Notification, StateSealed
-from schemas.policies import CalendarSpec
+from schemas.policies import WEEKDAYS, CalendarSpec
 from streams.explaining import ClockName
 from streams.routing import route
 from streams.rows import account_of
 from streams.sealing import UNBROKEN, record_digest
-
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Link(NamedTuple):
@@ -219,7 +217,7 @@ def _calendar(spec: CalendarSpec, story: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": spec.name,
         "timezone": spec.timezone,
-        "weekend": [_WEEKDAYS[day] for day in sorted(spec.weekend)],
+        "weekend": [WEEKDAYS[day] for day in sorted(spec.weekend)],
         "closed": [day.isoformat() for day in sorted(spec.closed)],
         "open": [day.isoformat() for day in sorted(spec.open)],
         "covers": [day.isoformat() for day in spec.covers],

@@ -11,14 +11,14 @@ from contextlib import aclosing
 from copy import deepcopy
 from typing import NamedTuple
 
-from agents.errors import UserError
+from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal_lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
 from agents.log_cursor import log_cursor, partitions_of
+from agents.refold import OUTPUTS, folded
 from agents.settings import Settings
 from schemas.notifications import Notification, PolicyActivated, TimeTick
 from schemas.notifications import ProgramChanged as ProgramNotified
-from schemas.policies import Policies, PolicyError
-from schemas.registry import OUTPUT_TOPICS
+from schemas.policies import Policies
 from streams.engine import Line, restore_state, step
 from streams.events import SlaEvent
 from streams.explaining import ClockName
@@ -27,9 +27,6 @@ from streams.partitioner import partition_of
 from streams.routing import route
 from streams.rows import Clock, MatterRow, kind_of
 from streams.state import State, new_state
-
-OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
-COULD_NOT_RUN = 2
 
 Watch = Callable[[int], None]
 """Told now and then how many lines are folded."""
@@ -103,10 +100,7 @@ class Following:
         for one in lines:
             if self._at_ms is not None and self.glimpse is None and one.line.journal_ms > self._at_ms:
                 self._look(self._at_ms, self._at_ms)
-            try:
-                self._step(one)
-            except (PolicyError, ValueError) as error:
-                raise JournalError(f"it cannot be applied: {error}", line=one.line.number, offset=one.offset) from None
+            self._step(one)
         self._keep_rows()
 
     def close(self) -> None:
@@ -122,7 +116,7 @@ class Following:
     def _step(self, one: JournalLine) -> None:
         row = self.row if self.forgotten is None else None
         before: Sequence[Fact] = () if row is None else list(row.facts)
-        events = step(self.state, one.line)
+        events = folded(self.state, one)
         body = one.line.body
         if isinstance(body, PolicyActivated) and self.state.book is not None:
             self.activations.append(Activated(one, self.state.book.policies))

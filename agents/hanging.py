@@ -13,11 +13,11 @@ from typing import NamedTuple
 from aiokafka import ConsumerRecord, TopicPartition
 
 from agents.broker import reader
+from agents.export import line_number
 from agents.log_cursor import FETCH_BYTES, LogCursor
 from agents.refold import OUTPUTS
 from agents.settings import Settings
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
-from schemas.headers import HEADER_LINE
 from streams.rows import PARTITION_KEY, PartitionRow, decode_partition
 
 WRITTEN = ("sla-journal", *OUTPUTS, "changelog", "dead-letter")
@@ -75,4 +75,4 @@ def _told(found: list[TopicPartition], records: dict[str, list[ConsumerRecord]])
 
 
 def _lines(records: Iterable[ConsumerRecord]) -> list[int]:
-    return [int(dict(record.headers)[HEADER_LINE]) for record in records]
+    return [line_number(record) for record in records]

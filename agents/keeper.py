@@ -16,16 +16,16 @@ from agents.errors import UserError
 from agents.journal_time import BrokerClock, JournalTime
 from agents.metrics import Metrics, SliceTally
 from agents.misrouted import Signpost
-from agents.poison import origin_of, poisoned
+from agents.poison import poisoned
 from agents.sealing import Sealer
 from agents.settings import Settings
-from agents.slices import Hand, Held, Record
+from agents.slices import Hand, Held, Record, origin_of
 from agents.tables import OpenClocks
 from agents.ticker import Ticker
 from agents.transactions import Outbox, Transactions
 from schemas.dead_letters import SKIPPED, dead_letter_headers
 from schemas.facts import Body, Notification, PolicyActivated, TimeTick, type_name
-from schemas.headers import Origin, event_headers, journal_headers
+from schemas.headers import Origin, journal_headers
 from schemas.notifications import Rejected, decode_notification, journal_value
 from schemas.policies import Policies, PolicyError, check_successor
 from streams.admission import admit
@@ -113,12 +113,14 @@ class Keeper:
                 break
             record = held.record
             journal_ms = max(self.state.journal_ms, self.time.stamp(min(held.at_ms, floor_ms)))
-            body = self._validate(record, journal_ms)  # validate
+            body = self._read(record)  # validate
             if isinstance(body, Rejected):
                 self._reject(record, body, outbox, tally)
-            elif not self._is_at_home(account := account_key(body)):
+            elif self._shop.signpost.home_of(account := account_key(body)) != self.state.partition:
                 self._shop.signpost.send_on(record, account, outbox)
                 tally.misrouted[(self._shop.logical[record.topic],)] += 1
+            elif (rejected := self._admit(body, record, journal_ms)) is not None:
+                self._reject(record, rejected, outbox, tally)
             else:
                 line = Line(self.state.lines + 1, journal_ms, body)  # stamp
                 events = self._fold(line, record)  # fold
@@ -132,8 +134,8 @@ class Keeper:
         tally.seconds["fold"] = monotonic() - started_s
         return await self._commit(outbox, tally)  # write, commit, done
 
-    def _validate(self, record: Record, journal_ms: int) -> Notification | Rejected:
-        """The notification that a record holds, or why it is none. Checked before it is journaled, never after."""
+    def _read(self, record: Record) -> Notification | Rejected:
+        """The notification that a record holds, or why it is none, as far as its bytes can say."""
         if self._shop.skipped and origin_of(record) in self._shop.skipped:
             return Rejected(SKIPPED, None)
         if record.timestamp_type != LOG_APPEND_TIME:
@@ -147,15 +149,14 @@ class Keeper:
         body = decoded.body
         if not isinstance(body, Notification):
             raise TypeError(f"a live record was decoded as {type_name(body)}")
-        if not self._is_at_home(account_key(body)):
-            return body
+        return body
+
+    def _admit(self, body: Notification, record: Record, journal_ms: int) -> Rejected | None:
+        """Why a notification that is at home here may not be journaled. Checked before it is, never after."""
         book = self.state.book
         if book is None:
             raise RuntimeError("a notification came before the policies")
-        return admit(book, body, journal_ms, record.timestamp) or body
-
-    def _is_at_home(self, account: str) -> bool:
-        return self._shop.signpost.home_of(account) == self.state.partition
+        return admit(book, body, journal_ms, record.timestamp)
 
     def _fold(self, line: Line, record: Record | None = None) -> list[SlaEvent]:
         try:
@@ -176,14 +177,7 @@ class Keeper:
 
     def _send(self, events: list[SlaEvent], line: Line, outbox: Outbox, tally: SliceTally) -> None:
         for event in events:
-            headers = event_headers(
-                output_id=event.output_id,
-                type=event.type,
-                at=event.at,
-                subject=event.subject,
-                line=line.number,
-                digest=self.state.digest,
-            )
+            headers = event.headers(line.number, self.state.digest)
             topic = self._topics[event.topic]
             outbox.put(topic, self.state.partition, event.account.encode(), event.value, headers=headers)
             tally.count(event)

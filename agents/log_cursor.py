@@ -1,6 +1,6 @@
 """One partition of a topic, read in order from its start, in no group, committed records only."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -69,3 +69,11 @@ async def partitions_of(settings: Settings, *logical: str) -> int:
     if len(counts) > 1:
         raise UserError("The topics have different numbers of partitions; `dueclock topics check` says which.", 2)
     return counts.pop()
+
+
+def chosen_partitions(wanted: Iterable[int], count: int) -> Sequence[int]:
+    """The partitions that are named, in order, or all where none is. UserError for one that is not there."""
+    chosen = sorted(set(wanted)) or range(count)
+    if chosen[-1] >= count:
+        raise UserError(f"There is no partition {chosen[-1]}; the topics have 0 to {count - 1}.", 2)
+    return chosen

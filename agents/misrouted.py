@@ -7,8 +7,9 @@ finished. Nothing is decided about them here: admission is for whoever keeps the
 
 import logging
 
+from agents.slices import Record, origin_of
 from agents.transactions import Outbox
-from schemas.headers import HEADER_ORIGIN, Origin
+from schemas.headers import HEADER_ORIGIN
 from streams.partitioner import partition_of
 
 log = logging.getLogger("dueclock.misrouted")
@@ -32,21 +33,17 @@ class Signpost:
             home = self._home[account] = partition_of(account.encode(), self.partitions)
         return home
 
-    def send_on(self, record: object, account: str, outbox: Outbox) -> None:
+    def send_on(self, record: Record, account: str, outbox: Outbox) -> None:
         """Put a record on its way to where its account is kept; said once for each topic."""
-        topic, partition, offset = record.topic, record.partition, record.offset  # type: ignore[attr-defined]  # aiokafka has no types
-        value: bytes = record.value  # type: ignore[attr-defined]  # aiokafka's records are not typed
-        home = self.home_of(account)
-        headers = [(HEADER_ORIGIN, str(Origin(topic, partition, offset)).encode())]
-        outbox.put(self._topic, home, account.encode(), value, headers=headers)
-        if topic not in self._said:
-            self._said.add(topic)
+        origin, home = origin_of(record), self.home_of(account)
+        headers = [(HEADER_ORIGIN, str(origin).encode())]
+        outbox.put(self._topic, home, account.encode(), record.value, headers=headers)
+        if origin.topic not in self._said:
+            self._said.add(origin.topic)
             log.warning(
                 "%s has notifications under another key than <seller_id>/<marketplace_id> "
                 "(first at partition %d, offset %d, at home in %d); they are sent on through %s",
-                topic,
-                partition,
-                offset,
+                *origin,
                 home,
                 self._topic,
             )

@@ -10,16 +10,10 @@ from collections.abc import Iterable
 
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.slices import Record
 from schemas.facts import type_name
 from schemas.headers import Origin
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from streams.engine import Line, State
-
-
-def origin_of(record: Record) -> Origin:
-    """Which input record this is."""
-    return Origin(record.topic, record.partition, record.offset)
 
 
 def poisoned(state: State, line: Line, origin: Origin | None, error: Exception) -> UserError:
@@ -44,17 +38,12 @@ def skipped_records(settings: Settings, named: Iterable[str]) -> frozenset[Origi
     inputs = {settings.topic(topic.name) for topic in (*INPUT_TOPICS, REPARTITION_TOPIC)}
     found: set[Origin] = set()
     for name in named:
-        topic, _, numbers = name.partition("/")
-        partition, _, offset = numbers.partition("/")
-        if topic not in inputs or not (_is_number(partition) and _is_number(offset)):
+        origin = Origin.parse(name)
+        if origin is None or origin.topic not in inputs:
             raise UserError(
                 f"--skip-line {name} names no record of an input topic; the worker that crashed said which, "
                 "as TOPIC/PARTITION/OFFSET.",
                 2,
             )
-        found.add(Origin(topic, int(partition), int(offset)))
+        found.add(origin)
     return frozenset(found)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()

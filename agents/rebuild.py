@@ -19,11 +19,11 @@ from aiokafka.errors import ProducerFenced
 
 from agents.audit import Audited, Watch, audit_live
 from agents.comparison import Finding
-from agents.errors import UserError
+from agents.errors import COULD_NOT_RUN, UserError
 from agents.group import members_of
 from agents.hanging import hanging
 from agents.journal_lines import JournalCheck, live_lines
-from agents.log_cursor import log_cursor, partitions_of
+from agents.log_cursor import chosen_partitions, log_cursor, partitions_of
 from agents.partition import transactions_of
 from agents.recovery import log_reader
 from agents.refold import OUTPUTS, Fold
@@ -31,12 +31,11 @@ from agents.settings import Settings
 from agents.transactions import BrokerAwayError, Outbox, Transactions
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.facts import StateSealed
-from schemas.headers import HEADER_ORIGIN
+from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, decode_partition, encode_row
 from streams.state import State
 
-COULD_NOT_RUN = 2
 RECORDS_AT_ONCE = 2_000
 """In one transaction."""
 
@@ -82,16 +81,11 @@ async def rebuild(
 ) -> list[Rebuilt]:
     """Rebuild these partitions, or all. UserError (status 2) where that cannot be done; what was mended stays."""
     count = await partitions_of(settings, "sla-journal", *OUTPUTS, "changelog", "dead-letter", REPARTITION_TOPIC.name)
-    for partition in wanted:
-        if partition >= count:
-            raise UserError(f"There is no partition {partition}; the topics have 0 to {count - 1}.", COULD_NOT_RUN)
+    chosen = chosen_partitions(wanted, count)
     if not is_forced:
         await _refuse_while_workers_run(settings)
     try:
-        return [
-            await _Rebuild(settings, partition, count, is_dry=is_dry).mended(watch)
-            for partition in sorted(set(wanted)) or range(count)
-        ]
+        return [await _Rebuild(settings, partition, count, is_dry=is_dry).mended(watch) for partition in chosen]
     except ProducerFenced:
         raise UserError(
             "A worker took the partition over while it was rebuilt; stop all workers of the group and run it again.",
@@ -254,11 +248,10 @@ class _Rebuild:
                 for record in records:
                     yield record
 
-    def _finished(self, origin: str | None) -> None:
-        topic, _, numbers = (origin or "").partition("/")
-        partition, _, offset = numbers.partition("/")
-        if topic in self._inputs and partition == str(self._partition) and offset.isdecimal():
-            self._positions[topic] = max(self._positions.get(topic, 0), int(offset) + 1)
+    def _finished(self, told: str | None) -> None:
+        origin = Origin.parse(told or "")
+        if origin is not None and origin.topic in self._inputs and origin.partition == self._partition:
+            self._positions[origin.topic] = max(self._positions.get(origin.topic, 0), origin.offset + 1)
 
     # --- to the logs -------------------------------------------------------------------------------------------------
 

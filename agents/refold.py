@@ -10,7 +10,6 @@ from agents.errors import UserError
 from agents.journal_lines import JournalError, JournalLine
 from agents.snapshots import Snapshot
 from schemas.facts import StateSealed
-from schemas.headers import event_headers
 from schemas.policies import PolicyError
 from schemas.registry import OUTPUT_TOPICS
 from streams.engine import restore_state, step
@@ -36,6 +35,14 @@ def restored(start: Snapshot) -> State:
         raise UserError(f"{sentence}{error}; take another.", 2) from None
 
 
+def folded(state: State, one: JournalLine) -> list[SlaEvent]:
+    """Fold one line. JournalError where it cannot be applied."""
+    try:
+        return step(state, one.line)
+    except (PolicyError, ValueError) as error:
+        raise JournalError(f"it cannot be applied: {error}", line=one.line.number, offset=one.offset) from None
+
+
 class Fold:
     """One partition's journal folded again: lines in, expected events out, by topic."""
 
@@ -57,9 +64,9 @@ class Fold:
                 if self.broken is not None:
                     break
             try:
-                events = step(self.state, line)
-            except (PolicyError, ValueError) as error:
-                self.broken = JournalError(f"it cannot be applied: {error}", line=line.number, offset=one.offset)
+                events = folded(self.state, one)
+            except JournalError as error:
+                self.broken = error
                 break
             if self.state.digest not in self.policies[-1:]:
                 self.policies.append(self.state.digest)
@@ -79,12 +86,4 @@ class Fold:
     def _sent(self, event: SlaEvent, line: int) -> Sent:
         if not self._has_headers:
             return Sent(None, event.value, None)
-        headers = event_headers(
-            output_id=event.output_id,
-            type=event.type,
-            at=event.at,
-            subject=event.subject,
-            line=line,
-            digest=self.state.digest,
-        )
-        return Sent(event.account.encode(), event.value, tuple(headers))
+        return Sent(event.account.encode(), event.value, tuple(event.headers(line, self.state.digest)))

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from agents.errors import UserError
 from agents.files import read_text
-from agents.log_cursor import log_cursor, partitions_of
+from agents.log_cursor import chosen_partitions, log_cursor, partitions_of
 from agents.settings import Settings
 from schemas.codec import format_instant
 from schemas.facts import StateSealed
@@ -38,13 +38,10 @@ class Seal(NamedTuple):
 
 async def read_seals(settings: Settings, wanted: Sequence[int]) -> list[Seal]:
     """The seals of these partitions, or of all, in their order. UserError (status 2) where that cannot be done."""
-    count = await partitions_of(settings, "sla-journal")
-    for partition in wanted:
-        if partition >= count:
-            raise UserError(f"There is no partition {partition}; the topics have 0 to {count - 1}.", 2)
+    chosen = chosen_partitions(wanted, await partitions_of(settings, "sla-journal"))
     found: list[Seal] = []
     async with log_cursor(settings) as cursor:
-        for partition in sorted(set(wanted)) or range(count):
+        for partition in chosen:
             own_key = str(partition).encode()
             await cursor.start(settings.topic("sla-journal"), partition)
             while records := await cursor.batch():

@@ -8,7 +8,6 @@ from aiokafka import ConsumerRecord
 from agents import comparison
 from agents.log_cursor import LogCursor, log_cursor
 from agents.settings import Settings
-from schemas.headers import HEADER_LINE, event_headers
 from streams.events import SlaEvent
 
 
@@ -46,7 +45,7 @@ async def _in_topic(cursor: LogCursor, topic: str, partition: int, wanted: dict[
     while len(found) < len(wanted) and (records := await cursor.batch()):
         for record in records:
             if first_line is None:
-                first_line = _line_of(record)
+                first_line = comparison.line_of(record)
             names = comparison.names_of(comparison.Sent(record.key, record.value, record.headers))
             for name in wanted.keys() & set(names):
                 found.setdefault(name, _judged(topic, record, wanted[name]))
@@ -56,20 +55,8 @@ async def _in_topic(cursor: LogCursor, topic: str, partition: int, wanted: dict[
     return found
 
 
-def _line_of(record: ConsumerRecord) -> int | None:
-    line = dict(record.headers).get(HEADER_LINE)
-    return int(line) if line is not None and line.isdigit() else None
-
-
 def _judged(topic: str, record: ConsumerRecord, wanted: Wanted) -> Sent:
     event = wanted.event
-    headers = event_headers(
-        output_id=event.output_id,
-        type=event.type,
-        at=event.at,
-        subject=event.subject,
-        line=wanted.line,
-        digest=wanted.digest,
-    )
+    headers = event.headers(wanted.line, wanted.digest)
     is_same = (record.key, record.value, list(record.headers)) == (event.account.encode(), event.value, headers)
     return Sent(topic, "there" if is_same else "different", record.offset, record)

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from schemas.headers import Origin
+
 MAX_RECORDS_IN_HAND = 4_000
 MAX_BYTES_IN_HAND = 4 * 1024 * 1024
 """Of one topic and partition; fetching it is suspended above either (back-pressure)."""
@@ -19,6 +21,11 @@ MAX_RECORDS_AT_ONCE = 2_000
 
 Record = Any
 """An aiokafka ConsumerRecord: topic, partition, offset, timestamp, timestamp_type, key, value, headers."""
+
+
+def origin_of(record: Record) -> Origin:
+    """Which input record this is."""
+    return Origin(record.topic, record.partition, record.offset)
 
 
 class BrokenPromiseError(RuntimeError):

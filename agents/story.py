@@ -12,6 +12,7 @@ from agents.explain import Brought, Following, Glimpse, Told
 from agents.journal_lines import JournalLine
 from agents.sent_events import Sent
 from schemas.codec import format_instant
+from schemas.headers import Origin
 from schemas.notifications import PolicyActivated, type_name
 from schemas.policies import RuleVersion
 from streams.calendar import Calendar
@@ -183,11 +184,9 @@ def _fact(following: Following, told: Told) -> dict[str, Any]:
     }
 
 
-def _origin(origin: str | None) -> dict[str, Any] | None:
-    if origin is None:
-        return None
-    topic, partition, offset = origin.split("/")
-    return {"topic": topic, "partition": int(partition), "offset": int(offset)}
+def _origin(told: str | None) -> dict[str, Any] | None:
+    origin = Origin.parse(told or "")
+    return None if origin is None else origin._asdict()
 
 
 def _decides(following: Following, told: Told) -> list[str]:

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from agents.errors import UserError
+from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal_lines import TICK, JournalCheck, JournalError, JournalLine, file_lines, live_lines
 from agents.log_cursor import log_cursor, partitions_of
+from agents.refold import folded
 from agents.settings import Settings
 from schemas.notifications import Notification
-from schemas.policies import Policies, PolicyError
-from streams.engine import Line, new_state, step
+from schemas.policies import Policies
+from streams.engine import Line, new_state
 
-COULD_NOT_RUN = 2
 OUTCOMES = ("open", "met", "superseded", "exempt", "breached", "closed_late")
 
 Watch = Callable[[int, int], None]
@@ -74,11 +74,7 @@ class World:
             line = one.line
             if self._policies is not None and not isinstance(line.body, Notification):
                 line = Line(line.number, line.journal_ms, TICK)
-            try:
-                events = step(self._state, line)
-            except (PolicyError, ValueError) as error:
-                raise JournalError(f"it cannot be applied: {error}", line=line.number, offset=one.offset) from None
-            for event in events:
+            for event in folded(self._state, one._replace(line=line)):
                 self.events[event.type] = self.events.get(event.type, 0) + 1
                 if event.rule:
                     self._note(event.subject, event.type, event.value)

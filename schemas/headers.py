@@ -32,6 +32,14 @@ class Origin(NamedTuple):
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}/{self.offset}"
 
+    @staticmethod
+    def parse(text: str) -> "Origin | None":
+        """The record that a text names; None where it names none."""
+        topic, *numbers = text.split("/")
+        if len(numbers) == 2 and all(number.isascii() and number.isdigit() for number in numbers):
+            return Origin(topic, int(numbers[0]), int(numbers[1]))
+        return None
+
 
 def event_headers(
     *,

@@ -52,7 +52,7 @@ __all__ = [
     "shipped_policies",
 ]
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FIRST_COVERED = date(1970, 1, 2)  # a day later than the epoch, so that no zone has facts before it
 _DATES_EXPECTED = "a list of local dates, such as [2026-01-01]"
 _OBLIGORS: tuple[Obligor, ...] = get_args(Obligor)
@@ -140,10 +140,10 @@ def _covers(table: Table) -> tuple[date, date]:
 
 
 def _weekend(table: Table) -> frozenset[int]:
-    expected = "a list of at most six of " + ", ".join(f'"{day}"' for day in _WEEKDAYS)
+    expected = "a list of at most six of " + ", ".join(f'"{day}"' for day in WEEKDAYS)
     table.value("weekend")
-    days = table.items("weekend", lambda day: _WEEKDAYS.index(day) if day in _WEEKDAYS else None, expected)
-    if len(set(days)) == len(_WEEKDAYS):
+    days = table.items("weekend", lambda day: WEEKDAYS.index(day) if day in WEEKDAYS else None, expected)
+    if len(set(days)) == len(WEEKDAYS):
         raise table.wrong("weekend", expected)
     return frozenset(days)
 

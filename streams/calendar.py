@@ -53,8 +53,8 @@ class Calendar:
         self._closed = frozenset(map(_day_number, spec.closed))
         self._open = frozenset(map(_day_number, spec.open))
         first, last = map(_day_number, spec.covers)
-        self._covered_from_ms = self._begin_ms(first)
-        self._covered_until_ms = self._begin_ms(last - _RESERVE_DAYS + 1)
+        self._covered_from_ms = self.begins_ms(first)
+        self._covered_until_ms = self.begins_ms(last - _RESERVE_DAYS + 1)
         days = _table_days(first, last)
         # _begins[i]: first instant of day days[i], one more at the end; _business_ends: the midnights that end business
         # days, in order; _business_until[i]: how many of them end days up to and including days[i].
@@ -62,7 +62,7 @@ class Calendar:
         self._business_ends: list[int] = []
         self._business_until: list[int] = []
         for index, day in enumerate(days):
-            if self._is_business(day):
+            if self.is_business(day):
                 self._business_ends.append(self._begins[index + 1])
             self._business_until.append(len(self._business_ends))
 
@@ -77,57 +77,45 @@ class Calendar:
             position = self._business_until[index] + n - 1
             if position < len(self._business_ends):
                 return self._business_ends[position]
-        day = self._local_day(start_ms)
+        day = self.local_day(start_ms)
         while n:
             day += 1
-            n -= self._is_business(day)
-        return self._begin_ms(day + 1)
+            n -= self.is_business(day)
+        return self.begins_ms(day + 1)
 
     def calendar_days_due(self, start_ms: int, n: int) -> int:
         """The local midnight, in ms, that ends the n-th day after the local date of `start_ms`."""
         index = bisect_right(self._begins, start_ms) - 1
         if index >= 0 and index + n + 1 < len(self._begins):
             return self._begins[index + n + 1]
-        return self._begin_ms(self._local_day(start_ms) + n + 1)
+        return self.begins_ms(self.local_day(start_ms) + n + 1)
 
     def local_day(self, ms: int) -> int:
         """The number of the local date at `ms`; 1970-01-01 is 0."""
-        return self._local_day(ms)
+        day = (ms + _offset_ms(self._zone, ms)) // DAY_MS
+        return day + (self.begins_ms(day + 1) <= ms)
 
     def begins_ms(self, day: int) -> int:
         """The first instant, in ms UTC, of a local day."""
-        return self._begin_ms(day)
+        return _begin_ms(self._zone, day)
 
     def is_business(self, day: int) -> bool:
         """Whether the local day counts as a business day."""
-        return self._is_business(day)
+        return day in self._open or (day not in self._closed and (day + 3) % 7 not in self._weekend)
 
     def listed(self, day: int) -> tuple[bool, bool, bool]:
         """What the calendar says of a local day: listed as open, listed as closed, of the weekend."""
         return day in self._open, day in self._closed, (day + 3) % 7 in self._weekend
 
-    def _is_business(self, day: int) -> bool:
-        return day in self._open or (day not in self._closed and (day + 3) % 7 not in self._weekend)
-
-    def _local_day(self, ms: int) -> int:
-        day = (ms + self._offset_ms(ms)) // DAY_MS
-        return day + (self._begin_ms(day + 1) <= ms)
-
-    def _begin_ms(self, day: int) -> int:
-        return _begin_ms(self._zone, day)
-
     def _begin_table(self, days: range) -> list[int]:
-        """`_begin_ms` of each of these days and of the next, with one look at the zone for a day that has no change."""
-        offsets = [self._offset_ms(day * DAY_MS) for day in range(days.start - 2, days.stop + 3)]
+        """`begins_ms` of each of these days and of the next, with one look at the zone for a day that has no change."""
+        offsets = [_offset_ms(self._zone, day * DAY_MS) for day in range(days.start - 2, days.stop + 3)]
         return [
-            day * DAY_MS - before_ms if before_ms == after_ms else self._begin_ms(day)
+            day * DAY_MS - before_ms if before_ms == after_ms else self.begins_ms(day)
             for day, before_ms, after_ms in zip(
                 range(days.start, days.stop + 1), offsets[:-4], offsets[4:], strict=True
             )
         ]
-
-    def _offset_ms(self, ms: int) -> int:
-        return _offset_ms(self._zone, ms)
 
 
 def coverage_ends_ms(spec: CalendarSpec) -> int:

@@ -14,6 +14,7 @@ import msgspec
 
 from schemas.codec import canonical_json, format_instant
 from schemas.events import topic_of
+from schemas.headers import Headers, event_headers
 from schemas.notifications import Notification
 from streams.duties import Violation
 from streams.policies import Binding
@@ -39,6 +40,12 @@ class SlaEvent(msgspec.Struct, frozen=True, gc=False):
     detail: str = ""
     elapsed_ms: int = 0
     fired_ms: int = 0
+
+    def headers(self, line: int, digest: str) -> Headers:
+        """The headers of its record: `line` brought it, under the policies with this `digest`."""
+        return event_headers(
+            output_id=self.output_id, type=self.type, at=self.at, subject=self.subject, line=line, digest=digest
+        )
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):

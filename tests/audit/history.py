@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
 from schemas.facts import Body, Notification, PolicyActivated, StateSealed, TimeTick
-from schemas.headers import Origin, event_headers, journal_headers
+from schemas.headers import Origin, journal_headers
 from schemas.notifications import Decoded, decode_notification, journal_value
 from schemas.policies import load_policies
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS
@@ -135,16 +135,7 @@ class History:
                 event.value,
                 key=event.account.encode(),
                 partition=self.partition,
-                headers=tuple(
-                    event_headers(
-                        output_id=event.output_id,
-                        type=event.type,
-                        at=event.at,
-                        subject=event.subject,
-                        line=line,
-                        digest=digest,
-                    )
-                ),
+                headers=tuple(event.headers(line, digest)),
             )
             for line, event, digest in self.events
         ]

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError
 
+from agents.partition import transactions_of
 from agents.transactions import Transactions
 from tests.broker.harness import INPUTS, Live, Notice, answer, question, reply_within, seller_on, wait_until
 from tests.cli.command import dueclock
@@ -167,6 +168,6 @@ def note(fault: str, *, injected: int, recovery_s: list[float], repeats: int = 0
 
 async def take_partition(live: Live, number: int) -> Transactions:
     """A producer that fences the owner of a partition."""
-    other = Transactions(f"{live.settings.group}-{number}", [live.bootstrap], client_id="other", timeout_ms=60_000)
+    other = transactions_of(live.settings, number)
     await other.start()
     return other
