@@ -14,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from agents.errors import UserError
+from agents.patience import be_patient
 from agents.settings import Settings
 
 Result = TypeVar("Result")
@@ -71,6 +72,7 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers, client_id=settings.client_id, **{**chosen, **options}
     )
+    be_patient(consumer._client)  # noqa: SLF001 - it has no public name
     try:
         await _started(consumer, settings)
         yield consumer
@@ -87,6 +89,7 @@ async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaPr
         enable_idempotence=True,
         **options,
     )
+    be_patient(producer.client)
     try:
         await _started(producer, settings)
         yield producer

@@ -15,8 +15,8 @@ from aiokafka.errors import KafkaError
 
 from agents.broker import admin_client
 from agents.errors import UserError
-from agents.faust_private import be_patient
 from agents.journal_time import BrokerClock
+from agents.patience import be_patient
 from agents.settings import Settings
 
 EVERY_S = 5.0

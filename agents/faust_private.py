@@ -13,8 +13,7 @@ Written for faust-streaming 0.15.3, aiokafka 0.14.0, mode-streaming 0.7.1 (pinne
   aiokafka Fetcher._proc_fetch_request,     exact offsets around each slice, taken without an await in between
     fetched_records, _create_fetch_waiter
   aiokafka GroupCoordinator._do_heartbeat   when the group last counted us in
-  aiokafka AIOKafkaClient._metadata_update, a broker that is away is waited for
-    coordinator_lookup
+  aiokafka AIOKafkaClient                   a broker that is away is waited for (agents/patience.py)
   faust Recovery._restart_recovery,         recovery is agents/ownership.py's: fence, read rows, seek, resume
     _slurp_changelogs; TableManager.on_start
 First to fail when a version changes under it: tests/agents/test_faust_private.py (names and signatures), then
@@ -29,7 +28,7 @@ from time import monotonic
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import faust
-from aiokafka.errors import ConsumerStoppedError, KafkaConnectionError, KafkaError, NodeNotReadyError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.app.base import App
 from faust.tables.manager import TableManager
@@ -42,11 +41,11 @@ from mode import Service
 from mode.utils.futures import notify
 
 from agents.errors import UserError
+from agents.patience import be_patient
 from agents.slices import Slice
 
 LAST_COMMIT_S = 2.0
 POLL_S = 1.0
-RECONNECT_S = 0.2
 POLL_WHEN_FULL_S = 0.02
 """With a topic suspended the fetcher does not tell when it may go on: look again soon."""
 
@@ -418,30 +417,6 @@ class SliceApp(App):
             self.on_refusal()
         else:
             await self.crash(error)
-
-
-def be_patient(client: Any) -> None:
-    """Let a client of aiokafka wait for a broker that is away.
-
-    By itself it looks again at once for as long as there is something to send or fetch: that costs most of a core, and
-    meets a broker that comes back with a storm. And a producer dies for good if its connection breaks while it asks who
-    coordinates it, where it asks again if there is no connection in the first place.
-    """
-    look, ask = client._metadata_update, client.coordinator_lookup
-
-    async def look_or_rest(cluster: Any, topics: Any) -> bool:
-        is_found: bool = await look(cluster, topics)
-        if not is_found:
-            await asyncio.sleep(RECONNECT_S)
-        return is_found
-
-    async def ask_again(coordinator_type: Any, coordinator_key: Any) -> Any:
-        try:
-            return await ask(coordinator_type, coordinator_key)
-        except KafkaConnectionError as error:
-            raise NodeNotReadyError(str(error)) from error
-
-    client._metadata_update, client.coordinator_lookup = look_or_rest, ask_again
 
 
 def stop_worker(worker: faust.Worker) -> None:

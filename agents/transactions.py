@@ -25,7 +25,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from agents.faust_private import be_patient
+from agents.patience import be_patient
 
 MAX_BATCH_BYTES = 900_000
 COMMIT_TIMEOUT_S = 40
