@@ -31,9 +31,5 @@ def or_could_not_run() -> Iterator[None]:
         raise UserError(error.sentence, COULD_NOT_RUN) from None
 
 
-class BrokenPromiseError(Exception):
-    """Something that must hold does not: a bug, or a broker that lost data. The worker dies rather than write on."""
-
-
 class ReaderGoneError(Exception):
     """Who read our output has closed the pipe, as `head` does: nothing is wrong, and nothing more is to be said."""

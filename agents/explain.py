@@ -25,7 +25,7 @@ from streams.explaining import ClockName
 from streams.facts import Fact, ProgramChanged
 from streams.partitioner import partition_of
 from streams.routing import route
-from streams.rows import Clock, MatterRow, kind_of
+from streams.rows import Clock, MatterRow, apply_changes, kind_of
 from streams.state import State, new_state
 
 Watch = Callable[[int], None]
@@ -175,11 +175,9 @@ class Following:
     # --- the state at an instant -----------------------------------------------------------------------------------
 
     def _keep_rows(self) -> None:
-        for key, value in self.state.take_changes():
-            if value is None:
-                self._rows.pop(key, None)
-            elif self._at_ms is not None:
-                self._rows[key] = value
+        changes = self.state.take_changes()
+        if self._at_ms is not None:
+            apply_changes(self._rows, changes)
 
     def _look(self, asked_ms: int, judged_ms: int) -> None:
         """Judge at an instant: a copy of the state, with a tick that brings it there. The future is not judged."""

@@ -20,6 +20,7 @@ from agents.errors import UserError
 from agents.metric_collectors import Labels, Levels, Spread
 from agents.metric_names import METRIC_BY_NAME
 from schemas.dead_letters import ALL_REASONS
+from schemas.policy_types import DUE_TYPES
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
 from streams.events import SlaEvent
 
@@ -61,7 +62,7 @@ class SliceTally:
             self.escalations[rule, event.detail] += 1
         elif kind in _OUTCOMES:
             self.elapsed_s[rule, _OUTCOMES[kind]].append(event.elapsed_ms / 1000)
-        elif kind in _DUE:
+        elif kind in DUE_TYPES:
             if event.fired_ms:
                 self.fired.append((rule, event.fired_ms))
         elif kind == "policy.violation":
@@ -78,7 +79,6 @@ class SliceTally:
 
 
 _OUTCOMES = {"clock.met": "met", "clock.closed_late": "closed_late", "clock.superseded": "superseded"}
-_DUE = frozenset({"clock.breached", "clock.reminder_due", "clock.lapsed"})
 _LEVELS = (
     "sla_clocks_open",
     "sla_clocks_breached",

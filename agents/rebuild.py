@@ -33,7 +33,7 @@ from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.facts import StateSealed
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
-from streams.rows import PARTITION_KEY, PartitionRow, RowError, decode_partition, encode_row
+from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
 from streams.state import State
 
 RECORDS_AT_ONCE = 2_000
@@ -68,11 +68,7 @@ class RowsKept(State):
     def take_changes(self) -> list[tuple[bytes, bytes | None]]:
         """The changes, taken over into `kept` too."""
         changes = super().take_changes()
-        for key, value in changes:
-            if value is None:
-                self.kept.pop(key, None)
-            else:
-                self.kept[key] = value
+        apply_changes(self.kept, changes)
         return changes
 
 

@@ -15,6 +15,7 @@ from schemas.codec import format_instant
 from schemas.headers import Origin
 from schemas.notifications import PolicyActivated, type_name
 from schemas.policies import RuleVersion
+from schemas.policy_types import DUE_TYPES
 from streams.calendar import Calendar
 from streams.day_count import count_days
 from streams.explaining import parts_of
@@ -236,7 +237,7 @@ def _why(said: dict[str, Any], by: str, fired_ms: int) -> str:
         return "a new version of the rule moves the running clock"
     if kind == "clock.escalated":
         return _why_escalated(said, by, cause)
-    if kind in ("clock.breached", "clock.lapsed", "clock.reminder_due"):
+    if kind in DUE_TYPES:
         if by == "timer":
             return f"the due timer ({format_instant(fired_ms)}) was reached and no ending fact was known"
         return (

@@ -26,12 +26,12 @@ from schemas.policy_tables import (
     nearest,
 )
 from schemas.policy_types import (
+    DUE_TYPES,
     RULE_NAMES,
     UNIT_MS,
     AppliesTo,
     CalendarSpec,
     Obligor,
-    OnDue,
     Policies,
     PolicyError,
     Retention,
@@ -56,7 +56,6 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FIRST_COVERED = date(1970, 1, 2)  # a day later than the epoch, so that no zone has facts before it
 _DATES_EXPECTED = "a list of local dates, such as [2026-01-01]"
 _OBLIGORS: tuple[Obligor, ...] = get_args(Obligor)
-_ON_DUE: tuple[OnDue, ...] = get_args(OnDue)
 _APPLIES_TO: tuple[AppliesTo, ...] = get_args(AppliesTo)
 
 
@@ -215,7 +214,7 @@ def _version(rule: str, number: int, raw: object) -> RuleVersion:
         escalate_before_ms=_before(table, target),
         escalate_after_ms=table.items("escalate_after", as_duration_ms, _DURATIONS_EXPECTED),
         obligor=table.one_of("obligor", _OBLIGORS),
-        on_due=table.one_of("on_due", _ON_DUE, "clock.breached"),
+        on_due=table.one_of("on_due", DUE_TYPES, "clock.breached"),
         consequences=table.items("consequences", as_text, "a list of strings that are not empty"),
         applies_to=table.one_of("applies_to", _APPLIES_TO, "new"),
     )

@@ -8,13 +8,15 @@ local dates of the calendar they stand in. Meaning: contract §5; targets §3.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from schemas.codec import DAY_MS
 
 TargetKind = Literal["hours", "minutes", "seconds", "business_days", "calendar_days"]
 Obligor = Literal["seller", "csba", "amazon"]
 OnDue = Literal["clock.breached", "clock.reminder_due", "clock.lapsed"]
+DUE_TYPES: tuple[OnDue, ...] = get_args(OnDue)
+"""Types of the event that a due timer brings."""
 AppliesTo = Literal["new", "open"]
 
 UNIT_MS: Mapping[TargetKind, int] = {

@@ -8,6 +8,7 @@ clocks, `health` for an account's counters.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -210,6 +211,15 @@ def account_of(row_id: str) -> str:
 def marketplace_of(row_id: str) -> str:
     """The marketplace of the account that a row belongs to."""
     return row_id.split("/", 2)[1]
+
+
+def apply_changes(rows: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Bring rows up to date, as a changelog does that is read to its end: None takes a row away."""
+    for key, value in changes:
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
 
 
 def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:

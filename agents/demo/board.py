@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.codec import parse_instant
+from schemas.policy_types import DUE_TYPES
 
 # How a clock stands after an event; `due` is not done in time: breached, a reminder, or a right that lapsed.
 _OUTCOME_OF = {
@@ -23,7 +24,6 @@ _OUTCOME_OF = {
     "clock.lapsed": "due",
     "clock.closed_late": "closed late",
 }
-DUE_TYPES = ("clock.breached", "clock.reminder_due", "clock.lapsed")
 _NEWEST = 200
 _LAGS = 2000
 

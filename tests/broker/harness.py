@@ -193,6 +193,21 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} does not end:\n{self.log()[-3000:]}") from None
 
+    def wait_until_it_knows(self, *, recovered: int) -> None:
+        """Wait until a worker that was frozen has ended, or is a member again and has recovered so many times."""
+        wait_until(
+            lambda: self.process.poll() is not None or self.log().count("recovered: partitions") >= recovered,
+            lambda: f"the end of {self.name}, or its return to the group\n{self.log()[-2000:]}",
+            within_s=30,
+        )
+
+    def prove_that_it_was_fenced(self) -> None:
+        """If it has ended, then with the one sentence of a worker whose partition was taken."""
+        if self.process.poll() is not None:
+            assert self.wait_for_end() == 1
+            assert "Another worker took over partition" in self.log()
+            assert "Traceback" not in self.log()
+
     def close(self) -> None:
         """Whatever happened, it is gone."""
         if self.process.poll() is None:

@@ -19,6 +19,7 @@ from schemas.policies import PolicyError
 from streams.engine import restore_state
 from streams.events import SlaEvent
 from streams.replay import Replay
+from streams.rows import apply_changes
 from streams.state import State
 from tests.core.instants import text
 from tests.oracle.histories import random_case
@@ -123,11 +124,7 @@ def values(events: list[SlaEvent]) -> list[bytes]:
 
 def collect(rows: Rows, state: State) -> None:
     """What a changelog would hold after this."""
-    for key, value in state.take_changes():
-        if value is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = value
+    apply_changes(rows, state.take_changes())
 
 
 def restored(rows: Rows) -> State:

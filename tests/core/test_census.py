@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams.engine import restore_state
 from streams.state import State
-from tests.core.histories import History, replay_of, told
+from tests.core.histories import History, collect, replay_of, told
 from tests.core.instants import HOUR, friday_9am, monday_9am, monday_noon, text, thursday_midnight, tuesday_9am
 from tests.core.policy_texts import PLAIN, policies
 from tests.core.stories import JP, SELLER, US, USUAL, Story
@@ -36,11 +36,7 @@ def test_it_is_that_of_the_rows(history: History, asked: st.DataObject) -> None:
     for raw in history.raws():
         replay.feed(raw)
         if asked.draw(st.booleans()):
-            for key, value in replay.state.take_changes():
-                if value is None:
-                    rows.pop(key, None)
-                else:
-                    rows[key] = value
+            collect(rows, replay.state)
             assert census(replay.state) == census(restore_state(0, rows.items()))
 
 
