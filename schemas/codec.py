@@ -18,10 +18,11 @@ MAX_NOTIFICATION_BYTES: Final = 65_536
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
 FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z: before it and after LAST_MS no year has four digits
 LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
-_UNIT_MS: Final = {"s": 1_000, "m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": DAY_MS}
+_UNIT_MS: Final = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _DURATION: Final = re.compile(r"([0-9]{1,9})([smhd])")
 
 # The pattern, not `fromisoformat`, says what RFC 3339 is: Python also takes week dates, commas, 24:00, offsets with

@@ -78,7 +78,7 @@ def _take_facts(
     violations: list[tuple[str, MatterRow, Violation]] = []
     for routed in route(said):
         fact = routed.fact
-        row_id = state.timers.own_id(f"{account}/{routed.kind}/{routed.name}")
+        row_id = state.own_id(f"{account}/{routed.kind}/{routed.name}")
         row = state.matter(row_id)
         replaced = add_fact(row, fact)
         if replaced is fact:

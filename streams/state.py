@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar, cast
 
+from schemas.codec import HOUR_MS
 from schemas.policies import Policies, load_policies
 from streams.census import Census
 from streams.facts import CaseOpened
+from streams.matters import next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
     OPEN,
@@ -38,9 +40,8 @@ from streams.rows import (
     marketplace_of,
 )
 from streams.threads import asks_csba, csba_answered_ms
-from streams.timers import Timers
+from streams.timers import Timer, Timers
 
-HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 
 KEPT_AT_WORK: Final = 4_096
@@ -57,7 +58,7 @@ class State:
         self.partition = partition
         self.row = PartitionRow()
         self.book: PolicyBook | None = None
-        self.timers = Timers()
+        self.timers = Timers(self._timer_of)
         self.csba_threads: dict[str, dict[str, int | None]] = {}
         """By account the threads that asked csba, each with the instant from which no switch of CSBA matters to it."""
         self.cases_by_subject: dict[tuple[str, str], set[str]] = {}
@@ -148,6 +149,26 @@ class State:
         self._changed.discard(row_id)
         self._forgotten.add(row_id)
         self.timers.disarm(row_id)
+
+    def own_id(self, row_id: str) -> str:
+        """The id as it is kept here, if it is: of equal texts, which come anew with each line, one is enough."""
+        own = self.timers.own_id(row_id)
+        if own is not None:
+            return own
+        key = _Kept(row_id)
+        return key.kept if cast(str, key) in self._at_rest else row_id
+
+    def _timer_of(self, row_id: str) -> Timer | None:
+        """The timer of a matter as it stands; None where there is no such matter."""
+        row = self._at_work.get(row_id)
+        if row is None:
+            value = self._at_rest.get(row_id)
+            if value is None:
+                return None
+            row = decode_row(row_id, value)
+        assert self.book is not None  # a matter has facts, and facts come after policies
+        account = account_of(row_id)
+        return next_timer(self.book.agreement(account), row_id, account, cast(MatterRow, row))
 
     def row_ids(self) -> list[str]:
         """Ids of all rows, in byte order."""
@@ -256,6 +277,23 @@ class State:
             self.book = PolicyBook(load_policies(decode_policies(value).toml))
         else:
             self._at_rest[key.decode()] = value
+
+
+class _Kept:
+    """Equal to a text; `kept` is what it was compared with last: looked up in a dictionary, the key that is there."""
+
+    __slots__ = ("_text", "kept")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.kept = text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        self.kept = cast(str, other)
+        return other == self._text
 
 
 def _discard(index: dict[K, set[str]] | dict[K, dict[str, int | None]], key: K, row_id: str) -> None:

@@ -4,14 +4,23 @@ Each matter and account arms at most one entry, its own earliest; when that has 
 ordered by (fire_ms, class, id, step): clock timers, then forgetting, then health; ids in byte order; of one clock
 escalation steps by level, before due, before re-target. A heap with lazy deletion, rebuilt when more than a fifth of it
 is stale: what is settled should not be remembered twice. An index over the rows: nothing here is persisted.
+
+Most rows are settled matters that only wait to be forgotten, for months. Those are parked: an instant and an id in the
+lists of an hour, and nothing more. An hour is opened when no other timer comes before it. Whether an entry still says
+what its row does is asked when its turn comes: then its row is looked at in any case. There are never more entries than
+times at which a row was armed.
 """
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 import msgspec
+
+from schemas.codec import HOUR_MS
 
 CLOCK: Final = 0
 FORGET: Final = 1
@@ -22,6 +31,7 @@ MOVE_STEP: Final = 1_000_001
 """Steps of a clock after its escalation levels."""
 
 SLACK: Final = 1_024
+_NEVER_MS: Final = 1 << 62
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -34,47 +44,104 @@ class Timer(msgspec.Struct, frozen=True, gc=False, order=True):
     row_id: str
 
 
-class Timers:
-    """The armed timers of a partition."""
+class _Hour:
+    """What is parked in an hour: an instant (ms UTC) and a row's id for each entry."""
 
-    __slots__ = ("_armed", "_heap")
+    __slots__ = ("ids", "instants")
 
     def __init__(self) -> None:
+        self.instants = array("q")
+        self.ids: list[str] = []
+
+
+class Timers:
+    """The armed timers of a partition; `timer_of` gives the timer of a parked row as it stands, None if it is gone."""
+
+    __slots__ = ("_armed", "_doubtful", "_heap", "_hours", "_near_ms", "_parked", "_parked_from_ms", "_timer_of")
+
+    def __init__(self, timer_of: Callable[[str], Timer | None]) -> None:
+        self._timer_of = timer_of
         self._armed: dict[str, Timer] = {}
         self._heap: list[Timer] = []
+        self._doubtful: set[str] = set()  # armed rows whose timer is that of an hour that was opened, not asked yet
+        self._parked: dict[int, _Hour] = {}
+        self._hours: list[int] = []
+        self._parked_from_ms = _NEVER_MS
+        self._near_ms = 0
 
     def __len__(self) -> int:
-        return len(self._armed)
+        return len(self._armed) + sum(len(hour.ids) for hour in self._parked.values())
 
     def arm(self, timer: Timer | None, row_id: str) -> None:
         """Make `timer` the one entry of a row; None disarms it."""
         if timer is None:
             self.disarm(row_id)
+        elif timer.kind == FORGET and timer.fire_ms >= self._near_ms:
+            self.disarm(row_id)
+            self._park(timer)
         elif self._armed.get(row_id) != timer:
             self._armed[row_id] = timer
+            self._doubtful.discard(row_id)
             heappush(self._heap, timer)
-            if len(self._heap) > 1.25 * len(self._armed) + SLACK:
-                self._heap = list(self._armed.values())
-                heapify(self._heap)
+        if len(self._heap) > 1.25 * len(self._armed) + SLACK:
+            self._heap = list(self._armed.values())
+            heapify(self._heap)
 
-    def own_id(self, row_id: str) -> str:
-        """The id as the row's timer holds it: of equal texts only one is kept."""
+    def own_id(self, row_id: str) -> str | None:
+        """The id as the row's armed timer holds it, if it has one: of equal texts only one is kept."""
         timer = self._armed.get(row_id)
-        return row_id if timer is None else timer.row_id
+        return None if timer is None else timer.row_id
 
     def disarm(self, row_id: str) -> None:
         """A row has no timer any more."""
         self._armed.pop(row_id, None)
+        self._doubtful.discard(row_id)
 
     def peek(self) -> Timer | None:
         """The next timer, or None."""
-        heap = self._heap
-        while heap:
-            timer = heap[0]
-            if self._armed.get(timer.row_id) is timer:
+        while True:
+            timer = self._first()
+            if not self._hours or (timer is not None and timer.fire_ms < self._parked_from_ms):
                 return timer
-            heappop(heap)
+            self._open_hour()
+
+    def _first(self) -> Timer | None:
+        """The next timer of those that are not parked, or None."""
+        while self._heap:
+            timer = self._heap[0]
+            row_id = timer.row_id
+            if self._armed.get(row_id) is not timer:
+                heappop(self._heap)
+            elif row_id not in self._doubtful:
+                return timer
+            else:
+                self._doubtful.discard(row_id)
+                self.arm(self._timer_of(row_id), row_id)
         return None
+
+    def _park(self, timer: Timer) -> None:
+        number = timer.fire_ms // HOUR_MS
+        hour = self._parked.get(number)
+        if hour is None:
+            hour = self._parked[number] = _Hour()
+            heappush(self._hours, number)
+            self._parked_from_ms = self._hours[0] * HOUR_MS
+        hour.instants.append(timer.fire_ms)
+        hour.ids.append(timer.row_id)
+
+    def _open_hour(self) -> None:
+        """Arm what is parked in the first hour; from here on nothing is parked up to its end."""
+        number = heappop(self._hours)
+        hour = self._parked.pop(number)
+        self._near_ms = (number + 1) * HOUR_MS
+        self._parked_from_ms = self._hours[0] * HOUR_MS if self._hours else _NEVER_MS
+        for fire_ms, row_id in zip(hour.instants, hour.ids, strict=True):
+            armed = self._armed.get(row_id)
+            if armed is None or (row_id in self._doubtful and fire_ms < armed.fire_ms):
+                timer = self._armed[row_id] = Timer(fire_ms, FORGET, row_id, 0, row_id)
+                self._doubtful.add(row_id)
+                self._heap.append(timer)
+        heapify(self._heap)
 
     def overdue(self, until_ms: int, most: int) -> int:
         """How many clocks' timers stand at or before an instant, counted up to `most`; later ones cost nothing."""
@@ -90,8 +157,8 @@ class Timers:
     def pop_due(self, until_ms: int) -> Timer | None:
         """Take the next timer with fire_ms <= until_ms, disarmed, or None."""
         heap = self._heap
-        if not heap or heap[0].fire_ms > until_ms:  # whether stale or not: all others come later
-            return None
+        if (not heap or heap[0].fire_ms > until_ms) and self._parked_from_ms > until_ms:
+            return None  # whether the first is stale or not: all others come later
         timer = self.peek()
         if timer is None or timer.fire_ms > until_ms:
             return None

@@ -54,6 +54,22 @@ def test_the_partition_row_carries_lines_time_policies_and_the_shells_positions(
     assert len(row.digest) == 64
 
 
+def test_an_id_is_kept_once_whether_its_matter_waits_for_a_clock_or_to_be_forgotten() -> None:
+    story = Story()
+    state, row_id = story.state, ORDER_ROW.decode()
+    assert state.own_id(row_id) is row_id
+    story.tell("return.received", monday_9am)
+    state.take_changes()
+    (kept,) = (key for key in state._at_rest if key == row_id)
+    again = ORDER_ROW.decode()
+    assert again is not kept
+    assert state.own_id(again) is kept
+    story.tell("refund.issued", monday_noon)
+    state.take_changes()
+    assert state.timers.own_id(again) is None  # its timer is parked
+    assert state.own_id(again) is kept
+
+
 def test_a_forgotten_matter_is_a_tombstone_once() -> None:
     story = Story()
     story.tell("return.cancelled", monday_9am)
