@@ -404,6 +404,9 @@ class SliceApp(App):
         """These topics as one channel of slices."""
         return SliceTopic(self, topics=list(names))
 
+    async def on_first_start(self) -> None:
+        """No folder for tables, which Faust would make where the worker was started: nothing of ours is on disk."""
+
     async def on_stop(self) -> None:
         await super().on_stop()
         await self.owner.close()

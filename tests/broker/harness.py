@@ -150,9 +150,12 @@ class WorkerProcess:
             flags += ["--group-instance-id", instance]
         environ = {key: value for key, value in os.environ.items() if not key.startswith("DUECLOCK_")}
         environ.update(variables or {})
+        environ["PYTHONPATH"] = str(ROOT)
+        self.started_in = live.folder / f"{name}.cwd"
+        self.started_in.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, "--settings", str(live.settings_file), "worker", *flags],
-            cwd=ROOT,
+            cwd=self.started_in,
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=self._log,

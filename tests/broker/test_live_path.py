@@ -22,6 +22,7 @@ def test_a_question_and_its_answer_open_and_meet_a_clock(make_live: MakeLive) ->
     live.send([answer(seller, f"q{n}") for n in range(50) for seller in sellers])
     live.wait_until_finished(200)
     assert worker.terminate() == 0
+    assert list(worker.started_in.iterdir()) == [], "all state is in Kafka"
     told = live.told()
     told.prove()
     assert {event["type"] for event in told.events()} == {"clock.opened", "clock.met"}
