@@ -57,7 +57,7 @@ class _Hour:
 class Timers:
     """The armed timers of a partition; `timer_of` gives the timer of a parked row as it stands, None if it is gone."""
 
-    __slots__ = ("_armed", "_doubtful", "_heap", "_hours", "_near_ms", "_parked", "_parked_from_ms", "_timer_of")
+    __slots__ = ("_armed", "_doubtful", "_heap", "_hours", "_opened", "_parked", "_parked_from_ms", "_timer_of")
 
     def __init__(self, timer_of: Callable[[str], Timer | None]) -> None:
         self._timer_of = timer_of
@@ -67,7 +67,7 @@ class Timers:
         self._parked: dict[int, _Hour] = {}
         self._hours: list[int] = []
         self._parked_from_ms = _NEVER_MS
-        self._near_ms = 0
+        self._opened = -1
 
     def __len__(self) -> int:
         return len(self._armed) + sum(len(hour.ids) for hour in self._parked.values())
@@ -76,7 +76,7 @@ class Timers:
         """Make `timer` the one entry of a row; None disarms it."""
         if timer is None:
             self.disarm(row_id)
-        elif timer.kind == FORGET and timer.fire_ms >= self._near_ms:
+        elif timer.kind == FORGET and timer.fire_ms // HOUR_MS != self._opened:
             self.disarm(row_id)
             self._park(timer)
         elif self._armed.get(row_id) != timer:
@@ -130,10 +130,9 @@ class Timers:
         hour.ids.append(timer.row_id)
 
     def _open_hour(self) -> None:
-        """Arm what is parked in the first hour; from here on nothing is parked up to its end."""
-        number = heappop(self._hours)
+        """Arm what is parked in the first hour; until another is opened, nothing is parked in it again."""
+        number = self._opened = heappop(self._hours)
         hour = self._parked.pop(number)
-        self._near_ms = (number + 1) * HOUR_MS
         self._parked_from_ms = self._hours[0] * HOUR_MS if self._hours else _NEVER_MS
         for fire_ms, row_id in zip(hour.instants, hour.ids, strict=True):
             armed = self._armed.get(row_id)

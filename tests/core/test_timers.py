@@ -208,6 +208,17 @@ def test_what_is_armed_for_an_hour_that_is_open_is_not_parked() -> None:
     assert desk.asked == ["a"]
 
 
+def test_a_far_hour_that_was_opened_for_want_of_a_nearer_one_keeps_none_before_it_from_being_parked() -> None:
+    desk = Desk()
+    desk.arm(timer(1_000 * HOUR_MS, FORGET, row_id="far"))
+    assert desk.timers.peek() == timer(1_000 * HOUR_MS, FORGET, row_id="far")
+    for number in range(100):
+        desk.arm(timer((number + 1) * HOUR_MS, FORGET, row_id=str(number)))
+    assert len(desk.timers._armed) == 1
+    desk.arm(timer(1_000 * HOUR_MS + 1, FORGET, row_id="farther"))
+    assert [each.row_id for each in drained(desk)] == [*map(str, range(100)), "far", "farther"]
+
+
 def test_an_hour_that_is_opened_holds_the_earliest_entry_of_each_row() -> None:
     desk = Desk()
     for minute in (50, 20, 40, 30):
