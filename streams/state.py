@@ -155,8 +155,8 @@ class State:
         own = self.timers.own_id(row_id)
         if own is not None:
             return own
-        key = _Kept(row_id)
-        return key.kept if cast(str, key) in self._at_rest else row_id
+        key = _Key(row_id)
+        return key.kept if key in self._at_rest else row_id
 
     def _timer_of(self, row_id: str) -> Timer | None:
         """The timer of a matter as it stands; None where there is no such matter."""
@@ -279,21 +279,17 @@ class State:
             self._at_rest[key.decode()] = value
 
 
-class _Kept:
-    """Equal to a text; `kept` is what it was compared with last: looked up in a dictionary, the key that is there."""
+class _Key(str):
+    """A text that notes what it was compared with last: looked up in a dictionary, the key that is there."""
 
-    __slots__ = ("_text", "kept")
+    __slots__ = ("kept",)
+    __hash__ = str.__hash__
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self.kept = text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
+    kept: str
 
     def __eq__(self, other: object) -> bool:
         self.kept = cast(str, other)
-        return other == self._text
+        return str.__eq__(self, other)
 
 
 def _discard(index: dict[K, set[str]] | dict[K, dict[str, int | None]], key: K, row_id: str) -> None:
