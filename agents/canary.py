@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from agents.broker import run_with_broker, writer
 from agents.log_cursor import partitions_of
 from agents.settings import Settings
-from schemas.codec import canonical_json, format_instant
+from schemas.codec import HOUR_MS, canonical_json, format_instant
 from schemas.registry import INPUT_TOPIC_OF
 from streams.partitioner import partition_of
 
@@ -28,7 +28,6 @@ MARKETPLACE = "CANARY"
 ANSWERED_AFTER_MS = 5_000
 LEAST_EVERY_S = 6.0
 """A question may not be asked before the one before has fallen due and been answered."""
-HOUR_MS = 3_600_000
 
 
 class Question(NamedTuple):

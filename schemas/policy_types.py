@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
 
-from schemas.codec import DAY_MS
+from schemas.codec import DAY_MS, HOUR_MS, MINUTE_MS
 
 TargetKind = Literal["hours", "minutes", "seconds", "business_days", "calendar_days"]
 Obligor = Literal["seller", "csba", "amazon"]
@@ -20,8 +20,8 @@ DUE_TYPES: tuple[OnDue, ...] = get_args(OnDue)
 AppliesTo = Literal["new", "open"]
 
 UNIT_MS: Mapping[TargetKind, int] = {
-    "hours": 3_600_000,
-    "minutes": 60_000,
+    "hours": HOUR_MS,
+    "minutes": MINUTE_MS,
     "seconds": 1_000,
     "business_days": DAY_MS,
     "calendar_days": DAY_MS,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from schemas.codec import DAY_MS
 from streams.duties import EXEMPT, MET, Duty, End, Violation, earliest
 from streams.facts import (
     CaseActivity,
@@ -20,7 +21,6 @@ from streams.facts import (
     EvidenceStored,
 )
 
-DAY_MS: Final = 86_400_000
 REOPEN_MS: Final = 7 * DAY_MS
 """How soon after a closure a new case on the same subject counts as a reopening (*ours*, rules.md)."""
 EVIDENCE_MS: Final = 180 * DAY_MS

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from schemas.codec import DAY_MS
 from schemas.notifications import Body, Notification, PolicyActivated
 from schemas.policies import Policies, PolicyError, check_successor, load_policies
 from streams.applying import apply_notification, move_open_clocks
@@ -20,7 +21,7 @@ from streams.firing import fire
 from streams.health import worst_status
 from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
 from streams.settling import arm_account, arm_matter
-from streams.state import DAY_MS, State, load_rows, new_state
+from streams.state import State, load_rows, new_state
 
 __all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step"]
 

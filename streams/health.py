@@ -10,12 +10,12 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from schemas.codec import DAY_MS
 from schemas.notifications import MetricsReported
 from streams.census import GOOD, STATUSES
 from streams.events import Moment, SlaEvent, finish, instant
 from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Said
 
-DAY_MS: Final = 86_400_000
 WINDOWS: Final = (7, 30, 90)
 KEPT_DAYS: Final = 91
 REVIEW_STREAK: Final = 30

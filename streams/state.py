@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar, cast
 
-from schemas.codec import HOUR_MS
+from schemas.codec import DAY_MS, HOUR_MS
 from schemas.policies import Policies, load_policies
 from streams.census import Census
 from streams.facts import CaseOpened
@@ -41,8 +41,6 @@ from streams.rows import (
 )
 from streams.threads import asks_csba, csba_answered_ms
 from streams.timers import Timer, Timers
-
-DAY_MS: Final = 86_400_000
 
 KEPT_AT_WORK: Final = 4_096
 """Rows that stay decoded over `take_changes`, at most."""
@@ -160,12 +158,9 @@ class State:
 
     def _timer_of(self, row_id: str) -> Timer | None:
         """The timer of a matter as it stands; None where there is no such matter."""
-        row = self._at_work.get(row_id)
+        row = self.find(row_id)
         if row is None:
-            value = self._at_rest.get(row_id)
-            if value is None:
-                return None
-            row = decode_row(row_id, value)
+            return None
         assert self.book is not None  # a matter has facts, and facts come after policies
         account = account_of(row_id)
         return next_timer(self.book.agreement(account), row_id, account, cast(MatterRow, row))

@@ -11,6 +11,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState, TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder
+from faust.app.base import App
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.topics import Topic
@@ -45,6 +46,7 @@ def test_what_is_overridden_exists_under_these_names_and_with_these_parameters()
     assert isinstance(vars(Recovery)["_slurp_changelogs"], ServiceTask)
     assert isinstance(vars(Recovery)["_publish_stats"], ServiceTask)
     assert callable(TableManager._update_channels)
+    assert App.on_first_start.__code__.co_names == ("_create_directories",), "nothing else is lost with it"
     assert parameters(Worker._schedule_shutdown) == ["self", "signal"]
 
 
