@@ -4,6 +4,7 @@ An event carries CloudEvents 1.0 in binary mode, and its provenance apart from i
 gives the same value bytes. A journal record carries its running number and the input record that it came from.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 HEADER_LINE: Final = "line"  # running number of the journal line, from 1 in each partition
@@ -70,3 +71,16 @@ def journal_headers(line: int, origin: Origin | None) -> Headers:
     if origin is not None:
         headers.append((HEADER_ORIGIN, str(origin).encode()))
     return headers
+
+
+def line_of(headers: Sequence[tuple[str, bytes | None]]) -> int | None:
+    """The journal line that a record of an output topic says it comes from; None where it says none."""
+    for name, value in reversed(headers):
+        if name == HEADER_LINE:
+            return int(value) if value is not None and value.isdigit() else None
+    return None
+
+
+def line_number(headers: Iterable[tuple[str, bytes]]) -> int:
+    """The running number of a journal record in its partition."""
+    return int(dict(headers)[HEADER_LINE])

@@ -18,12 +18,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from rich.console import Console
 from rich.live import Live
 
-from agents.broker import no_broker, reader, run_with_broker, writer
 from agents.demo.board import Board
 from agents.demo.generator import Sent, demo_policies, play
+from agents.demo.process import BoundWorker
 from agents.demo.view import Frame, picture, plain_line
 from agents.errors import UserError
-from agents.process import BoundWorker
+from agents.kafka.clients import no_broker, reader, run_with_broker, writer
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
 from schemas.dead_letters import HEADER_FIELD, HEADER_REASON, HEADER_TOPIC, Rejected

@@ -19,12 +19,12 @@ from rich.console import Console
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies
 from agents.demo.performance import Performance
+from agents.demo.process import BoundWorker, free_port
 from agents.demo.view import facts, summary
 from agents.demo.watching import prometheus
-from agents.embedded import embedded_failures, kafka_folder, running_broker
-from agents.process import BoundWorker, free_port
+from agents.kafka.embedded import embedded_failures, kafka_folder, running_broker
+from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import PREFIX, Settings
-from agents.topics import create_topics, delete_topics
 from deploy import embedded
 
 TOPIC_PREFIX = "demo-"

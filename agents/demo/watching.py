@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from agents.process import free_port
+from agents.demo.process import free_port
 
 PROGRAM = "prometheus"
 _READY_WITHIN_S = 15.0
@@ -42,7 +42,7 @@ def prometheus(folder: Path, metrics_port: int) -> Iterator[str | None]:
     ]
     with (own / "log").open("wb") as log:
         leashed = subprocess.Popen(
-            [sys.executable, "-m", "agents.leash", *command],
+            [sys.executable, "-m", "agents.demo.leash", *command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

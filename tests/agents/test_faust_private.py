@@ -20,7 +20,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode import Worker
 from mode.services import ServiceTask
 
-from agents.faust_private import SliceConsumer, SliceRecovery, SliceTableManager, SliceThread, SliceTopic
+from agents.worker.faust_private import SliceConsumer, SliceRecovery, SliceTableManager, SliceThread, SliceTopic
 
 MEASURED_WITH = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 

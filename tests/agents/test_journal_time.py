@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agents.faust_private import Answer
-from agents.journal_time import BrokerClock, JournalTime
+from agents.worker.journal_time import BrokerClock, JournalTime
+from agents.worker.slices import Answer
 
 BROKER_AHEAD_MS = 5_000_000
 

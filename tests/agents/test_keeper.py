@@ -11,18 +11,17 @@ import faust
 import orjson
 import pytest
 
-from agents import keeper as module
 from agents.errors import UserError
-from agents.faust_private import Answer
-from agents.journal_time import BrokerClock, JournalTime
-from agents.keeper import Keeper, Shop
-from agents.metrics import Metrics
-from agents.misrouted import Signpost
-from agents.poison import skipped_records
+from agents.kafka.transactions import Outbox, Transactions
+from agents.metrics.counters import Metrics
 from agents.settings import Settings
-from agents.slices import Hand, Slice
-from agents.tables import OpenClocks
-from agents.transactions import Outbox, Transactions
+from agents.worker import keeper as module
+from agents.worker.journal_time import BrokerClock, JournalTime
+from agents.worker.keeper import Keeper, Shop
+from agents.worker.misrouted import Signpost
+from agents.worker.poison import skipped_records
+from agents.worker.slices import Answer, Hand, Slice
+from agents.worker.tables import OpenClocks
 from schemas.codec import format_instant
 from schemas.headers import Origin
 from schemas.policies import load_policies, shipped_policies

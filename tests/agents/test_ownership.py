@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from agents.app import build_app
 from agents.errors import UserError
-from agents.metrics import Metrics
-from agents.ownership import Ownership
-from agents.partition import _agree, _position
-from agents.recovery import JournalEnd, LogEnds
+from agents.kafka.log_reader import JournalEnd, LogEnds
+from agents.metrics.counters import Metrics
 from agents.settings import Settings
+from agents.worker.app import build_app
+from agents.worker.ownership import Ownership
+from agents.worker.partition import _agree, _position
 from schemas.policies import load_policies, shipped_policies
 from streams.engine import State, new_state
 

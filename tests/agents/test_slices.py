@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.slices import MAX_BYTES_IN_HAND, MAX_RECORDS_IN_HAND, BrokenPromiseError, Hand, Slice
+from agents.worker.slices import MAX_BYTES_IN_HAND, MAX_RECORDS_IN_HAND, BrokenPromiseError, Hand, Slice
 
 
 def record(topic: str, offset: int, at_ms: int, value: bytes | None) -> Any:

@@ -6,7 +6,7 @@ import faust
 import pytest
 from faust.types.windows import WindowT
 
-from agents.tables import HOUR_S, OpenClocks, StateTable
+from agents.worker.tables import HOUR_S, OpenClocks, StateTable
 
 HOUR_MS = HOUR_S * 1000
 NOW_MS = 1_795_000_000_000 // HOUR_MS * HOUR_MS + 600_000

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from agents import ticker as module
-from agents.journal_time import JournalTime
-from agents.ticker import LONGEST_LOOK_S, Ticker
+from agents.worker import ticker as module
+from agents.worker.journal_time import JournalTime
+from agents.worker.ticker import LONGEST_LOOK_S, Ticker
 from streams.engine import State, new_state
 
 FIRE_MS = 1_000_000

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from agents.transactions import Outbox, Transactions
+from agents.kafka.transactions import Outbox, Transactions
 from deploy.embedded import EmbeddedKafka
 from tests.kafka_fixtures import create_topics, read_to_end
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agents import cli
+from agents.cli import main as cli
+from agents.kafka.topics import create_topics
 from agents.settings import Settings
-from agents.topics import create_topics
 from deploy.embedded import EmbeddedKafka
 from tests.audit.history import PARTITIONS
 from tests.cli.command import Ended

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from agents.journal.snapshots import KEPT, SnapshotWriter, read_snapshot, snapshots
 from agents.settings import Settings
-from agents.snapshots import KEPT, SnapshotWriter, read_snapshot, snapshots
 from schemas.facts import StateSealed
 from streams.sealing import canonical_rows
 from tests.audit.conftest import Run

@@ -21,8 +21,8 @@ from uuid import uuid4
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
+from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import Settings
-from agents.topics import create_topics, delete_topics
 from schemas.policies import shipped_policies
 from schemas.registry import OUTPUT_TOPICS
 from tests.bench.seeding import Row, Seeded

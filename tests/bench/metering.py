@@ -6,7 +6,7 @@ import gc
 import time
 from typing import Final
 
-from agents.metrics import Metrics, SliceTally
+from agents.metrics.counters import Metrics, SliceTally
 from schemas.facts import Notification, type_name
 from schemas.notifications import Decoded, decode_notification
 from schemas.policies import load_policies, shipped_policies

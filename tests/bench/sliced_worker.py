@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from agents import cli
-from agents.slices import Hand
+from agents.cli import main as cli
+from agents.worker.slices import Hand
 
 if __name__ == "__main__":
     Hand.take.__defaults__ = (int(sys.argv.pop(1)),)

@@ -24,9 +24,10 @@ from typing import Any, NamedTuple
 from aiokafka import ConsumerRecord
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from agents.export import export_journal, line_number
+from agents.journal.export import export_journal
+from agents.kafka.topics import create_topics
 from agents.settings import Settings
-from agents.topics import create_topics
+from schemas.headers import line_number
 from schemas.notifications import decode_journal_value
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, OUTPUT_TOPICS
 from streams.engine import Line, new_state, step
@@ -400,7 +401,7 @@ class Told:
 
     def _prove_partition(self, partition: int) -> None:
         journal = [record for record in self.journal if record.partition == partition]
-        assert [line_number(record) for record in journal] == list(range(1, len(journal) + 1))
+        assert [line_number(record.headers) for record in journal] == list(range(1, len(journal) + 1))
         times = [record.timestamp for record in journal]
         assert times == sorted(times), "journal time goes back"
         replayed = self._replay(partition)
@@ -425,7 +426,7 @@ class Told:
     def _prove_rows(self, partition: int, journal: list[ConsumerRecord]) -> None:
         state, folded = new_state(partition), dict[bytes, bytes | None]()
         for record in journal:
-            step(state, Line(line_number(record), record.timestamp, decode_journal_value(record.value)))
+            step(state, Line(line_number(record.headers), record.timestamp, decode_journal_value(record.value)))
             folded.update(state.take_changes())
         live = {record.key: record.value for record in self.rows if record.partition == partition}
         live.pop(PARTITION_KEY, None)

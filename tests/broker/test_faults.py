@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from agents.transactions import Transactions
+from agents.kafka.transactions import Transactions
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, Notice, answer, question, seller_on
 

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agents.app import build_app
-from agents.faust_private import SliceApp
-from agents.metrics import Metrics
-from agents.transactions import BrokerAwayError, Outbox, Transactions
+from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions
+from agents.metrics.counters import Metrics
+from agents.worker.app import build_app
+from agents.worker.faust_private import SliceApp
 from schemas.policies import load_policies
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, question, seller_on

@@ -71,10 +71,10 @@ def kill_at(told: str) -> None:
     """Wrap the steps of a transaction and of recovery."""
     from aiokafka import AIOKafkaProducer
 
-    from agents.faust_private import SliceConsumer
-    from agents.keeper import Keeper
-    from agents.recovery import LogReader
-    from agents.transactions import Transactions
+    from agents.kafka.log_reader import LogReader
+    from agents.kafka.transactions import Transactions
+    from agents.worker.faust_private import SliceConsumer
+    from agents.worker.keeper import Keeper
     from streams.state import State
 
     point = KillPoint(told)
@@ -98,7 +98,7 @@ def kill_at(told: str) -> None:
 
 def poison(event_id: str) -> None:
     """Make the core raise on one notification."""
-    from agents import keeper
+    from agents.worker import keeper
     from streams.engine import step as original
 
     def step(state: Any, line: Any) -> Any:
@@ -126,7 +126,7 @@ def main() -> None:
     """Wrap what the variables ask for, then be `dueclock`."""
     if how := os.environ.get("DUECLOCK_TEST_CLOCK"):
         shift_clock(how)
-    from agents import cli
+    from agents.cli import main as cli
 
     if told := os.environ.get("DUECLOCK_TEST_PROXY"):
         connect_through(told)

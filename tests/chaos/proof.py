@@ -19,8 +19,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import KafkaError
 
-from agents.partition import transactions_of
-from agents.transactions import Transactions
+from agents.kafka.transactions import Transactions, transactions_of
 from tests.broker.harness import INPUTS, Live, Notice, answer, question, reply_within, seller_on, wait_until
 from tests.cli.command import dueclock
 from tests.kafka_fixtures import Outgoing

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 
-from agents.hanging import hanging
+from agents.desk.hanging import hanging
+from agents.kafka.topics import create_topics
+from agents.kafka.transactions import Outbox, Transactions
 from agents.settings import Settings
-from agents.topics import create_topics
-from agents.transactions import Outbox, Transactions
 from deploy.embedded import EmbeddedKafka
 from tests.audit.history import BREACH, HOME, PARTITIONS, History
 from tests.cli.command import Ended, dueclock

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
+from agents.kafka.topics import create_topics
+from agents.kafka.transactions import Outbox
 from agents.settings import Settings
-from agents.topics import create_topics
-from agents.transactions import Outbox
 from streams.rows import PARTITION_KEY, decode_partition, encode_row
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, HOME, History, write

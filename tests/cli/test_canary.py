@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.canary import MARKETPLACE, accounts, answer, question
+from agents.desk.canary import MARKETPLACE, accounts, answer, question
 from agents.settings import Settings
 from schemas.policies import check_successor, load_policies, shipped_policies
 from streams.partitioner import partition_of

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import ROOT
 
 LONG = "A" * 64 + "/ATVPDKIKX0DER/sfp-refund/111-0000001-0000001/RET-1"
-PRINTING = f"from agents.console import for_people; for_people().print({LONG!r})"
+PRINTING = f"from agents.terminal import for_people; for_people().print({LONG!r})"
 
 
 def test_into_a_pipe_a_long_id_goes_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

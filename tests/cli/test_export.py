@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from agents.errors import UserError
-from agents.export import export_journal
+from agents.journal.export import export_journal
+from agents.kafka.topics import create_topics
 from agents.settings import Settings
-from agents.topics import create_topics
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import format_instant, parse_instant
 from schemas.headers import journal_headers

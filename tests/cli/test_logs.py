@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.quiet_logs import set_up_logging
+from agents.logs import set_up_logging
 
 
 @pytest.fixture(autouse=True)

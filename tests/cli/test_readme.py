@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.kafka.topics import create_topics
 from agents.settings import Settings, settings_rows
-from agents.topics import create_topics
 from deploy.embedded import EmbeddedKafka
 from deploy.jars import class_path
 from schemas.policies import RULE_NAMES

@@ -138,7 +138,7 @@ def test_help_and_version_need_nothing(tmp_path: Path) -> None:
 
 def test_replay_loads_neither_faust_nor_kafka_nor_the_terminal(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom agents.cli import run\nrun(['replay', '-'])\n"
+        "import sys\nfrom agents.cli.main import run\nrun(['replay', '-'])\n"
         "sys.exit(','.join({'faust', 'aiokafka', 'rich', 'prometheus_client'} & set(sys.modules)) or 0)"
     )
     ended = subprocess.run(
@@ -159,7 +159,7 @@ def test_the_policies_that_are_shipped_can_be_shown_checked_and_summed_up(tmp_pa
 
 def test_an_old_python_gets_a_sentence(tmp_path: Path) -> None:
     """The check stands before everything that an old Python cannot read; here it is told that it is old."""
-    code = "import sys\nsys.version_info = (3, 9, 2)\nsys.version = '3.9.2 (main)'\nimport agents.cli"
+    code = "import sys\nsys.version_info = (3, 9, 2)\nsys.version = '3.9.2 (main)'\nimport agents.cli.main"
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment(), cwd=tmp_path, capture_output=True, timeout=50, check=False
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agents.errors import UserError
+from agents.kafka.topics import Found, create_topics, delete_topics, differences, require_topics
 from agents.settings import Settings
-from agents.topics import Found, create_topics, delete_topics, differences, require_topics
 from deploy.embedded import EmbeddedKafka
 from schemas.registry import INPUT_TOPICS, TOPICS
 from tests.cli.command import dueclock, sentence_of

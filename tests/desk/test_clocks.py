@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.clocks_report import COLUMNS, countdown
+from agents.desk.clocks_report import COLUMNS, countdown
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import answer, question, reply_within, seller_on
 from tests.cli.command import Ended, dueclock, sentence_of

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from agents import dead_letter_desk
-from agents.dead_letter_desk import Choice, read_letters, redrive
-from agents.dead_letter_report import safe, shown
+from agents.desk import dead_letters
+from agents.desk.dead_letter_report import safe, shown
+from agents.desk.dead_letters import Choice, read_letters, redrive
 from agents.errors import UserError
+from agents.kafka.transactions import Outbox, Transactions
 from agents.settings import Settings
-from agents.transactions import Outbox, Transactions
 from schemas.dead_letters import Rejected, dead_letter_headers
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import write
@@ -170,7 +170,7 @@ def test_a_redrive_that_another_has_overtaken_sends_nothing(
 
 KILLED = """
 import asyncio, os, signal, sys
-from agents.transactions import Transactions
+from agents.kafka.transactions import Transactions
 original, seen = Transactions.write, []
 async def write(self, outbox):
     answer = await original(self, outbox)
@@ -179,9 +179,9 @@ async def write(self, outbox):
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
 Transactions.write = write
-from agents import dead_letter_desk
-dead_letter_desk.LETTERS_AT_ONCE = 10
-from agents.cli import main
+from agents.desk import dead_letters
+dead_letters.LETTERS_AT_ONCE = 10
+from agents.cli.main import main
 main(sys.argv[1:])
 """
 
@@ -207,7 +207,7 @@ def test_a_redrive_that_is_killed_is_taken_up_where_it_stopped(settings: Setting
 
 
 def test_many_go_in_several_transactions(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dead_letter_desk, "LETTERS_AT_ONCE", 2)
+    monkeypatch.setattr(dead_letters, "LETTERS_AT_ONCE", 2)
     some_letters(settings)
     done = asyncio.run(redrive(settings, Choice(), is_again=False, is_dry=False))
     assert [one.id for one in done.sent] == [one.id for one in asyncio.run(read_letters(settings))]

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents import cli
+from agents.cli import main as cli
 from agents.settings import Settings
 from schemas.codec import DAY_MS, parse_instant
 from schemas.facts import RefundIssued

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agents import cli
-from agents.journal_lines import JournalLine
+from agents.auditing.story import OUTCOMES
+from agents.auditing.what_if import WhatIf, World, what_if_files
+from agents.cli import main as cli
+from agents.journal.lines import JournalLine
 from agents.settings import Settings
-from agents.story import OUTCOMES
-from agents.what_if import WhatIf, World, what_if_files
 from schemas.facts import PolicyActivated
 from schemas.policies import load_policies
 from streams.rows import GONE

@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from agents.metric_names import METRICS, Metric
+from agents.metrics.names import METRICS, Metric
 from schemas.dead_letters import ALL_REASONS
 from schemas.events import ViolationKind
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from agents.metric_names import METRICS, Metric, metric_rows
+from agents.metrics.names import METRICS, Metric, metric_rows
 from tests.observe.programs import ROOT
 from tests.observe.queries import DASHBOARDS, panel_queries
 

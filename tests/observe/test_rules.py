@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agents.metric_names import METRIC_BY_NAME
+from agents.metrics.names import METRIC_BY_NAME
 from tests.observe.programs import PROMETHEUS, ROOT, program, run
 
 CASES = sorted((Path(__file__).parent / "promtool").glob("*.yml"))

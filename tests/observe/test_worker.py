@@ -13,7 +13,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.demo.generator import demo_policies
-from agents.metric_names import METRIC_BY_NAME
+from agents.metrics.names import METRIC_BY_NAME
 from deploy.embedded import EmbeddedKafka
 from tests.broker.harness import Live
 from tests.observe.feeds import Play, feeding

@@ -1,6 +1,6 @@
 """The headers of our records, as the wire has them."""
 
-from schemas.headers import Origin, event_headers, journal_headers
+from schemas.headers import Origin, event_headers, journal_headers, line_number, line_of
 
 
 def test_an_event_carries_cloudevents_and_its_provenance() -> None:
@@ -32,3 +32,18 @@ def test_a_journal_line_has_its_number_and_where_it_came_from() -> None:
 
 def test_a_tick_comes_from_nowhere() -> None:
     assert journal_headers(8, None) == [("line", b"8")]
+
+
+def test_a_journal_record_says_its_number() -> None:
+    assert line_number(journal_headers(7, Origin("return-received", 3, 1042))) == 7
+
+
+def test_an_event_says_which_line_it_comes_from_and_the_last_word_counts() -> None:
+    assert line_of([("line", b"41"), ("line", b"42"), ("policy", b"0ae10f520011")]) == 42
+
+
+def test_what_names_no_line_comes_from_none() -> None:
+    assert line_of([]) is None
+    assert line_of([("policy", b"0ae10f520011")]) is None
+    assert line_of([("line", None)]) is None
+    assert line_of([("line", b"forty-two")]) is None

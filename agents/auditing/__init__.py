@@ -1,0 +1,1 @@
+"""For auditors: looks back at what was decided, and only reads."""

@@ -1,0 +1,293 @@
+"""`dueclock audit`: does everything that was sent follow from the journal, once, and is nothing that follows missing?
+
+Each journal partition is folded again from its first line, by the same `step`, under the policies that stand in it, and
+held against the output topics (`agents/auditing/comparison.py`). Read-only: consumers in no group, committed records.
+The bound is where the journal ends when the audit of its partition starts; events of later lines are counted, not
+judged.
+From files: an exported journal against a file of events, of which only the values are known.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from time import monotonic
+from typing import NamedTuple
+
+import orjson
+from aiokafka import ConsumerRecord
+
+from agents.auditing.comparison import Comparison, Finding, Found, Sent, names_of
+from agents.auditing.refold import OUTPUTS, Expected, Fold
+from agents.errors import UserError
+from agents.files import opened
+from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
+from agents.journal.snapshots import Snapshot
+from agents.kafka.log_cursor import LogCursor, log_cursor
+from agents.kafka.log_reader import log_reader
+from agents.kafka.topics import chosen_partitions, partitions_of
+from agents.settings import Settings
+from schemas.codec import format_instant
+from schemas.events import topic_of
+from schemas.headers import line_of
+
+LATE_MARKERS_S = 3.0
+"""A transaction becomes visible topic by topic: so long its events may come after its journal lines."""
+POLL_S = 0.05
+
+Watch = Callable[[int, int, int], None]
+"""Told now and then: partition, lines folded in it, offsets of its journal that are read."""
+
+
+class Audited(NamedTuple):
+    """One partition: what was folded and read. `later` counts events of lines beyond the bound, `gone` those that
+    retention has taken, `seals` those that were found to be true. `from_line` is the first line that was folded.
+    """
+
+    partition: int
+    lines: int
+    events: dict[str, int]
+    policies: tuple[str, ...]
+    later: int
+    gone: int
+    seals: int
+    from_line: int
+    findings: list[Finding]
+
+
+class OutputReader:
+    """One output topic's partition, read along with the fold; what lines before `from_line` brought is passed over."""
+
+    def __init__(self, topic: str, cursor: LogCursor, from_line: int = 1) -> None:
+        self._from_line = from_line
+        self.topic = topic
+        self.cursor = cursor
+        self.first_line: int | None = None
+        self.later: list[Found] = []
+        self._held: list[Found] = []
+
+    async def take(self, until_line: int) -> list[Found]:
+        """The records up to the first that bears the number of a line beyond `until_line`."""
+        taken: list[Found] = []
+        while self._held or await self._fetch():
+            for index, found in enumerate(self._held):
+                if found.line is not None and found.line > until_line:
+                    taken.extend(self._held[:index])
+                    self._held = self._held[index:]
+                    return taken
+            taken.extend(self._held)
+            self._held = []
+        return taken
+
+    async def rest(self, until_line: int) -> AsyncIterator[list[Found]]:
+        """All that stands in the topic now; what lines beyond `until_line` brought is put aside."""
+        await self.cursor.look_again()
+        while self._held or await self._fetch():
+            self.later.extend(found for found in self._held if found.line is not None and found.line > until_line)
+            yield [found for found in self._held if found.line is None or found.line <= until_line]
+            self._held = []
+
+    async def _fetch(self) -> bool:
+        while records := await self.cursor.batch():
+            found = [_found(record) for record in records]
+            if self.first_line is None:
+                self.first_line = found[0].line
+            self._held = [one for one in found if one.line is None or one.line >= self._from_line]
+            if self._held:
+                return True
+        return False
+
+
+def _found(record: ConsumerRecord) -> Found:
+    return Found(line_of(record.headers), record.offset, Sent(record.key, record.value, record.headers))
+
+
+async def audit_live(
+    settings: Settings, wanted: Sequence[int], watch: Watch, starts: Mapping[int, Snapshot] | None = None
+) -> list[Audited]:
+    """Audit these partitions of a cluster, or all of them; from its snapshot on where there is one in `starts`.
+
+    UserError (status 2) where that cannot be done.
+    """
+    starts = starts or {}
+    count = await partitions_of(settings, "sla-journal", *OUTPUTS)
+    chosen = chosen_partitions((*wanted, *starts), count)
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(log_cursor(settings))
+        cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
+        audited: list[Audited] = []
+        for partition in chosen:
+            start = starts.get(partition)
+            check = JournalCheck(partition, count, start=None if start is None else start.seal)
+            audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, watch))
+        return audited
+
+
+class _Live:
+    """One partition of a cluster."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        partition: int,
+        journal: LogCursor,
+        cursors: dict[str, LogCursor],
+        start: Snapshot | None,
+    ) -> None:
+        self._settings = settings
+        self._partition = partition
+        self._journal = journal
+        self._start = start
+        self._fold = Fold(partition, has_headers=True, start=start)
+        self._outputs = [OutputReader(topic, cursor, self._fold.first_line) for topic, cursor in cursors.items()]
+        self._comparison = Comparison(partition, OUTPUTS)
+
+    async def audit(self, check: JournalCheck, watch: Watch) -> Audited:
+        comparison = self._comparison
+        from_offset = 0 if self._start is None else self._start.seal.offset + 1
+        await self._journal.start(self._settings.topic("sla-journal"), self._partition, from_offset=from_offset)
+        for output in self._outputs:
+            await output.cursor.start(self._settings.topic(output.topic), self._partition)
+        async with aclosing(live_lines(self._journal, check)) as batches:
+            broken = await self._folded(batches, watch)
+        lines = self._fold.state.lines
+        if self._start is not None and not self._fold.seals:
+            raise UserError(
+                f"No seal of partition {self._partition} confirms the snapshot of line {self._start.seal.line}"
+                f"{'' if broken is None else f' ({broken.sentence})'}; take another snapshot, or audit from the start.",
+                2,
+            )
+        if broken is not None and not lines:
+            raise UserError(f"Partition {self._partition} of the journal cannot be audited: {broken.sentence}.", 2)
+        await self._rest(lines)
+        for output in self._outputs:
+            if output.cursor.first:
+                comparison.forget_before(output.topic, lines + 1 if output.first_line is None else output.first_line)
+        if broken is None:
+            await self._judge_later()
+        comparison.close(await self._first_offsets())
+        return _audited(comparison, self._fold, broken, sum(len(output.later) for output in self._outputs))
+
+    async def _folded(self, batches: AsyncGenerator[list[JournalLine], None], watch: Watch) -> JournalError | None:
+        try:
+            async for lines in batches:
+                await self._settle(self._fold.expected(lines))
+                if self._fold.broken is not None:
+                    return self._fold.broken
+                watch(self._partition, self._fold.state.lines, lines[-1].offset or 0 if lines else 0)
+        except JournalError as error:
+            return error
+        return None
+
+    async def _settle(self, expected: Expected) -> None:
+        for output in self._outputs:
+            found = await output.take(self._fold.state.lines)
+            self._comparison.settle(output.topic, expected[output.topic], found)
+
+    async def _rest(self, lines: int) -> None:
+        """What the topics hold beyond where they ended at first; late markers are waited for."""
+        deadline = monotonic() + LATE_MARKERS_S
+        while True:
+            for output in self._outputs:
+                async for found in output.rest(lines):
+                    self._comparison.settle(output.topic, [], found)
+            if not self._comparison.outstanding or monotonic() > deadline:
+                return
+            await asyncio.sleep(POLL_S)
+
+    async def _judge_later(self) -> None:
+        """Events that name lines which the journal does not have by now are extra."""
+        newest = max((found.line or 0 for output in self._outputs for found in output.later), default=0)
+        deadline, last = monotonic() + LATE_MARKERS_S, self._fold.state.lines
+        topic = self._settings.topic("sla-journal")
+        while newest > last and monotonic() < deadline:
+            async with log_reader(self._settings) as reader:
+                last = (await reader.journal_ends(topic, [self._partition]))[self._partition].line
+        for output in self._outputs:
+            extra = [found for found in output.later if (found.line or 0) > last]
+            output.later = [found for found in output.later if (found.line or 0) <= last]
+            self._comparison.settle(output.topic, [], extra)
+
+    async def _first_offsets(self) -> dict[tuple[str, str], int]:
+        """Where the ids of strays stand first: the topics are read again, only where there are any."""
+        first: dict[tuple[str, str], int] = {}
+        strays = self._comparison.strays()
+        for output in self._outputs:
+            if ids := strays.get(output.topic):
+                await output.cursor.start(self._settings.topic(output.topic), self._partition)
+                while records := await output.cursor.batch():
+                    for record in records:
+                        for name in ids.intersection(names_of(_found(record).sent)):
+                            first.setdefault((output.topic, name), record.offset)
+        return first
+
+
+def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, later: int) -> Audited:
+    findings = comparison.findings
+    if broken is not None:
+        sentence = f"{broken.sentence}; nothing beyond it is judged"
+        findings.append(
+            Finding("journal", comparison.partition, "sla-journal", broken.line, broken.offset, None, sentence)
+        )
+    policies = tuple(fold.policies)
+    return Audited(
+        comparison.partition,
+        fold.state.lines,
+        comparison.events,
+        policies,
+        later,
+        comparison.gone,
+        fold.seals,
+        fold.first_line,
+        findings,
+    )
+
+
+async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list[Audited]:
+    """Audit an exported journal against files of the events that its partition sent, in any order."""
+    fold = Fold(0, has_headers=False)
+    comparison = Comparison(0, OUTPUTS, is_order_known=False)
+    try:
+        async with aclosing(file_lines(journal)) as batches:
+            async for lines in batches:
+                for topic, expected in fold.expected(lines).items():
+                    comparison.settle(topic, expected, [])
+                if fold.broken is not None:
+                    break
+                watch(0, fold.state.lines, fold.state.lines)
+    except JournalError as error:
+        fold.broken = error
+    bound = None if fold.broken is None else format_instant(fold.state.journal_ms).encode()
+    for place, (topic, value) in enumerate(_values(events), 1):
+        found = Found(None, place, Sent(None, value, None))
+        if bound is None or _is_decided_before(value, bound) or comparison.is_due(topic, found.sent):
+            comparison.settle(topic, [], [found])
+    first: dict[tuple[str, str], int] = {}
+    strays = comparison.strays()
+    if strays:
+        for place, (topic, value) in enumerate(_values(events), 1):
+            for name in strays.get(topic, set()).intersection(names_of(Sent(None, value, None))):
+                first.setdefault((topic, name), place)
+    comparison.close(first)
+    return [_audited(comparison, fold, fold.broken, 0)]
+
+
+_DECIDED_AT = b'"decided_at":"'
+
+
+def _is_decided_before(value: bytes, bound: bytes) -> bool:
+    """Whether an event was decided before the journal broke off: beyond that nothing is judged."""
+    _, found, rest = value.partition(_DECIDED_AT)
+    return not found or rest[: len(bound)] < bound
+
+
+def _values(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """The events of these files, each with the topic of its type; what has none is looked for on sla-clock."""
+    for file in files:
+        with opened(file, "rb", "--events") as stream:
+            for raw in stream:
+                if value := raw.strip(b" \t\r\n"):
+                    try:
+                        said = orjson.loads(value)
+                        yield topic_of(said["type"], said.get("of")), value
+                    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                        yield "sla-clock", value

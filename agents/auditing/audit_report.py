@@ -1,0 +1,98 @@
+"""What an audit found, for people and for scripts. The same differences give the same bytes of JSON."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn
+from rich.table import Table
+from rich.text import Text
+
+from agents.auditing.audit import Audited, Watch
+from agents.auditing.comparison import KINDS, Finding
+from agents.terminal import telling
+
+MOST_SHOWN = 1_000
+
+
+def is_clean(audited: Sequence[Audited]) -> bool:
+    """No finding at all."""
+    return not any(one.findings for one in audited)
+
+
+def as_json(audited: Sequence[Audited], most: int = MOST_SHOWN) -> dict[str, Any]:
+    """For scripts: counts of everything, and the first findings of each partition."""
+    return {
+        "clean": is_clean(audited),
+        "lines": sum(one.lines for one in audited),
+        "events": sum(sum(one.events.values()) for one in audited),
+        "partitions": [
+            {
+                "partition": one.partition,
+                "lines": one.lines,
+                "from_line": one.from_line,
+                "seals": one.seals,
+                "events": one.events,
+                "policies": list(one.policies),
+                "later": one.later,
+                "gone": one.gone,
+                "findings": _counts(one.findings),
+            }
+            for one in audited
+        ],
+        "findings": [finding._asdict() for one in audited for finding in one.findings[:most]],
+    }
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, int]:
+    counted = Counter(finding.kind for finding in findings)
+    return {kind: counted[kind] for kind in KINDS if counted[kind]}
+
+
+def write_report(audited: Sequence[Audited], console: Console, *, seconds: float, most: int = 20) -> None:
+    """For people: a row for each partition, the first findings of each, and one sentence."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("partition", "lines", "seals", "events", "policies", "later", "gone", "findings"):
+        table.add_column(heading, justify="left" if heading in ("policies", "findings") else "right")
+    for one in audited:
+        policies = " ".join(digest[:12] for digest in one.policies)
+        found = ", ".join(f"{count:,} {kind}" for kind, count in _counts(one.findings).items()) or "none"
+        events = sum(one.events.values())
+        table.add_row(
+            str(one.partition),
+            f"{one.lines:,}" if one.from_line == 1 else f"{one.from_line:,} to {one.lines:,}",
+            f"{one.seals:,}",
+            f"{events:,}",
+            policies,
+            f"{one.later:,}",
+            f"{one.gone:,}",
+            found,
+        )
+    console.print(table)
+    for one in audited:
+        for finding in one.findings[:most]:
+            console.print(Text(said(finding)), soft_wrap=True)
+        if len(one.findings) > most:
+            console.print(Text(f"partition {one.partition}: {len(one.findings) - most:,} more; --json tells more."))
+    lines = sum(one.lines for one in audited)
+    speed = f"{lines:,} journal lines in {seconds:.1f} s ({lines / max(seconds, 0.001):,.0f} a second)"
+    verdict = "What was sent is what the journal calls for." if is_clean(audited) else "There are differences."
+    console.print(Text(f"{verdict} {speed}"), soft_wrap=True)
+
+
+def said(finding: Finding) -> str:
+    """A finding as one line."""
+    where = f"partition {finding.partition}, {finding.topic}"
+    where += "" if finding.offset is None else f", offset {finding.offset}"
+    where += "" if finding.line is None else f", journal line {finding.line}"
+    name = "" if finding.output_id is None else f" ({finding.output_id})"
+    return f"{finding.kind}: {where}: {finding.sentence}{name}"
+
+
+@contextmanager
+def progress(*, is_shown: bool, doing: str = "auditing") -> Iterator[Watch]:
+    """A line on standard error that says how far the audit is, where a person watches it."""
+    with telling(doing, BarColumn(), is_shown=is_shown) as tell:
+        yield lambda partition, lines, _: tell(f"partition {partition}: {lines:,} lines")

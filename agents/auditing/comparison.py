@@ -1,0 +1,201 @@
+"""What the journal calls for against what stands on the output topics of one partition, byte for byte.
+
+Each event is compared with its topic, key, value and headers. Events that are equal and in their place are forgotten at
+once; of the others only ids and digests are kept, so memory grows with what is outstanding, not with what was read.
+Pure: records come in, findings come out.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+import orjson
+
+from streams.events import SlaEvent
+
+Headers = tuple[tuple[str, bytes], ...]
+KINDS: Final = ("missing", "extra", "different", "repeated", "order", "journal")
+"""`order`: an event stands behind one that it should precede. `journal`: a line that no worker wrote so."""
+_PARTS: Final = ("value", "key", "headers")
+
+
+class Sent(NamedTuple):
+    """An event as a record."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None
+    """None where only values are known: events from a file."""
+
+
+class Found(NamedTuple):
+    """A record of an output topic."""
+
+    line: int | None
+    offset: int
+    sent: Sent
+
+
+class Finding(NamedTuple):
+    """One difference. `topic` is logical, `line` that of the journal, `offset` that of the record to look at."""
+
+    kind: str
+    partition: int
+    topic: str
+    line: int | None
+    offset: int | None
+    output_id: str | None
+    sentence: str
+
+
+class _Due(NamedTuple):
+    """An expected event that has not been seen yet."""
+
+    place: int
+    line: int
+    event_type: str
+    digests: tuple[bytes, ...]
+
+
+class _Stray(NamedTuple):
+    """A record that nothing called for yet."""
+
+    line: int | None
+    offset: int
+    digests: tuple[bytes, ...]
+
+
+class Comparison:
+    """One partition being compared."""
+
+    def __init__(self, partition: int, topics: Sequence[str], *, is_order_known: bool = True) -> None:
+        self.partition = partition
+        self.topics = tuple(topics)
+        self.findings: list[Finding] = []
+        self.events = dict.fromkeys(topics, 0)
+        self.gone = 0
+        self._is_order_known = is_order_known
+        self._expected = dict.fromkeys(topics, 0)
+        self._newest = dict.fromkeys(topics, -1)
+        self._due: dict[tuple[str, str], _Due] = {}
+        self._strays: dict[tuple[str, str], list[_Stray]] = {}
+
+    @property
+    def outstanding(self) -> int:
+        """Expected events that have not been seen yet."""
+        return len(self._due)
+
+    def is_due(self, topic: str, sent: Sent) -> bool:
+        """Whether a record with this id is expected and has not been seen yet."""
+        return any((topic, name) in self._due for name in names_of(sent))
+
+    def settle(self, topic: str, expected: list[tuple[int, SlaEvent, Sent]], found: list[Found]) -> None:
+        """Take in the events that some lines call for and the records that bear these lines' numbers."""
+        first = self._expected[topic]
+        self._expected[topic] += len(expected)
+        self.events[topic] += len(found)
+        if len(expected) == len(found) and all(
+            one[2] == other.sent for one, other in zip(expected, found, strict=True)
+        ):
+            self._newest[topic] = max(self._newest[topic], self._expected[topic] - 1)
+            return
+        for index, (line, event, sent) in enumerate(expected, first):
+            self._due[topic, event.output_id] = _Due(index, line, event.type, _digests(sent))
+        for record in found:
+            self._match(topic, record)
+
+    def _match(self, topic: str, record: Found) -> None:
+        digests = _digests(record.sent)
+        names = names_of(record.sent)
+        for name in names:
+            due = self._due.pop((topic, name), None)
+            if due is None:
+                continue
+            parts = _parts(due.digests, digests)
+            if parts:
+                sentence = f"{due.event_type} differs from what the journal calls for in its {' and '.join(parts)}"
+                self._find("different", topic, due.line, record.offset, name, sentence)
+            elif self._is_order_known and due.place < self._newest[topic]:
+                sentence = f"{due.event_type} stands behind an event that it should precede"
+                self._find("order", topic, due.line, record.offset, name, sentence)
+            self._newest[topic] = max(self._newest[topic], due.place)
+            return
+        self._strays.setdefault((topic, names[0] if names else ""), []).append(
+            _Stray(record.line, record.offset, digests)
+        )
+
+    def forget_before(self, topic: str, line: int) -> None:
+        """Retention has taken the records of this topic before this line's: nobody can look for them."""
+        for name in [name for name, due in self._due.items() if name[0] == topic and due.line < line]:
+            del self._due[name]
+            self.gone += 1
+
+    def strays(self) -> dict[str, set[str]]:
+        """The ids of records that nothing called for, by topic: extra, or repeated."""
+        ids: dict[str, set[str]] = {}
+        for topic, name in self._strays:
+            ids.setdefault(topic, set()).add(name)
+        return ids
+
+    def close(self, first_offsets: dict[tuple[str, str], int]) -> None:
+        """Say what is left. `first_offsets`: where each stray's id stands first in its topic."""
+        elsewhere = {name: topic for topic, name in self._strays if name}
+        for (topic, name), due in self._due.items():
+            sentence = f"{due.event_type} is not on the topic"
+            if name in elsewhere:
+                sentence += f"; it stands on {elsewhere[name]}"
+            self._find("missing", topic, due.line, None, name, sentence)
+        for (topic, name), strays in self._strays.items():
+            for stray in strays:
+                first = first_offsets.get((topic, name), stray.offset)
+                if first < stray.offset:
+                    sentence = f"it stands at offset {first} already"
+                    self._find("repeated", topic, stray.line, stray.offset, name, sentence)
+                else:
+                    self._find(
+                        "extra", topic, stray.line, stray.offset, name or None, "the journal does not call for it"
+                    )
+        self.findings.sort(key=_place)
+
+    def _find(
+        self, kind: str, topic: str, line: int | None, offset: int | None, output_id: str | None, sentence: str
+    ) -> None:
+        self.findings.append(Finding(kind, self.partition, topic, line, offset, output_id, sentence))
+
+
+def names_of(sent: Sent) -> list[str]:
+    """The output ids that a record goes by: of its value and of its `ce_id`, which are one unless somebody meddled."""
+    names: list[str] = []
+    try:
+        said = orjson.loads(sent.value or b"")
+        if isinstance(said, dict) and isinstance(said.get("output_id"), str):
+            names.append(said["output_id"])
+    except orjson.JSONDecodeError:
+        pass
+    for header, value in sent.headers or ():
+        if header == "ce_id" and (name := value.decode(errors="replace")) not in names:
+            names.append(name)
+    return names
+
+
+def _digests(sent: Sent) -> tuple[bytes, ...]:
+    value = _digest([sent.value])
+    if sent.headers is None:
+        return (value,)
+    return (value, _digest([sent.key]), _digest(part for pair in sent.headers for part in (pair[0].encode(), pair[1])))
+
+
+def _digest(parts: Iterable[bytes | None]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        digest.update(b"-" if part is None else b"%d:" % len(part) + part)
+    return digest.digest()
+
+
+def _parts(wanted: tuple[bytes, ...], has: tuple[bytes, ...]) -> list[str]:
+    """What differs, as far as both are known: of an event from a file only the value is."""
+    return [name for name, one, other in zip(_PARTS, wanted, has, strict=False) if one != other]
+
+
+def _place(finding: Finding) -> tuple[int, str, int, str, str]:
+    return (finding.line or 0, finding.topic, finding.offset or 0, finding.kind, finding.output_id or "")

@@ -1,0 +1,269 @@
+"""`dueclock explain --evidence DIR`: a pack that an auditor can check without dueclock, broker or network.
+
+Records as they are (bytes in base64), policies, calendar, story, and the part of the journal's chain
+(schemas/README.md, "Seals") that leads from the seal before the first fact to the seal after the last event. Records of
+other accounts are there as digests only. The same cluster gives the same bytes: no wall clock enters.
+"""
+
+from base64 import b64encode
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from aiokafka import ConsumerRecord
+
+from agents.auditing.following import Following
+from agents.auditing.sent_events import Sent
+from agents.auditing.story_report import story_text
+from agents.errors import UserError
+from agents.journal.lines import JournalCheck, JournalLine
+from schemas.codec import canonical_json
+from schemas.notifications import Notification, StateSealed
+from schemas.policies import WEEKDAYS, CalendarSpec
+from streams.explaining import ClockName
+from streams.routing import route
+from streams.rows import account_of
+from streams.sealing import UNBROKEN, record_digest
+
+
+class Link(NamedTuple):
+    """One record of the journal in the chain: the journal's digest is that after it."""
+
+    line: int
+    offset: int
+    digest: bytes
+    journal: bytes
+
+
+class SealRecord(NamedTuple):
+    """A seal, and the line that it is."""
+
+    line: int
+    offset: int
+    seal: StateSealed
+
+
+class RecordingCheck(JournalCheck):
+    """Checks lines as an audit does, and keeps the records of one account, the partition's own, and the chain."""
+
+    def __init__(self, partition: int, partitions: int, name: ClockName) -> None:
+        super().__init__(partition, partitions, name.account)
+        self.name = name
+        self.records: dict[int, ConsumerRecord] = {}
+        self.links: list[Link] = []
+        self.seals: list[SealRecord] = []
+        self.since = UNBROKEN
+        self.seal_before: SealRecord | None = None
+        self._keys = (name.account.encode(), str(partition).encode())
+        self._has_begun = False
+
+    def line(self, record: ConsumerRecord) -> JournalLine:
+        """The line, checked. The chain is kept from the last seal before the first fact of the clock's matter."""
+        before = self.journal or UNBROKEN
+        one = super().line(record)
+        number, body = one.line.number, one.line.body
+        if record.key in self._keys:
+            self.records[number] = record
+        self._has_begun = self._has_begun or self._is_of_matter(one)
+        if isinstance(body, StateSealed):
+            if not self._has_begun:
+                self.since, self.links, self.seals = before, [], []
+                self.seal_before = SealRecord(number, record.offset, body)
+            else:
+                self.seals.append(SealRecord(number, record.offset, body))
+        digest = record_digest(record.timestamp, record.key, record.value, record.headers)
+        self.links.append(Link(number, record.offset, digest, self.journal))
+        return one
+
+    def _is_of_matter(self, one: JournalLine) -> bool:
+        body, row_id = one.line.body, self.name.row_id
+        return isinstance(body, Notification) and any(
+            f"{account_of(row_id)}/{routed.kind}/{routed.name}" == row_id for routed in route(body)
+        )
+
+
+class Proof(NamedTuple):
+    """The part of the chain that goes into the pack; `seal_after` None: nothing has sealed it yet."""
+
+    links: list[Link]
+    seal_before: SealRecord | None
+    seal_after: SealRecord | None
+
+
+def proof_of(check: RecordingCheck, last_line: int) -> Proof:
+    """The chain up to the first seal behind `last_line`, or up to that line where there is none yet."""
+    after = next((one for one in check.seals if one.line > last_line), None)
+    end = last_line if after is None else after.line - 1
+    return Proof([link for link in check.links if link.line <= end], check.seal_before, after)
+
+
+def pack_of(
+    following: Following, story: dict[str, Any], sent: dict[str, Sent], check: RecordingCheck
+) -> dict[str, bytes]:
+    """The files of a pack by name, its manifest included."""
+    fact_lines = {told.at.line.number for told in following.facts}
+    event_lines = {one.at.line.number for one in following.events}
+    proof = proof_of(check, max(fact_lines | event_lines))
+    seals = [one for one in (proof.seal_before, proof.seal_after) if one is not None]
+    digests = {one.digest for one in following.events}
+    activations = [one for one in following.activations if one.policies.digest in digests]
+    lines = fact_lines | event_lines | {one.line for one in seals} | {one.at.line.number for one in activations}
+    journal_of = {link.line: link.journal for link in check.links}
+    files = {
+        "story.txt": story_text(story).encode(),
+        "story.json": orjson.dumps(story, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n",
+        "journal.jsonl": b"".join(
+            _journal_line(number, check.records[number], journal_of.get(number))
+            for number in sorted(lines & check.records.keys())
+        ),
+        "events.jsonl": b"".join(
+            _line({"seq": event["seq"], "output_id": event["output_id"], **_record(record)})
+            for event in story["events"]
+            if (record := sent[event["output_id"]].record) is not None
+        ),
+        "chain.txt": "".join(f"{link.line} {link.offset} {link.digest.hex()}\n" for link in proof.links).encode(),
+        "proof.json": _line(_proof(check, proof)),
+        "verify.py": resources.files("agents.auditing").joinpath("evidence_verify.py").read_bytes(),
+    }
+    for one in activations:
+        files[f"policies-{one.policies.digest[:12]}.toml"] = one.policies.toml.encode()
+    if story["due"]["calendar"] is not None and following.bound_under is not None:
+        files["calendar.json"] = _line(_calendar(following.bound_under.calendars[story["due"]["calendar"]], story))
+    files["README.md"] = _readme(story, proof, has_missing=len(lines - check.records.keys())).encode()
+    files["MANIFEST.sha256"] = "".join(
+        f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)
+    ).encode()
+    return files
+
+
+def write_pack(folder: Path, files: dict[str, bytes]) -> None:
+    """Write a pack into a new or empty folder. UserError (status 2) where that cannot be done."""
+    check_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in sorted(files.items()):
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder} ({error.strerror}); give another folder for --evidence.", 2
+        ) from None
+
+
+def check_folder(folder: Path) -> None:
+    """A pack goes into a folder of its own. UserError (status 2) for one that holds anything, or is none."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not an empty folder; give a new one for --evidence.", 2)
+
+
+def _line(said: dict[str, Any]) -> bytes:
+    return canonical_json(said) + b"\n"
+
+
+def _record(record: ConsumerRecord) -> dict[str, Any]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": _text(record.key),
+        "value": _text(record.value),
+        "headers": [[name, _text(value)] for name, value in record.headers],
+    }
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()
+
+
+def _journal_line(number: int, record: ConsumerRecord, journal: bytes | None) -> bytes:
+    digest = record_digest(record.timestamp, record.key, record.value, record.headers)
+    return _line(
+        {
+            "line": number,
+            "digest": digest.hex(),
+            "journal": None if journal is None else journal.hex(),
+            **_record(record),
+        }
+    )
+
+
+def _proof(check: RecordingCheck, proof: Proof) -> dict[str, Any]:
+    until = proof.links[-1].journal if proof.links else check.since
+    return {
+        "from": check.since.hex(),
+        "until": until.hex(),
+        "seal_before": _seal(proof.seal_before),
+        "seal_after": _seal(proof.seal_after),
+    }
+
+
+def _seal(one: SealRecord | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    seal = one.seal
+    return {
+        "line": one.line,
+        "offset": one.offset,
+        "seals_line": seal.line,
+        "seals_offset": seal.offset,
+        "state": seal.state,
+        "journal": seal.journal,
+    }
+
+
+def _calendar(spec: CalendarSpec, story: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "timezone": spec.timezone,
+        "weekend": [WEEKDAYS[day] for day in sorted(spec.weekend)],
+        "closed": [day.isoformat() for day in sorted(spec.closed)],
+        "open": [day.isoformat() for day in sorted(spec.open)],
+        "covers": [day.isoformat() for day in spec.covers],
+        "days": story["due"]["days"],
+    }
+
+
+def _readme(story: dict[str, Any], proof: Proof, *, has_missing: int) -> str:
+    before = "its beginning" if proof.seal_before is None else f"the seal at offset {proof.seal_before.offset}"
+    sealed = (
+        "**No seal stands behind the last of them yet**, so the chain proves their order and content only against a "
+        "seal that is still to come; make the pack again when the journal has been sealed."
+        if proof.seal_after is None
+        else f"The seal at offset {proof.seal_after.offset} confirms them."
+    )
+    others = (
+        f"\n{has_missing} of the lines that brought events belong to other accounts (their journal time let a timer of "
+        "this clock fire): they are in chain.txt as digests only.\n"
+        if has_missing
+        else ""
+    )
+    return f"""# Evidence: {story["clock_id"]}
+
+Outcome: {story["outcome"]}; started {story["started_at"]}, due {story["due_at"]}. The story is in `story.txt`, the same
+for programs in `story.json`.
+
+| file | what it is |
+|---|---|
+| `journal.jsonl` | journal records of the clock's matter, the policies and the seals: exact bytes in base64 |
+| `events.jsonl` | the events as they stand on the output topics: exact bytes in base64 |
+| `policies-*.toml` | the policy files in force, as `policy.activated` holds them, by their digests |
+| `calendar.json` | the calendar that the due was counted by, and the days counted (day targets only) |
+| `chain.txt` | line, offset and SHA-256 of every journal record from {before} on |
+| `proof.json` | where the chain starts, where it ends, and the seals before and behind it |
+| `verify.py` | computes digests and chain anew; Python 3 and nothing else |
+
+Check it:
+
+    sha256sum -c MANIFEST.sha256
+    python3 verify.py
+
+{sealed} A policy record that stands before the chain begins is not covered by it; the digest in its file's name, in the
+header `policy` of each event and in `story.json` ties it to the events.
+{others}
+A record's digest is SHA-256 over `<timestamp in ms>:` and then key, value, and name and value of each header in order,
+each as `<length>:<bytes>` (a null: `-`). The chain after a record is SHA-256 over the chain before it and the record's
+digest; before the first record of a journal it is 32 zero bytes. To hold the seal itself against the journal, or
+against a note of it kept elsewhere, use `dueclock audit` and `dueclock audit seals --check`.
+"""

@@ -1,0 +1,89 @@
+"""A partition's journal folded again: lines in, the events that they call for out. What audit and rebuild stand on.
+
+Nothing is read or written here. Seals are checked on the way: the state that one seals is that of the lines before it.
+"""
+
+from collections.abc import Sequence
+
+from agents.auditing.comparison import Sent
+from agents.errors import UserError
+from agents.journal.lines import JournalError, JournalLine
+from agents.journal.snapshots import Snapshot
+from schemas.facts import StateSealed
+from schemas.policies import PolicyError
+from schemas.registry import OUTPUT_TOPICS
+from streams.engine import restore_state, step
+from streams.events import SlaEvent
+from streams.rows import RowError
+from streams.sealing import rows_digest, state_digest
+from streams.state import State, new_state
+
+OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
+
+Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
+"""By topic: the number of the line, the event, and the record that it is sent as."""
+
+
+def restored(start: Snapshot) -> State:
+    """The state of a snapshot. UserError (status 2) where its rows are not those that it says they are."""
+    sentence = f"The snapshot of partition {start.partition}, line {start.seal.line}, has been changed: "
+    if rows_digest(start.rows).hex() != start.seal.state.lower():
+        raise UserError(f"{sentence}its rows do not have the digest that it says they have; take another.", 2)
+    try:
+        return restore_state(start.partition, start.rows)
+    except (RowError, PolicyError) as error:
+        raise UserError(f"{sentence}{error}; take another.", 2) from None
+
+
+def folded(state: State, one: JournalLine) -> list[SlaEvent]:
+    """Fold one line. JournalError where it cannot be applied."""
+    try:
+        return step(state, one.line)
+    except (PolicyError, ValueError) as error:
+        raise JournalError(f"it cannot be applied: {error}", line=one.line.number, offset=one.offset) from None
+
+
+class Fold:
+    """One partition's journal folded again: lines in, expected events out, by topic."""
+
+    def __init__(self, partition: int, *, has_headers: bool, start: Snapshot | None = None) -> None:
+        self.state: State = new_state(partition) if start is None else restored(start)
+        self.first_line = self.state.lines + 1
+        self.seals = 0
+        self.policies: list[str] = []
+        self.broken: JournalError | None = None
+        self._has_headers = has_headers
+
+    def expected(self, lines: Sequence[JournalLine]) -> Expected:
+        """What these lines call for, up to the first that cannot be applied: that one is `broken`."""
+        expected: Expected = {topic: [] for topic in OUTPUTS}
+        for one in lines:
+            line = one.line
+            if isinstance(line.body, StateSealed):
+                self._check(line.body, one)
+                if self.broken is not None:
+                    break
+            try:
+                events = folded(self.state, one)
+            except JournalError as error:
+                self.broken = error
+                break
+            if self.state.digest not in self.policies[-1:]:
+                self.policies.append(self.state.digest)
+            for event in events:
+                expected[event.topic].append((line.number, event, self._sent(event, line.number)))
+        self.state.take_changes()
+        return expected
+
+    def _check(self, seal: StateSealed, one: JournalLine) -> None:
+        """The state that was sealed is the one that the lines before the seal give."""
+        if state_digest(self.state).hex() == seal.state.lower():
+            self.seals += 1
+        else:
+            sentence = f"the state after line {seal.line} is not the one that it seals"
+            self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
+
+    def _sent(self, event: SlaEvent, line: int) -> Sent:
+        if not self._has_headers:
+            return Sent(None, event.value, None)
+        return Sent(event.account.encode(), event.value, tuple(event.headers(line, self.state.digest)))

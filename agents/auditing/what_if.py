@@ -1,0 +1,181 @@
+"""`dueclock what-if`: the journal folded twice, as it was and under other policies, and what differs in the end.
+
+The other policies act before line 1; the activations in the journal move time there and change nothing. What had been
+admitted stays admitted: a journaled line is never invalid (contract §2). Read-only, in no group. Where a clock stands
+is told by its events, as any subscriber would know it (contract §4).
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+import orjson
+
+from agents.auditing.refold import folded
+from agents.errors import COULD_NOT_RUN, UserError
+from agents.journal.lines import TICK, JournalCheck, JournalError, JournalLine, file_lines, live_lines
+from agents.kafka.log_cursor import log_cursor
+from agents.kafka.topics import partitions_of
+from agents.settings import Settings
+from schemas.notifications import Notification
+from schemas.policies import Policies
+from streams.engine import Line, new_state
+
+OUTCOMES = ("open", "met", "superseded", "exempt", "breached", "closed_late")
+
+Watch = Callable[[int, int], None]
+"""Told now and then: partition (or number of the file), lines folded in it."""
+
+_OUTCOME_OF = {
+    "clock.opened": "open",
+    "clock.met": "met",
+    "clock.superseded": "superseded",
+    "clock.exempt": "exempt",
+    "clock.breached": "breached",
+    "clock.lapsed": "breached",
+    "clock.reminder_due": "breached",
+    "clock.closed_late": "closed_late",
+}
+
+
+class Stand(NamedTuple):
+    """Where a clock stands: the outcome last said, and the due and version that it was said with."""
+
+    outcome: str
+    due_at: str
+    version: int
+
+
+class Changed(NamedTuple):
+    """A clock that would have differed; None where there is no such clock."""
+
+    clock_id: str
+    before: Stand | None
+    after: Stand | None
+
+
+class World:
+    """One fold of the journal's partitions, and where each clock stands in it."""
+
+    def __init__(self, policies: Policies | None) -> None:
+        self.clocks: dict[str, Stand] = {}
+        self.events: dict[str, int] = {}
+        self._policies = policies
+        self._state = new_state(0)
+
+    def begin(self) -> None:
+        """Another partition."""
+        self._state = new_state(0)
+        if self._policies is not None:
+            self._state.activate(self._policies)
+
+    def fold(self, lines: Sequence[JournalLine]) -> None:
+        """Fold these lines. JournalError for one that cannot be applied."""
+        for one in lines:
+            line = one.line
+            if self._policies is not None and not isinstance(line.body, Notification):
+                line = Line(line.number, line.journal_ms, TICK)
+            for event in folded(self._state, one._replace(line=line)):
+                self.events[event.type] = self.events.get(event.type, 0) + 1
+                if event.rule:
+                    self._note(event.subject, event.type, event.value)
+        self._state.take_changes()
+
+    def _note(self, clock_id: str, kind: str, value: bytes) -> None:
+        said = orjson.loads(value)
+        if kind == "clock.retracted":
+            if said["of"] == "clock.opened":
+                self.clocks.pop(clock_id, None)
+                return
+            outcome = "breached" if said["of"] == "clock.closed_late" else "open"
+        elif kind in _OUTCOME_OF:
+            outcome = _OUTCOME_OF[kind]
+        else:  # an escalation, or the clock is forgotten as it stands
+            return
+        self.clocks[clock_id] = Stand(outcome, said["due_at"], said["rule_version"])
+
+
+class WhatIf:
+    """The journal as it was and as it would have been."""
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self.before = World(None)
+        self.after = World(policies)
+        self.lines = 0
+
+    async def replay(
+        self, batches: AsyncGenerator[list[JournalLine], None], what: str, place: int, watch: Watch
+    ) -> None:
+        """Fold one partition in both worlds. UserError (status 2) where its journal does not hold."""
+        self.before.begin()
+        self.after.begin()
+        done = 0
+        try:
+            async for lines in batches:
+                self.before.fold(lines)
+                self.after.fold(lines)
+                done += len(lines)
+                self.lines += len(lines)
+                watch(place, done)
+        except JournalError as error:
+            sentence = f"{what} cannot be replayed beyond line {error.line - 1}: {error.sentence}"
+            raise UserError(f"{sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None
+
+    def changed(self) -> Iterator[Changed]:
+        """The clocks that would have differed in outcome, due or version, by id."""
+        before, after = self.before.clocks, self.after.clocks
+        for clock_id in sorted(before.keys() | after.keys()):
+            stood, stands = before.get(clock_id), after.get(clock_id)
+            if stood != stands:
+                yield Changed(clock_id, stood, stands)
+
+    def rules(self) -> dict[str, dict[str, dict[str, int]]]:
+        """For each rule how many clocks have each outcome, before and after."""
+        counted: dict[str, dict[str, dict[str, int]]] = {}
+        for world, clocks in (("before", self.before.clocks), ("after", self.after.clocks)):
+            for clock_id, stand in clocks.items():
+                rule = clock_id.split("/", 3)[2]
+                none = {"before": dict.fromkeys(OUTCOMES, 0), "after": dict.fromkeys(OUTCOMES, 0)}
+                counted.setdefault(rule, none)[world][stand.outcome] += 1
+        return dict(sorted(counted.items()))
+
+    def document(self) -> dict[str, Any]:
+        """For scripts."""
+        clocks = [
+            {
+                "clock_id": one.clock_id,
+                "before": None if one.before is None else one.before._asdict(),
+                "after": None if one.after is None else one.after._asdict(),
+            }
+            for one in self.changed()
+        ]
+        return {
+            "policies": self.policies.digest,
+            "lines": self.lines,
+            "rules": self.rules(),
+            "events": {"before": self.before.events, "after": self.after.events},
+            "changed": len(clocks),
+            "clocks": clocks,
+        }
+
+
+async def what_if_live(settings: Settings, policies: Policies, watch: Watch) -> WhatIf:
+    """Replay all partitions of a cluster as they stand."""
+    count = await partitions_of(settings, "sla-journal")
+    what_if = WhatIf(policies)
+    async with log_cursor(settings) as cursor:
+        for partition in range(count):
+            await cursor.start(settings.topic("sla-journal"), partition)
+            async with aclosing(live_lines(cursor, JournalCheck(partition, count))) as batches:
+                await what_if.replay(batches, f"Partition {partition} of the journal", partition, watch)
+    return what_if
+
+
+async def what_if_files(files: Sequence[str], policies: Policies, watch: Watch) -> WhatIf:
+    """Replay exported journals, each of one partition."""
+    what_if = WhatIf(policies)
+    for place, file in enumerate(files):
+        async with aclosing(file_lines(file)) as batches:
+            await what_if.replay(batches, file, place, watch)
+    return what_if

@@ -1,0 +1,43 @@
+"""What other policies would have changed, for people: counts of each rule, the first clocks, one sentence."""
+
+from itertools import islice
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.auditing.what_if import OUTCOMES, Stand, WhatIf
+
+MOST_SHOWN = 20
+
+
+def write_what_if(what_if: WhatIf, console: Console, most: int = MOST_SHOWN) -> None:
+    """A row for each rule, `before` or `before → after` where they differ; then the first clocks that differ."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("rule")
+    for outcome in OUTCOMES:
+        table.add_column(outcome, justify="right")
+    for rule, counts in what_if.rules().items():
+        table.add_row(rule, *(_count(counts["before"][outcome], counts["after"][outcome]) for outcome in OUTCOMES))
+    console.print(table)
+    changed = list(what_if.changed())
+    for one in islice(changed, most):
+        console.print(Text(f"{one.clock_id}: {_stand(one.before)} → {_stand(one.after)}"), soft_wrap=True)
+    if len(changed) > most:
+        console.print(Text(f"{len(changed) - most:,} more; --json tells all."))
+    clocks = len(what_if.before.clocks.keys() | what_if.after.clocks.keys())
+    verdict = (
+        f"{len(changed):,} of {clocks:,} clocks would have differed" if changed else "No clock would have differed"
+    )
+    console.print(
+        Text(f"{verdict} under {what_if.policies.digest[:12]}, over {what_if.lines:,} lines."), soft_wrap=True
+    )
+
+
+def _count(before: int, after: int) -> str:
+    return f"{before:,}" if before == after else f"{before:,} → {after:,}"
+
+
+def _stand(stand: Stand | None) -> str:
+    return "no clock" if stand is None else f"{stand.outcome} (v{stand.version}, due {stand.due_at})"

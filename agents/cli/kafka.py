@@ -1,0 +1,138 @@
+"""The commands that look after a Kafka: `dueclock kafka`, `dueclock topics`, `dueclock journal`."""
+
+import json
+import sys
+
+import click
+
+from agents.cli.options import with_settings
+from agents.files import opened
+from agents.settings import Settings
+
+
+@click.group(
+    help="The embedded Kafka: one node on 127.0.0.1, its data in the state folder.", short_help="The embedded Kafka."
+)
+def kafka() -> None:
+    """The group has no options of its own."""
+
+
+@kafka.command()
+@with_settings("state_dir")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="Listen here (default: as last time, else any)."
+)
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def start(settings: Settings, port: int | None, as_json: bool) -> None:
+    """Start it; it goes on until `dueclock kafka stop`."""
+    from agents.kafka.embedded import embedded_failures, kafka_folder
+    from deploy import embedded
+
+    with embedded_failures():
+        found = embedded.start(kafka_folder(settings), port=port, report=lambda words: click.echo(words, err=True))
+    _say_status(found, as_json=as_json)
+
+
+@kafka.command()
+@with_settings("state_dir")
+def stop(settings: Settings) -> None:
+    """Stop it; its data stay."""
+    from agents.kafka.embedded import embedded_failures, kafka_folder
+    from deploy import embedded
+
+    with embedded_failures():
+        was_running = embedded.stop(kafka_folder(settings)) if kafka_folder(settings).is_dir() else False
+    click.echo("Kafka has stopped." if was_running else "Kafka was not running.")
+
+
+@kafka.command()
+@with_settings("state_dir")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def status(settings: Settings, as_json: bool) -> int:
+    """Say whether it runs, and where; exit status 1 if it does not."""
+    from agents.kafka.embedded import embedded_failures, kafka_folder
+    from deploy import embedded
+
+    with embedded_failures():
+        found = embedded.status(kafka_folder(settings))
+    _say_status(found, as_json=as_json)
+    return 0 if found.is_answering else 1
+
+
+def _say_status(found: object, *, as_json: bool) -> None:
+    from deploy.embedded import KafkaStatus
+
+    assert isinstance(found, KafkaStatus)  # imported here only, so that other commands start without it
+    if as_json:
+        said = {
+            "bootstrap": found.bootstrap,
+            "folder": str(found.folder),
+            "is_answering": found.is_answering,
+            "is_running": found.is_running,
+            "log_file": str(found.log_file),
+            "pid": found.pid,
+        }
+        click.echo(json.dumps(said, sort_keys=True))
+    elif found.is_answering:
+        click.echo(f"Kafka runs at {found.bootstrap} (process {found.pid}, log {found.log_file}).")
+    elif found.is_running:
+        click.echo(f"Kafka is starting or does not answer (process {found.pid}, log {found.log_file}).")
+    else:
+        click.echo("Kafka is not running; `dueclock kafka start` starts it.")
+
+
+@click.group(help="The topics on the broker.")
+def topics() -> None:
+    """The group has no options of its own."""
+
+
+@topics.command()
+@with_settings("broker", "topic_prefix", "partitions", "replication", "state_dir")
+def create(settings: Settings) -> None:
+    """Create the topics that are missing; refuse to go on where one that exists is wrong."""
+    from agents.kafka.topics import create_topics
+
+    created = create_topics(settings)
+    click.echo(f"Created {', '.join(created)}." if created else "All topics are there and as they should be.")
+
+
+@topics.command()
+@with_settings("broker", "topic_prefix", "state_dir")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def check(settings: Settings, as_json: bool) -> int:
+    """Say each difference between the topics and what dueclock needs; exit status 1 if there is one."""
+    from agents.kafka.topics import check_topics
+
+    differences = check_topics(settings)
+    if as_json:
+        click.echo(json.dumps({"differences": differences}))
+    else:
+        click.echo("\n".join(differences) or "All topics are there and as they should be.")
+    return 1 if differences else 0
+
+
+@click.group(help="The journal: all that was ever decided on, in order.", short_help="What was decided on, in order.")
+def journal() -> None:
+    """The group has no options of its own."""
+
+
+@journal.command()
+@with_settings("broker", "topic_prefix", "state_dir")
+@click.option("--partition", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Which one.")
+@click.option("--output", metavar="FILE", help="Write here (default: standard output).")
+def export(settings: Settings, partition: int, output: str | None) -> None:
+    """Write one partition's journal as a file for `dueclock replay`."""
+    from agents.journal.export import export_journal
+
+    if output is None:
+        exported = export_journal(settings, partition, sys.stdout.buffer)
+    else:
+        with opened(output, "wb", "--output") as out:
+            exported = export_journal(settings, partition, out)
+        click.echo(f"{exported.lines:,} journal lines of partition {partition} are in {output}.", err=True)
+    if exported.first_line > 1:
+        click.echo(
+            f"The journal begins at line {exported.first_line:,}: retention has taken the lines before it, so a replay "
+            "differs from what was sent until the clocks of that time have ended.",
+            err=True,
+        )

@@ -1,0 +1,1 @@
+"""For operators: what is due, what was refused, and mending."""

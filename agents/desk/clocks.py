@@ -1,0 +1,67 @@
+"""`dueclock clocks`: what is open or stands breached, from the changelog or from a worker that runs.
+
+Both give the same answer by the same function (`streams.standing`). A worker answers over its metrics port, for its own
+partitions, to whoever has the token (`agents/worker/clocks_page.py`).
+"""
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import orjson
+
+from agents.errors import UserError
+from agents.kafka.log_reader import log_reader
+from agents.kafka.topics import partitions_of
+from agents.settings import Settings
+from streams.standing import Asked, Standing, in_order, standing_clocks
+
+_ANSWERED_WITHIN_S = 60.0
+
+
+async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[Standing]:
+    """The answer from the rows of all partitions as they stand now."""
+    count = await partitions_of(settings, "changelog")
+    found: list[Standing] = []
+    async with log_reader(settings) as reader:
+        for partition in range(count):
+            watch(f"reading the rows of partition {partition}")
+            rows = (await reader.rows(settings.topic("changelog"), [partition]))[partition]
+            found += standing_clocks(((key.decode(), value) for key, value in rows.items() if b"/" in key), asked)
+    return in_order(found, asked)
+
+
+def from_worker(address: str, token: str, asked: Asked) -> list[Standing]:
+    """The answer of one worker, for the partitions that it keeps. UserError where there is none."""
+    if not token:
+        raise UserError("A worker answers only with its token: set DUECLOCK_CLOCKS_TOKEN to that of the worker.", 2)
+    query = {name: value for name, value in as_query(asked).items() if value not in ("", None)}
+    request = urllib.request.Request(  # noqa: S310 - http to the worker that a person names
+        f"{address.rstrip('/')}/clocks?{urlencode(query)}", headers={"Authorization": f"Bearer {token}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_ANSWERED_WITHIN_S) as response:  # noqa: S310 - as above
+            said = orjson.loads(response.read())
+        return [msgspec.convert(one, Standing) for one in said["clocks"]]
+    except urllib.error.HTTPError as error:
+        raise UserError(_REFUSALS.get(error.code, f"The worker at {address} answered {error.code}.")) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(f"No worker answers at {address} ({reason}); give the address of its metrics port.") from None
+
+
+_REFUSALS = {
+    401: "The worker has another token; set DUECLOCK_CLOCKS_TOKEN to that of the worker.",
+    404: "The worker does not show its clocks; start it with a token of its own (setting `clocks_token`).",
+    503: "The worker is busy; try again, or leave --worker out to read the changelog.",
+}
+
+
+def as_query(asked: Asked) -> dict[str, Any]:
+    """The question as parameters."""
+    said: dict[str, Any] = msgspec.to_builtins(asked)
+    said["only_breached"] = "true" if asked.only_breached else ""
+    return said

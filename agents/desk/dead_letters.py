@@ -1,0 +1,201 @@
+"""Dead letters looked at and sent again (`dueclock deadletter`): list, show, redrive.
+
+What is sent again goes to the topic and partition that it came from, key and value untouched, with a header that names
+the letter. In the same transaction a mark goes beside the letter on the dead-letter topic: which letter was sent again.
+One transactional id for all redrives of a dead-letter topic: a second one fences the first, and marks are read after
+the fence, so that nothing is sent twice by accident, whoever is killed when. A mark is younger than its letter and is
+kept as long, so it outlives it.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import ProducerFenced
+
+from agents.errors import UserError
+from agents.kafka.clients import reader
+from agents.kafka.log_reader import LogReader, log_reader
+from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions
+from agents.settings import Settings
+from schemas.dead_letters import (
+    HEADER_FIELD,
+    HEADER_OFFSET,
+    HEADER_PARTITION,
+    HEADER_REASON,
+    HEADER_REDRIVEN,
+    HEADER_REDRIVEN_FROM,
+    HEADER_SKIPPED_LINE,
+    HEADER_TOPIC,
+)
+from schemas.headers import Origin
+
+LETTERS_AT_ONCE = 500
+"""In one transaction."""
+
+MEANINGS = {
+    "too_large": "It is larger than 65,536 bytes. Whoever sends it must send less: unknown fields are dropped anyway.",
+    "not_json": "It is no UTF-8 JSON object. Mend the producer, then let it send the notification itself.",
+    "unknown_type": "Its `type` is none that is known. Mend the producer, or run a dueclock that knows it.",
+    "bad_field": "The field named is missing or not as the contract wants it. Mend the producer.",
+    "future": "It happened more than 5 minutes after the broker took it. Mend the producer's clock, then redrive.",
+    "no_calendar": "Its account has no calendar. Add its marketplace to the policy file, then redrive.",
+    "calendar_not_covered": "The calendar is not complete for its date. Extend `covers` and `closed`, then redrive.",
+    "too_old": "It was older than the retention when it came. Sent again it will be older still.",
+    "skipped": "An operator set it aside because it made the core fail. Redrive it with a version that can take it.",
+}
+"""What each reason means, and what to do."""
+
+
+class Letter(NamedTuple):
+    """A dead letter. `account` is `<seller>/<marketplace>` where the bytes say it; `redriven` counts its marks."""
+
+    partition: int
+    offset: int
+    at_ms: int
+    reason: str
+    field: str | None
+    origin: Origin
+    skipped_line: int | None
+    key: bytes | None
+    value: bytes | None
+    redriven: int = 0
+
+    @property
+    def id(self) -> str:
+        """How a person names it: `<partition>:<offset>`."""
+        return f"{self.partition}:{self.offset}"
+
+    @property
+    def account(self) -> str | None:
+        """Whose it is, as far as its bytes say so."""
+        try:
+            said = orjson.loads(self.value or b"")
+            return f"{said['seller_id']}/{said['marketplace_id']}"
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return None
+
+
+class Choice(NamedTuple):
+    """Which letters are meant; what is empty leaves nothing out. `ids` as in `Letter.id`, `topics` actual names."""
+
+    ids: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    since_ms: int = 0
+
+    def includes(self, letter: Letter) -> bool:
+        """Whether a letter is among them."""
+        return (
+            (not self.ids or letter.id in self.ids)
+            and (not self.reasons or letter.reason in self.reasons)
+            and (not self.topics or letter.origin.topic in self.topics)
+            and letter.at_ms >= self.since_ms
+        )
+
+
+async def read_letters(settings: Settings) -> list[Letter]:
+    """All dead letters that stand now, the oldest first. UserError where the topic is missing."""
+    topic = settings.topic("dead-letter")
+    # The end of the log, not the last decided record: a mark may stand behind a worker's open transaction.
+    async with reader(settings, isolation_level="read_uncommitted") as consumer:
+        metadata = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way asks the broker anew
+        partitions = metadata.partitions_for_topic(topic)
+        if not partitions:
+            raise UserError(
+                f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics."
+            )
+        ends = await LogReader(consumer).ends(TopicPartition(topic, partition) for partition in sorted(partitions))
+    letters: dict[str, Letter] = {}
+    marks: list[str] = []
+    async with log_reader(settings) as log:
+        async for records in log.records(ends):
+            for record in records:
+                headers = {name: value.decode(errors="replace") for name, value in record.headers}
+                if HEADER_REDRIVEN in headers:
+                    marks.append(f"{record.partition}:{headers[HEADER_REDRIVEN]}")
+                elif (letter := _letter(record, headers)) is not None:
+                    letters[letter.id] = letter
+    for mark in marks:
+        if mark in letters:
+            letters[mark] = letters[mark]._replace(redriven=letters[mark].redriven + 1)
+    return sorted(letters.values(), key=lambda one: (one.at_ms, one.partition, one.offset))
+
+
+def _letter(record: ConsumerRecord, headers: dict[str, str]) -> Letter | None:
+    """The letter that a record is; None where somebody else wrote it."""
+    try:
+        origin = Origin(headers[HEADER_TOPIC], int(headers[HEADER_PARTITION]), int(headers[HEADER_OFFSET]))
+        line = headers.get(HEADER_SKIPPED_LINE)
+        return Letter(
+            record.partition,
+            record.offset,
+            record.timestamp,
+            headers[HEADER_REASON],
+            headers.get(HEADER_FIELD),
+            origin,
+            None if line is None else int(line),
+            record.key,
+            record.value,
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+class Redriven(NamedTuple):
+    """What a redrive did, or would do: letters sent again, and those left out because they had been sent before."""
+
+    sent: list[Letter]
+    left_out: list[Letter]
+
+
+async def redrive(settings: Settings, choice: Choice, *, is_again: bool, is_dry: bool) -> Redriven:
+    """Send the chosen letters to where they came from; each once, unless `is_again`.
+
+    UserError where one that is named does not exist, or another redrive has taken over.
+    """
+    if is_dry:
+        return _sorted_out(await read_letters(settings), choice, is_again=is_again)
+    transactions = Transactions(
+        f"{settings.topic('dead-letter')}-redrive",  # by the topic: whoever sends its letters again is a rival
+        settings.bootstrap_servers,
+        client_id=settings.client_id,
+        timeout_ms=settings.transaction_timeout_ms,
+    )
+    await transactions.start()  # from here on no earlier redrive can write
+    try:
+        chosen = _sorted_out(await read_letters(settings), choice, is_again=is_again)
+        for start in range(0, len(chosen.sent), LETTERS_AT_ONCE):
+            await transactions.write(_outbox(settings, chosen.sent[start : start + LETTERS_AT_ONCE]))
+    except ProducerFenced:
+        raise UserError("Another redrive was started; look at what it has done, then run this one again.") from None
+    except BrokerAwayError:
+        raise UserError(
+            f"The Kafka at {settings.broker} went away in between; run this again: what has been sent is left out."
+        ) from None
+    finally:
+        await transactions.stop()
+    return chosen
+
+
+def _sorted_out(letters: Sequence[Letter], choice: Choice, *, is_again: bool) -> Redriven:
+    missing = sorted(choice.ids - {letter.id for letter in letters})
+    if missing:
+        raise UserError(f"There is no dead letter {missing[0]}; `dueclock deadletter list` shows those there are.", 2)
+    chosen = [letter for letter in letters if choice.includes(letter)]
+    if is_again:
+        return Redriven(chosen, [])
+    return Redriven([one for one in chosen if not one.redriven], [one for one in chosen if one.redriven])
+
+
+def _outbox(settings: Settings, letters: Sequence[Letter]) -> Outbox:
+    outbox = Outbox()
+    topic = settings.topic("dead-letter")
+    for letter in letters:
+        source = Origin(topic, letter.partition, letter.offset)
+        headers = [(HEADER_REDRIVEN_FROM, str(source).encode())]
+        outbox.put(letter.origin.topic, letter.origin.partition, letter.key, letter.value, headers=headers)
+        mark = [(HEADER_REDRIVEN, str(letter.offset).encode())]
+        outbox.put(topic, letter.partition, letter.key, None, headers=mark)
+    return outbox

@@ -1,0 +1,78 @@
+"""Hanging transactions: a broker has ended a transaction but never said so in one of its partitions.
+
+Kafka 4.3 can do that (its markers go partition by partition). Readers of committed records then stand still there, and
+what stands behind would share the fate of the *next* transaction of the same producer, whatever it is. So before a
+partition is rebuilt its producer ends what hangs with a transaction of no records: committed, if anything else that it
+wrote is committed, for then all of it was meant to be; else aborted, and its inputs are read again.
+"""
+
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from agents.auditing.refold import OUTPUTS
+from agents.kafka.clients import reader
+from agents.kafka.log_cursor import FETCH_BYTES, LogCursor
+from agents.settings import Settings
+from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
+from schemas.headers import line_number
+from streams.rows import PARTITION_KEY, PartitionRow, decode_partition
+
+WRITTEN = ("sla-journal", *OUTPUTS, "changelog", "dead-letter")
+"""Topics of which a partition has one writer."""
+
+
+class Hanging(NamedTuple):
+    """What hangs: where, and what its records tell of."""
+
+    partitions: tuple[TopicPartition, ...]
+    journal_lines: tuple[int, ...]
+    other_lines: tuple[int, ...]
+    letters: tuple[tuple[str, int], ...]
+    """Input topic and offset of each dead letter."""
+
+    def is_to_commit(self, *, last_line: int, told_line: int, row: PartitionRow) -> bool:
+        """Whether something else of the same transaction is committed: a journal line that what hangs tells of
+        (`last_line` is the journal's last), or an event or row that tells of a journal line that hangs (`told_line` is
+        the newest that any of them tells of).
+        """
+        if self.journal_lines:
+            return max(told_line, row.lines) >= min(self.journal_lines)
+        if self.other_lines:
+            return min(self.other_lines) <= last_line
+        return any(row.positions.get(topic, 0) > offset for topic, offset in self.letters)
+
+
+async def hanging(settings: Settings, partition: int) -> Hanging | None:
+    """What hangs in this partition of the topics that its owner writes; asked when no transaction of it is open."""
+    tps = {TopicPartition(settings.topic(logical), partition): logical for logical in WRITTEN}
+    async with AsyncExitStack() as stack:
+        committed = await stack.enter_async_context(reader(settings))
+        everything = await stack.enter_async_context(
+            reader(settings, isolation_level="read_uncommitted", max_partition_fetch_bytes=FETCH_BYTES)
+        )
+        stable, ends = await committed.end_offsets(list(tps)), await everything.end_offsets(list(tps))
+        found = [tp for tp in tps if stable[tp] < ends[tp]]
+        records: dict[str, list[ConsumerRecord]] = {}
+        cursor = LogCursor(everything)
+        for tp in found:
+            await cursor.start(tp.topic, partition, from_offset=stable[tp])
+            while batch := await cursor.batch():
+                records.setdefault(tps[tp], []).extend(batch)
+    return _told(found, records) if found else None
+
+
+def _told(found: list[TopicPartition], records: dict[str, list[ConsumerRecord]]) -> Hanging:
+    journal = tuple(_lines(records.pop("sla-journal", [])))
+    letters = [dict(record.headers) for record in records.pop("dead-letter", [])]
+    origins = tuple((said[HEADER_TOPIC].decode(), int(said[HEADER_OFFSET])) for said in letters)
+    rows = [record.value for record in records.pop("changelog", []) if record.key == PARTITION_KEY]
+    others = [line for of_topic in records.values() for line in _lines(of_topic)]
+    others += [decode_partition(row).lines for row in rows]
+    return Hanging(tuple(found), journal, tuple(others), origins)
+
+
+def _lines(records: Iterable[ConsumerRecord]) -> list[int]:
+    return [line_number(record.headers) for record in records]

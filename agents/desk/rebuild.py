@@ -1,0 +1,286 @@
+"""`dueclock rebuild`: the rows of a partition and what is missing on its output topics, made again from its journal.
+
+For a changelog that was deleted, or a transaction of which a broker lost a part (the worker then refuses to start). The
+journal is the truth: it is folded from its first line by the same `step`, what it calls for is sent where it is missing
+(the exact bytes) and nothing twice, and rows are written or taken away until they are those of the fold. Input
+positions come from the origins in journal, dead letters and `sla-repartition`. What cannot be mended is said and left.
+
+The order makes a kill at any point harmless: the earlier owner is fenced by the partition's own transactional id; every
+transaction is a step forward; the partition's row, without which no worker starts, is in the last one.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import ProducerFenced
+
+from agents.auditing.audit import Audited, Watch, audit_live
+from agents.auditing.comparison import Finding
+from agents.auditing.refold import OUTPUTS, Fold
+from agents.desk.hanging import hanging
+from agents.errors import COULD_NOT_RUN, UserError
+from agents.journal.lines import JournalCheck, live_lines
+from agents.kafka.group import members_of
+from agents.kafka.log_cursor import log_cursor
+from agents.kafka.log_reader import log_reader
+from agents.kafka.topics import chosen_partitions, partitions_of
+from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions, transactions_of
+from agents.settings import Settings
+from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
+from schemas.facts import StateSealed
+from schemas.headers import HEADER_ORIGIN, Origin
+from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
+from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
+from streams.state import State
+
+RECORDS_AT_ONCE = 2_000
+"""In one transaction."""
+
+
+class Rebuilt(NamedTuple):
+    """One partition: what was sent by topic, rows written and taken away, and the differences that remain."""
+
+    partition: int
+    lines: int
+    sent: dict[str, int]
+    rows: int
+    tombstones: int
+    left: list[Finding]
+    ended: int = 0
+    """Topics in which a hanging transaction was ended (agents/desk/hanging.py)."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was to be done."""
+        return bool(self.sent or self.rows or self.tombstones or self.ended)
+
+
+class RowsKept(State):
+    """A state that also remembers its rows as the changelog would have them."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(partition)
+        self.kept: dict[bytes, bytes] = {}
+
+    def take_changes(self) -> list[tuple[bytes, bytes | None]]:
+        """The changes, taken over into `kept` too."""
+        changes = super().take_changes()
+        apply_changes(self.kept, changes)
+        return changes
+
+
+async def rebuild(
+    settings: Settings, wanted: Sequence[int], *, is_forced: bool, is_dry: bool, watch: Watch
+) -> list[Rebuilt]:
+    """Rebuild these partitions, or all. UserError (status 2) where that cannot be done; what was mended stays."""
+    count = await partitions_of(settings, "sla-journal", *OUTPUTS, "changelog", "dead-letter", REPARTITION_TOPIC.name)
+    chosen = chosen_partitions(wanted, count)
+    if not is_forced:
+        await _refuse_while_workers_run(settings)
+    try:
+        return [await _Rebuild(settings, partition, count, is_dry=is_dry).mended(watch) for partition in chosen]
+    except ProducerFenced:
+        raise UserError(
+            "A worker took the partition over while it was rebuilt; stop all workers of the group and run it again.",
+            COULD_NOT_RUN,
+        ) from None
+    except BrokerAwayError as error:
+        raise UserError(
+            f"The broker did not answer ({error}); run the same command again, it goes on where it was.", COULD_NOT_RUN
+        ) from None
+
+
+async def _refuse_while_workers_run(settings: Settings) -> None:
+    if members := await members_of(settings):
+        raise UserError(
+            f"Workers of the group {settings.group} run ({', '.join(members)}); stop them (one that was killed counts "
+            "until its session ends) and run it again, or fence them with --force: they end when they next write.",
+            COULD_NOT_RUN,
+        )
+
+
+class _Rebuild:
+    """One partition."""
+
+    def __init__(self, settings: Settings, partition: int, count: int, *, is_dry: bool) -> None:
+        self._settings = settings
+        self._partition = partition
+        self._count = count
+        self._is_dry = is_dry
+        self._inputs = {settings.topic(topic.name) for topic in (*INPUT_TOPICS, REPARTITION_TOPIC)}
+        self._positions: dict[str, int] = {}
+        self._sent: Counter[str] = Counter()
+        self._ended = 0
+        self._journal = b""
+        self._sealed_ms = 0
+        """Journal time of the last seal, or of the first line."""
+        self._producer: Transactions | None = None
+
+    async def mended(self, watch: Watch) -> Rebuilt:
+        """Fence, look, send what is missing, write the rows."""
+        producer = transactions_of(self._settings, self._partition)
+        try:
+            if not self._is_dry:
+                await producer.start()
+                self._producer = producer
+            return await self._mend(watch)
+        finally:
+            await producer.stop()
+
+    async def _mend(self, watch: Watch) -> Rebuilt:
+        audited = await self._audited(watch)
+        found = await self._rows()
+        row = _partition_row(found)
+        if (hangs := await hanging(self._settings, self._partition)) is not None:
+            if self._producer is None:
+                return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, self._said(_HANGS)])
+            is_commit = hangs.is_to_commit(last_line=audited.lines, told_line=_newest(audited), row=row)
+            await self._producer.end_hanging(hangs.partitions, is_commit=is_commit)
+            self._ended += len(hangs.partitions)
+            audited, found = await self._audited(watch), await self._rows()
+            row = _partition_row(found)
+        if hopeless := self._hopeless(audited, row):
+            return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, *hopeless], self._ended)
+        missing = {(one.topic, one.output_id) for one in audited.findings if one.kind == "missing"}
+        kept = await self._refolded(missing, watch)
+        await self._add_own_row(kept, row)
+        written, taken = await self._write_rows(kept, found)
+        left = [one for one in audited.findings if one.kind != "missing"]
+        if self._sent and not self._is_dry:
+            left = (await self._audited(watch)).findings
+        return Rebuilt(
+            self._partition, audited.lines, dict(sorted(self._sent.items())), written, taken, left, self._ended
+        )
+
+    async def _audited(self, watch: Watch) -> Audited:
+        (audited,) = await audit_live(self._settings, [self._partition], watch)
+        return audited
+
+    async def _rows(self) -> dict[bytes, bytes]:
+        async with log_reader(self._settings) as reader:
+            return (await reader.rows(self._settings.topic("changelog"), [self._partition]))[self._partition]
+
+    def _hopeless(self, audited: Audited, row: PartitionRow) -> list[Finding]:
+        """Why nothing may be written: lines of the journal that others tell of are not there, or are no lines."""
+        if any(one.kind == "journal" for one in audited.findings):
+            return [self._said("the journal itself is broken, so nothing was written; restore it first")]
+        told = _newest(audited)
+        if max(told, row.lines) > audited.lines:
+            return [
+                self._said(
+                    f"it ends with line {audited.lines}, but rows or outputs tell of line {max(told, row.lines)}: "
+                    "the journal has lost lines, so nothing was written; restore it first"
+                )
+            ]
+        return []
+
+    def _said(self, sentence: str) -> Finding:
+        return Finding("journal", self._partition, "sla-journal", None, None, None, sentence)
+
+    # --- from the logs -----------------------------------------------------------------------------------------------
+
+    async def _refolded(self, missing: set[tuple[str, str | None]], watch: Watch) -> dict[bytes, bytes]:
+        """Fold the journal once more: send the events that are missing on the way; the rows that it ends with."""
+        state = RowsKept(self._partition)
+        fold = Fold(self._partition, has_headers=True)
+        fold.state = state
+        outbox, count = Outbox(), 0
+        async with log_cursor(self._settings) as cursor:
+            await cursor.start(self._settings.topic("sla-journal"), self._partition)
+            check = JournalCheck(self._partition, self._count)
+            async with aclosing(live_lines(cursor, check)) as batches:
+                async for lines in batches:
+                    for topic, events in fold.expected(lines).items():
+                        for _, event, sent in events:
+                            if (topic, event.output_id) in missing:
+                                headers = list(sent.headers or ())
+                                name = self._settings.topic(topic)
+                                outbox.put(name, self._partition, sent.key, sent.value, headers=headers)
+                                self._sent[topic] += 1
+                                count += 1
+                    for line in lines:
+                        self._finished(line.origin)
+                        if not self._sealed_ms or isinstance(line.line.body, StateSealed):
+                            self._sealed_ms = line.line.journal_ms
+                    if count >= RECORDS_AT_ONCE:
+                        await self._write(outbox)
+                        outbox, count = Outbox(), 0
+                    watch(self._partition, state.lines, 0)
+        await self._write(outbox)
+        self._journal = check.journal
+        return state.kept
+
+    async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
+        """The partition's row: it goes on behind the last record of each input that is told of anywhere."""
+        async for letter in self._records("dead-letter", self._partition):
+            said = {name: value.decode(errors="replace") for name, value in letter.headers}
+            self._finished("/".join(said.get(name, "") for name in (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET)))
+        for partition in range(self._count):  # what was misrouted went to where its account is at home
+            async for record in self._records(REPARTITION_TOPIC.name, partition):
+                self._finished(dict(record.headers).get(HEADER_ORIGIN, b"").decode(errors="replace"))
+        for topic, position in row.positions.items():  # behind markers of transactions, or letters that have expired
+            self._positions[topic] = max(position, self._positions.get(topic, 0))
+        async with log_reader(self._settings) as reader:
+            ends = await reader.ends(TopicPartition(topic, self._partition) for topic in sorted(self._inputs))
+        for tp, end in ends.items():  # nothing of it was ever finished
+            self._positions.setdefault(tp.topic, end.first)
+        if PARTITION_KEY in kept:
+            rebuilt = decode_partition(kept[PARTITION_KEY])
+            rebuilt.positions = self._positions
+            rebuilt.journal = self._journal
+            is_known = (row.lines, row.journal) == (rebuilt.lines, rebuilt.journal)
+            every_ms = self._settings.seal_every_s * 1000
+            sealed_period = self._sealed_ms // every_ms if every_ms else 0
+            rebuilt.sealed_period = row.sealed_period if is_known else sealed_period
+            kept[PARTITION_KEY] = encode_row(rebuilt)
+
+    async def _records(self, logical: str, partition: int) -> AsyncIterator[ConsumerRecord]:
+        async with log_cursor(self._settings) as cursor:
+            await cursor.start(self._settings.topic(logical), partition)
+            while records := await cursor.batch():
+                for record in records:
+                    yield record
+
+    def _finished(self, told: str | None) -> None:
+        origin = Origin.parse(told or "")
+        if origin is not None and origin.topic in self._inputs and origin.partition == self._partition:
+            self._positions[origin.topic] = max(self._positions.get(origin.topic, 0), origin.offset + 1)
+
+    # --- to the logs -------------------------------------------------------------------------------------------------
+
+    async def _write_rows(self, kept: dict[bytes, bytes], found: dict[bytes, bytes]) -> tuple[int, int]:
+        """Write what differs, the partition's row last; how many rows were written and how many taken away."""
+        changes: list[tuple[bytes, bytes | None]] = []
+        for key in sorted(kept.keys() | found.keys(), key=lambda key: (key == PARTITION_KEY, key)):
+            if kept.get(key) != found.get(key):
+                changes.append((key, kept.get(key)))
+        for start in range(0, len(changes), RECORDS_AT_ONCE):
+            outbox = Outbox()
+            for key, value in changes[start : start + RECORDS_AT_ONCE]:
+                outbox.put(self._settings.topic("changelog"), self._partition, key, value)
+            await self._write(outbox)
+        taken = sum(value is None for _, value in changes)
+        return len(changes) - taken, taken
+
+    async def _write(self, outbox: Outbox) -> None:
+        if outbox and self._producer is not None:
+            await self._producer.write(outbox)
+
+
+def _newest(audited: Audited) -> int:
+    """The newest line that events tell of which the journal does not call for."""
+    return max((one.line or 0 for one in audited.findings if one.kind == "extra"), default=0)
+
+
+_HANGS = "a broker never ended a transaction in this partition: rebuild without --dry-run ends it, then looks again"
+
+
+def _partition_row(rows: dict[bytes, bytes]) -> PartitionRow:
+    """The partition's row as it is; an empty one where there is none that can be read."""
+    try:
+        return decode_partition(rows[PARTITION_KEY])
+    except (KeyError, RowError):
+        return PartitionRow()

@@ -1,0 +1,1 @@
+"""The journal as it is kept: lines, seals, snapshots, files."""

@@ -1,0 +1,186 @@
+"""The journal as lines for the engine, for commands that only look: from the broker, or from an exported file.
+
+What a journal record must be (contract §7) is checked on the way: running number, journal time, key, home partition,
+canonical value, and that the input records of a topic were taken in their order, each once. A line that fails raises
+`JournalError`, which names it; the lines before it have been given out. Where one account is asked for, the lines of
+others come as ticks: they move the partition's time and touch nothing else (contract §1).
+"""
+
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+from aiokafka import ConsumerRecord
+
+from agents.errors import UserError
+from agents.files import opened
+from agents.kafka.log_cursor import LogCursor
+from schemas.dead_letters import Rejected
+from schemas.facts import Body, Notification, PolicyActivated, StateSealed, TimeTick
+from schemas.headers import HEADER_LINE, HEADER_ORIGIN
+from schemas.notifications import decode_journal_value, decode_notification
+from streams.engine import Line
+from streams.partitioner import partition_of
+from streams.routing import account_key
+from streams.sealing import next_link, record_digest
+
+BATCH_LINES = 2_000
+TICK = TimeTick()
+
+
+class JournalError(Exception):
+    """A line that no worker of ours wrote so, or that is not where it belongs; one sentence."""
+
+    def __init__(self, sentence: str, *, line: int, offset: int | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.line = line
+        self.offset = offset
+
+
+class JournalLine(NamedTuple):
+    """One line, its offset in the journal and the input record it came from. A file knows neither."""
+
+    line: Line
+    offset: int | None
+    origin: str | None
+
+
+class JournalCheck:
+    """Turns the records of one journal partition into lines, and checks each, seals included.
+
+    With `start` the first line is the seal that follows what it says; lines before it are none of its business.
+    """
+
+    def __init__(
+        self, partition: int, partitions: int, account: str | None = None, start: StateSealed | None = None
+    ) -> None:
+        self._partition = partition
+        self._partitions = partitions
+        self._own_key = str(partition).encode()
+        self._wanted_key = None if account is None else account.encode()
+        self._at_home: set[bytes] = set()
+        self._taken: dict[str, int] = {}
+        self.last_line = 0 if start is None else start.line
+        self.last_ms = 0
+        self.last_offset: int | None = None if start is None else start.offset
+        self.journal = b"" if start is None else bytes.fromhex(start.journal)
+        self.sealed_offset: int | None = None
+        """Offset of the last seal that was found to be true."""
+
+    def line(self, record: ConsumerRecord) -> JournalLine:
+        """The line that a record holds. JournalError where it is none, or does not follow the one before."""
+        number, origin = self._headers(record)
+        if number != self.last_line + 1:
+            raise JournalError(_gap(self.last_line, number), line=number, offset=record.offset)
+        if record.timestamp < self.last_ms:
+            raise JournalError(
+                "its journal time lies before that of the line before it", line=number, offset=record.offset
+            )
+        is_wanted = self._wanted_key is None or record.key in (self._wanted_key, self._own_key)
+        body = self._body(record, number, origin) if is_wanted else TICK
+        if isinstance(body, StateSealed):
+            self._check_seal(body, number, record.offset)
+        self.journal = next_link(
+            self.journal, record_digest(record.timestamp, record.key, record.value, record.headers)
+        )
+        self.last_line, self.last_ms, self.last_offset = number, record.timestamp, record.offset
+        return JournalLine(Line(number, record.timestamp, body), record.offset, origin)
+
+    def _check_seal(self, seal: StateSealed, number: int, offset: int) -> None:
+        """A seal covers all lines before it: their number, the offset of the last, the digest of all records."""
+        since = "the beginning" if self.sealed_offset is None else f"the seal at offset {self.sealed_offset}"
+        if (seal.line, seal.offset) != (self.last_line, self.last_offset):
+            sentence = f"it seals line {seal.line} at offset {seal.offset}, but stands behind line {self.last_line}"
+            raise JournalError(f"{sentence} at offset {self.last_offset}", line=number, offset=offset)
+        if seal.journal.lower() != self.journal.hex():
+            sentence = f"the records between {since} and offset {offset} are not those that it seals"
+            raise JournalError(sentence, line=number, offset=offset)
+        self.sealed_offset = offset
+
+    def _headers(self, record: ConsumerRecord) -> tuple[int, str | None]:
+        try:
+            headers = dict(record.headers)
+            origin = headers.get(HEADER_ORIGIN)
+            return int(headers[HEADER_LINE]), None if origin is None else origin.decode()
+        except (KeyError, ValueError):
+            sentence = f"the record at offset {record.offset} has no running number"
+            raise JournalError(sentence, line=self.last_line + 1, offset=record.offset) from None
+
+    def _body(self, record: ConsumerRecord, number: int, origin: str | None) -> Body:
+        try:
+            body = decode_journal_value(record.value or b"")
+        except ValueError:
+            raise JournalError("its value is not that of a journal line", line=number, offset=record.offset) from None
+        key = account_key(body).encode() if isinstance(body, Notification) else self._own_key
+        if record.key != key:
+            raise JournalError("its key is not that of its account", line=number, offset=record.offset)
+        if isinstance(body, Notification):
+            if key not in self._at_home:
+                if partition_of(key, self._partitions) != self._partition:
+                    raise JournalError("its account is at home in another partition", line=number, offset=record.offset)
+                self._at_home.add(key)
+            self._check_origin(origin, number, record.offset)
+        return body
+
+    def _check_origin(self, origin: str | None, number: int, offset: int) -> None:
+        topic, _, taken = (origin or "").rpartition("/")
+        if not topic or not taken.isdecimal():
+            raise JournalError("it does not say which input record it came from", line=number, offset=offset)
+        if self._taken.get(topic, -1) >= int(taken):
+            raise JournalError(f"the input record {origin} was journaled before", line=number, offset=offset)
+        self._taken[topic] = int(taken)
+
+
+def _gap(last: int, number: int) -> str:
+    if last:
+        return f"line {number} follows line {last}: lines are missing, repeated or in another order"
+    return f"the journal begins with line {number}: retention, or a hand, has taken the lines before it"
+
+
+async def live_lines(cursor: LogCursor, check: JournalCheck) -> AsyncGenerator[list[JournalLine], None]:
+    """The lines of the partition that the cursor stands in, to the cursor's end."""
+    while records := await cursor.batch():
+        for start in range(0, len(records), BATCH_LINES):
+            lines: list[JournalLine] = []
+            try:
+                for record in records[start : start + BATCH_LINES]:
+                    lines.append(check.line(record))
+            except JournalError:
+                yield lines
+                raise
+            yield lines
+
+
+async def file_lines(file: str, account: str | None = None) -> AsyncGenerator[list[JournalLine], None]:
+    """The lines of an exported journal (`dueclock journal export`); blank lines are skipped."""
+    lines: list[JournalLine] = []
+    number, last_ms = 0, 0
+    with opened(file, "rb", "--journal") as stream:
+        for raw in stream:
+            if not (text := raw.strip(b" \t\r\n")):
+                continue
+            number += 1
+            body, journal_ms = _said(text, number, file)
+            if journal_ms < last_ms:
+                yield lines
+                raise JournalError("its journal time lies before that of the line before it", line=number)
+            last_ms = journal_ms
+            if account is not None and isinstance(body, Notification) and account_key(body) != account:
+                body = TICK
+            lines.append(JournalLine(Line(number, journal_ms, body), None, None))
+            if len(lines) == BATCH_LINES:
+                yield lines
+                lines = []
+    yield lines
+
+
+def _said(text: bytes, number: int, file: str) -> tuple[Body, int]:
+    decoded = decode_notification(text, from_file=True)
+    if isinstance(decoded, Rejected) or decoded.journaled_ms is None:
+        raise UserError(
+            f"Line {number} of {file} is no line of an exported journal; `dueclock journal export` writes such files.",
+            2,
+        )
+    if number == 1 and not isinstance(decoded.body, PolicyActivated):
+        raise UserError(f"{file} does not begin with the policies, so it is not a journal from its first line on.", 2)
+    return decoded.body, decoded.journaled_ms

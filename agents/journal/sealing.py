@@ -1,0 +1,87 @@
+"""Seals: once a period of journal time the owner of a partition writes down what stands (schemas/README.md, "Seals").
+
+A seal is a line like any other, with the journal time of the line before it: it moves no time and fires nothing. Its
+digests are those of `streams.sealing`. The state's is worked out in a thread, while this partition rests and the others
+go on. With a folder for snapshots the state itself is written on the way, and has its name once the seal is committed.
+"""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+from agents.journal.snapshots import SnapshotWriter, no_snapshot
+from agents.settings import Settings
+from schemas.facts import StateSealed
+from streams.engine import State
+from streams.sealing import canonical_rows, next_link, record_digest, rows_digest
+
+log = logging.getLogger("dueclock.keeper")
+
+
+class Sealer:
+    """The seals of one partition. `offset` is that of the last record in its journal, None where it is unknown."""
+
+    def __init__(self, settings: Settings, state: State, offset: int | None) -> None:
+        self._state = state
+        self._every_ms = settings.seal_every_s * 1000
+        self._folder = Path(settings.snapshot_dir) if settings.snapshot_dir else None
+        self._offset = offset
+        self._snapshot: SnapshotWriter | None = None
+
+    def add(self, at_ms: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        """A record goes into the journal."""
+        row = self._state.row
+        row.journal = next_link(row.journal, record_digest(at_ms, key, value, headers))
+        if not row.sealed_period:
+            row.sealed_period = self._period(at_ms)
+
+    def _period(self, at_ms: int) -> int:
+        return at_ms // self._every_ms if self._every_ms else 0
+
+    def written(self, offset: int | None) -> None:
+        """A transaction with journal records has been committed; `offset` is that of its last one."""
+        self._offset = offset
+
+    def is_due(self) -> bool:
+        """Whether the last line has entered a period that no seal has been written in."""
+        row = self._state.row
+        return 0 < row.sealed_period < self._period(row.journal_ms) and self._offset is not None
+
+    async def seal(self) -> StateSealed:
+        """What there is to seal after the last line. Nothing may be folded meanwhile."""
+        row = self._state.row
+        if self._offset is None:
+            raise RuntimeError("a seal needs the offset of the last journal record")
+        state = await asyncio.to_thread(self._digest)
+        row.sealed_period = self._period(row.journal_ms)
+        return StateSealed(line=row.lines, offset=self._offset, state=state.hex(), journal=row.journal.hex())
+
+    def _digest(self) -> bytes:
+        rows = canonical_rows(self._state)
+        if self._folder is None:
+            return rows_digest(rows)
+        self._snapshot = None
+        try:
+            self._snapshot = SnapshotWriter(self._folder, self._state.partition, self._state.lines)
+            return rows_digest(self._snapshot.passing(rows))
+        except OSError as error:
+            self._give_up(error)
+            return rows_digest(canonical_rows(self._state))
+
+    async def sealed(self, seal: StateSealed) -> None:
+        """The seal is committed: the snapshot that it confirms gets its name."""
+        log.info("partition %d: sealed after line %d, state %s", self._state.partition, seal.line, seal.state[:12])
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            try:
+                await asyncio.to_thread(snapshot.finish, seal)
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            with contextlib.suppress(OSError):
+                snapshot.drop()
+        log.warning("partition %d: %s", self._state.partition, no_snapshot(error))

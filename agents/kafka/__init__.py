@@ -1,0 +1,1 @@
+"""A broker as it is: clients, topics, logs, producers. Knows nothing of clocks."""

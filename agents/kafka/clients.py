@@ -1,0 +1,114 @@
+"""A broker as the commands meet it: connected to within seconds, or one sentence that says what to do.
+
+The client library's own words are kept back: it reports each failed try as an error, a person needs the last one only.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from agents.errors import UserError
+from agents.kafka.patience import be_patient
+from agents.settings import Settings
+
+Result = TypeVar("Result")
+
+_ANSWERS_WITHIN_S = 15.0
+_STOPS_WITHIN_S = 1.0
+_REQUEST_TIMEOUT_MS = 30_000
+
+
+class _Client(Protocol):
+    async def start(self) -> None: ...
+
+
+def run_with_broker(settings: Settings, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run a coroutine that talks to the broker; what goes wrong between us is said in one sentence."""
+    theirs = logging.getLogger("aiokafka")
+    level_before = theirs.level
+    theirs.setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(work())
+    except KafkaConnectionError:
+        raise no_broker(settings) from None
+    except KafkaError as error:
+        raise UserError(f"The Kafka at {settings.broker} refused: {error}.") from error
+    finally:
+        theirs.setLevel(level_before)
+
+
+def no_broker(settings: Settings) -> UserError:
+    """Nobody answers there."""
+    return UserError(
+        f"No Kafka answers at {settings.broker}; start one with `dueclock kafka start`, or name yours with --broker."
+    )
+
+
+@asynccontextmanager
+async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, started and closed."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=settings.bootstrap_servers,
+        client_id=settings.client_id,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+    try:
+        await _started(admin, settings)
+        yield admin
+    finally:
+        await _stopped(admin.close())
+
+
+@asynccontextmanager
+async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group, of committed records only unless told otherwise; the caller assigns partitions."""
+    chosen = {"isolation_level": "read_committed", "enable_auto_commit": False, "auto_offset_reset": "earliest"}
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers, client_id=settings.client_id, **{**chosen, **options}
+    )
+    be_patient(consumer._client)  # noqa: SLF001 - it has no public name
+    try:
+        await _started(consumer, settings)
+        yield consumer
+    finally:
+        await _stopped(consumer.stop())
+
+
+@asynccontextmanager
+async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that repeats nothing when it tries again."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers,
+        client_id=settings.client_id,
+        enable_idempotence=True,
+        **options,
+    )
+    be_patient(producer.client)
+    try:
+        await _started(producer, settings)
+        yield producer
+    finally:
+        await _stopped(producer.stop())
+
+
+async def _started(client: _Client, settings: Settings) -> None:
+    try:
+        await asyncio.wait_for(client.start(), _ANSWERS_WITHIN_S)
+    except TimeoutError:
+        raise no_broker(settings) from None
+
+
+async def _stopped(stopping: Coroutine[Any, Any, None]) -> None:
+    """Stop a client. One whose broker is gone may wait without end, or raise what it has cancelled: neither is news."""
+    task = asyncio.ensure_future(stopping)
+    await asyncio.wait([task], timeout=_STOPS_WITHIN_S)
+    if not task.done():
+        task.cancel()
+    elif not task.cancelled():
+        task.exception()

@@ -1,0 +1,113 @@
+"""Recovery: the rows of a partition and the end of its journal, read after its earlier owner has been fenced.
+
+Readers of our own, in no group, committed records only: from the start of the changelog to its end as it was after the
+fence. Nothing of an open transaction can follow, since the fence has ended it.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from agents.kafka.clients import reader
+from agents.settings import Settings
+from schemas.headers import line_number
+
+FETCH_BYTES = 4 * 1024 * 1024
+POLL_MS = 50
+BACKOFF_MS = 20
+"""aiokafka waits this long for each topic that it is asked about for the first time, and there are eight inputs."""
+TAIL_RECORDS = 64
+"""How far before the end its last line is looked for first: markers and aborted lines stand there too."""
+
+
+class JournalEnd(NamedTuple):
+    """The last line in a partition of the journal, and the offset of its record.
+
+    `is_cut`: there are no lines any more, retention took them all.
+    """
+
+    line: int
+    journal_ms: int
+    is_cut: bool = False
+    offset: int | None = None
+
+
+class LogEnds(NamedTuple):
+    """First offset there still is, and the next one to be written."""
+
+    first: int
+    next: int
+
+
+@asynccontextmanager
+async def log_reader(settings: Settings) -> AsyncIterator["LogReader"]:
+    """A reader of its own, in no group."""
+    options = {"fetch_max_wait_ms": 50, "max_partition_fetch_bytes": FETCH_BYTES, "retry_backoff_ms": BACKOFF_MS}
+    async with reader(settings, **options) as consumer:
+        yield LogReader(consumer)
+
+
+class LogReader:
+    """Reads partitions from one offset to another."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogEnds]:
+        """Where these partitions begin and end now."""
+        wanted = list(partitions)
+        first = await self._consumer.beginning_offsets(wanted)
+        following = await self._consumer.end_offsets(wanted)
+        return {tp: LogEnds(first[tp], following[tp]) for tp in wanted}
+
+    async def records(self, ends: Mapping[TopicPartition, LogEnds]) -> AsyncIterator[list[ConsumerRecord]]:
+        """All committed records between these ends, a list for each fetch; waits for what is not yet decided."""
+        async for records in self._read({tp: (end.first, end.next) for tp, end in ends.items()}):
+            yield records
+
+    async def rows(self, topic: str, partitions: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+        """The newest value of each key, for each of these partitions of a compacted topic; tombstones are gone."""
+        rows: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
+        ends = await self.ends(TopicPartition(topic, partition) for partition in rows)
+        async for records in self._read({tp: (end.first, end.next) for tp, end in ends.items()}):
+            for record in records:
+                if record.value is None:
+                    rows[record.partition].pop(record.key, None)
+                else:
+                    rows[record.partition][record.key] = record.value
+        return rows
+
+    async def journal_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, JournalEnd]:
+        """The last committed line of each of these partitions of the journal; line 0 where there has been none."""
+        found: dict[int, JournalEnd] = {}
+        ends = await self.ends(TopicPartition(topic, partition) for partition in partitions)
+        reach = TAIL_RECORDS
+        while missing := {tp: end for tp, end in ends.items() if tp.partition not in found}:
+            spans = {tp: (max(end.first, end.next - reach), end.next) for tp, end in missing.items()}
+            async for records in self._read(spans):
+                for record in records:
+                    found[record.partition] = JournalEnd(
+                        line_number(record.headers), record.timestamp, offset=record.offset
+                    )
+            for tp, end in missing.items():
+                if tp.partition not in found and spans[tp][0] == end.first:
+                    found[tp.partition] = JournalEnd(0, 0, is_cut=end.first > 0)
+            reach *= 16
+        return found
+
+    async def _read(self, spans: dict[TopicPartition, tuple[int, int]]) -> Any:
+        """Records of these spans of offsets, a list for each fetch."""
+        consumer = self._consumer
+        left = {tp: end for tp, (start, end) in spans.items() if start < end}
+        consumer.assign(list(left))
+        for tp in left:
+            consumer.seek(tp, spans[tp][0])
+        while left:
+            for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
+                yield [record for record in records if record.offset < left[tp]]
+            for tp in list(left):
+                if await consumer.position(tp) >= left[tp]:
+                    del left[tp]
+                    consumer.pause(tp)

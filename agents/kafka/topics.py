@@ -1,0 +1,218 @@
+"""The topics on the broker against `schemas/registry.py`: create what is missing, say what differs, refuse the wrong.
+
+All topics have the same number of partitions, since partition p of each belongs to one worker. Some differences would
+make the worker decide wrongly: a topic that is missing, another partition count, inputs that the broker does not stamp,
+compaction where there should be none. With those no worker starts. Others (retention, sizes) are said, no more.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+
+from agents.errors import UserError
+from agents.kafka.clients import admin_client, reader, run_with_broker
+from agents.settings import Settings
+from schemas.registry import TOPICS, Topic
+
+_LEADERS_WITHIN_S = 30.0
+_TOPIC_EXISTS = 36
+_LIMITS_DOWN = {("dead-letter", "retention.ms")}  # the originals may hold personal data: a longer keep is the wrong one
+_LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes"}
+_LIMITS_UP |= {"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"}
+_NO_LIMIT = -1
+
+
+class Difference(NamedTuple):
+    """What is not as it should be, in one sentence; `is_fatal` where a worker must not run on it."""
+
+    sentence: str
+    is_fatal: bool
+    is_missing: bool = False
+
+
+class Found(NamedTuple):
+    """A topic as the broker has it."""
+
+    partitions: int
+    has_leaders: bool
+    settings: dict[str, str]
+
+
+def check_topics(settings: Settings) -> list[str]:
+    """A sentence for each difference; empty when all is well."""
+    return [difference.sentence for difference in run_with_broker(settings, lambda: _checked(settings))]
+
+
+def require_topics(settings: Settings) -> list[str]:
+    """Refuse to go on where a worker would decide wrongly; the sentences of what it can live with."""
+    differences = run_with_broker(settings, lambda: _checked(settings))
+    for difference in differences:
+        if difference.is_fatal:
+            raise UserError(difference.sentence)
+    return [difference.sentence for difference in differences]
+
+
+def create_topics(settings: Settings) -> list[str]:
+    """Create the topics that are missing; the names of those created. Refuses where one that exists is wrong."""
+    return run_with_broker(settings, lambda: _created(settings))
+
+
+def delete_topics(settings: Settings) -> None:
+    """Delete the topics of these settings, and all that is in them."""
+    run_with_broker(settings, lambda: _deleted(settings))
+
+
+def differences(settings: Settings, found: dict[str, Found], partitions: int | None) -> list[Difference]:
+    """What differs between the registry and these topics of the broker, in the registry's order.
+
+    `partitions` is the count that all must have; None: that of the journal, or the first topic there is.
+    """
+    names = {topic: settings.topic(topic.name) for topic in TOPICS}
+    if partitions is None:
+        counts = [found[name].partitions for name in (settings.topic("sla-journal"), *names.values()) if name in found]
+        partitions = counts[0] if counts else settings.partitions
+    said: list[Difference] = []
+    for topic, name in names.items():
+        if name not in found:
+            said.append(Difference(f"The topic {name} is missing; `dueclock topics create` makes it.", True, True))
+            continue
+        if found[name].partitions != partitions:
+            sentence = (
+                f"The topic {name} has {_count(found[name].partitions)} where {partitions} are needed: all topics need "
+                "the same number; make it anew with that number, or name another topic in the settings."
+            )
+            said.append(Difference(sentence, is_fatal=True))
+        said.extend(_setting_differences(topic, name, found[name].settings))
+    return said
+
+
+def _setting_differences(topic: Topic, name: str, has: dict[str, str]) -> list[Difference]:
+    said: list[Difference] = []
+    for setting, wanted in topic.kafka_settings().items():
+        if setting not in has or _is_enough(topic, setting, wanted, has[setting]):
+            continue  # an older broker does not know every setting, and then has no such limit
+        is_fatal = setting in ("message.timestamp.type", "cleanup.policy")
+        change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {setting}={wanted}"
+        why = " (journal time is made of the broker's append times)" if wanted == "LogAppendTime" else ""
+        sentence = f"The topic {name} has {setting}={has[setting]} where {wanted} is needed{why}; `{change}` sets it."
+        said.append(Difference(sentence, is_fatal))
+    return said
+
+
+def _is_enough(topic: Topic, setting: str, wanted: str, has: str) -> bool:
+    if (topic.name, setting) in _LIMITS_DOWN:
+        return _NO_LIMIT < int(has) <= int(wanted)
+    if setting in _LIMITS_UP:
+        return int(has) == _NO_LIMIT or (int(wanted) != _NO_LIMIT and int(has) >= int(wanted))
+    return has == wanted
+
+
+async def _checked(settings: Settings) -> list[Difference]:
+    async with admin_client(settings) as admin:
+        return differences(settings, await _found(admin, settings), None)
+
+
+async def _created(settings: Settings) -> list[str]:
+    async with admin_client(settings) as admin:
+        found = await _found(admin, settings)
+        for difference in differences(settings, found, settings.partitions):
+            if difference.is_fatal and not difference.is_missing:
+                raise UserError(difference.sentence)
+        copies = settings.replication or min(3, len((await admin.describe_cluster())["brokers"]))
+        missing = {settings.topic(topic.name): topic for topic in TOPICS if settings.topic(topic.name) not in found}
+        if not missing:
+            return []
+        new = [
+            NewTopic(name, settings.partitions, copies, topic_configs=topic.kafka_settings())
+            for name, topic in missing.items()
+        ]
+        response = await admin.create_topics(new, timeout_ms=int(_LEADERS_WITHIN_S * 1000))
+        for name, code, *words in response.topic_errors:
+            if code not in (0, _TOPIC_EXISTS):  # another `topics create` was quicker: as good
+                reason = words[0] if words and words[0] else for_code(code).description
+                raise UserError(f"The broker would not create the topic {name}: {reason}")
+        await _wait_for_leaders(admin, settings)
+        return list(missing)
+
+
+async def _deleted(settings: Settings) -> None:
+    async with admin_client(settings) as admin:
+        if not (present := list(await _described(admin, settings))):
+            return
+        await admin.delete_topics(present)
+        deadline = time.monotonic() + _LEADERS_WITHIN_S
+        while await _described(admin, settings):
+            if time.monotonic() > deadline:
+                raise UserError(f"The topics at {settings.broker} could not be deleted; look at the brokers.")
+            await asyncio.sleep(0.05)
+
+
+async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    deadline = time.monotonic() + _LEADERS_WITHIN_S
+    while True:
+        described = await _described(admin, settings)
+        if len(described) == len(TOPICS) and all(_has_leaders(topic) for topic in described.values()):
+            return
+        if time.monotonic() > deadline:
+            raise UserError(f"The topics at {settings.broker} have no leaders yet; look at the brokers and try again.")
+        await asyncio.sleep(0.05)
+
+
+async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
+    described = await _described(admin, settings)
+    if not described:
+        return {}
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in described]
+    configs: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(wanted):
+        for code, message, _, name, entries in response.resources:
+            if code:
+                raise UserError(f"The broker does not tell the settings of the topic {name}: {message}")
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return {
+        name: Found(len(topic["partitions"]), _has_leaders(topic), configs[name]) for name, topic in described.items()
+    }
+
+
+async def _described(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, dict[str, Any]]:
+    """Our topics among all. Not asked for by name: a broker may create what is asked for."""
+    ours = {settings.topic(topic.name) for topic in TOPICS}
+    return {topic["topic"]: topic for topic in await admin.describe_topics() if topic["topic"] in ours}
+
+
+def _has_leaders(topic: dict[str, Any]) -> bool:
+    return bool(topic["partitions"]) and all(partition["leader"] >= 0 for partition in topic["partitions"])
+
+
+def _count(partitions: int) -> str:
+    return f"{partitions} partition" + ("s" if partitions != 1 else "")
+
+
+async def partitions_of(settings: Settings, *logical: str) -> int:
+    """How many partitions these topics have. UserError where one is missing, or they differ."""
+    async with reader(settings) as consumer:
+        metadata = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way asks the broker anew
+    counts: set[int] = set()
+    for topic in map(settings.topic, logical):
+        found = metadata.partitions_for_topic(topic)
+        if not found:
+            raise UserError(
+                f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics.", 2
+            )
+        counts.add(len(found))
+    if len(counts) > 1:
+        raise UserError("The topics have different numbers of partitions; `dueclock topics check` says which.", 2)
+    return counts.pop()
+
+
+def chosen_partitions(wanted: Iterable[int], count: int) -> Sequence[int]:
+    """The partitions that are named, in order, or all where none is. UserError for one that is not there."""
+    chosen = sorted(set(wanted)) or range(count)
+    if chosen[-1] >= count:
+        raise UserError(f"There is no partition {chosen[-1]}; the topics have 0 to {count - 1}.", 2)
+    return chosen

@@ -1,0 +1,189 @@
+"""Transactions: all that one slice of a partition brings goes out together, or not at all.
+
+One transactional producer for each partition; starting it fences whoever wrote this partition before. A transaction
+holds one record batch for each topic and partition (more where one is full). Traps that are avoided here:
+
+- `BatchBuilder.append` returns None and *drops the record* when the batch is full: a new batch must take it.
+- `commit_transaction` does not raise for a batch that the broker refused (`MessageSizeTooLarge`); it commits the rest.
+  So every future is awaited before the commit.
+- A commit whose answer is lost may have happened: nobody may guess. The partition is opened anew, which fences, reads
+  and sees (agents/worker/ownership.py).
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    IllegalOperation,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    ProducerFenced,
+    RequestTimedOutError,
+)
+
+from agents.kafka.patience import be_patient
+from agents.settings import Settings
+
+MAX_BATCH_BYTES = 900_000
+COMMIT_TIMEOUT_S = 40
+"""Past it the broker may have aborted: the partition is opened anew."""
+
+Headers = list[tuple[str, bytes]]
+Outgoing = tuple[int | None, bytes | None, bytes | None, Headers]
+
+
+class BrokerAwayError(Exception):
+    """No answer in time: whether the transaction was committed is unknown."""
+
+
+class Outbox:
+    """The records of one transaction, by topic and partition, each in the order in which they were put."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, int], list[Outgoing]] = {}
+
+    def put(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        headers: Headers | None = None,
+        at_ms: int | None = None,
+    ) -> None:
+        """Add a record; `at_ms` is its timestamp where the topic keeps the producer's (default: now)."""
+        records = self.records.get((topic, partition))
+        if records is None:
+            records = self.records[topic, partition] = []
+        records.append((at_ms, key, value, headers or []))
+
+    def __bool__(self) -> bool:
+        return bool(self.records)
+
+
+class Transactions:
+    """The one transactional producer of a partition."""
+
+    def __init__(self, transactional_id: str, bootstrap: Sequence[str], *, client_id: str, timeout_ms: int) -> None:
+        self.transactional_id = transactional_id
+        self._settings: dict[str, Any] = {
+            "bootstrap_servers": list(bootstrap),
+            "client_id": client_id,
+            "transactional_id": transactional_id,
+            "transaction_timeout_ms": timeout_ms,
+            "retry_backoff_ms": 20,
+            "max_batch_size": MAX_BATCH_BYTES,
+        }
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Fence: from here on no transaction of an earlier owner can commit, and none of ours is open."""
+        producer = AIOKafkaProducer(**self._settings)
+        be_patient(producer.client)
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        self._producer = producer
+
+    async def write(self, outbox: Outbox) -> dict[tuple[str, int], int]:
+        """Write all of the outbox, or none of it; the offset of the last record written to each topic and partition.
+
+        Raises BrokerAwayError where nobody can say which, ProducerFenced if another worker owns the partition now.
+        """
+        producer = self._producer
+        if producer is None:
+            raise RuntimeError("the partition has no producer")
+        sent: list[asyncio.Future[Any]] = []
+        records_in: list[int] = []
+        last: dict[tuple[str, int], int] = {}
+        refusals: list[BaseException] = []
+        try:
+            await producer.begin_transaction()
+            try:
+                for (topic, partition), records in outbox.records.items():
+                    for batch in self._batches(producer, records):
+                        records_in.append(batch.record_count())
+                        sent.append(await producer.send_batch(batch, topic, partition=partition))
+            except IllegalOperation as error:  # a batch before it was refused meanwhile: that one says why
+                refusals.append(error)
+            answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
+            refusals[:0] = [answer for answer in answers if isinstance(answer, BaseException)]
+            if refusals:
+                # Of a producer that was fenced only some batches may say so.
+                raise next((one for one in refusals if isinstance(one, ProducerFenced)), refusals[0])
+            for answer, count in zip(answers, records_in, strict=True):
+                if answer.offset >= 0:  # unknown where the broker had the batch already and says only that
+                    last[answer.topic, answer.partition] = answer.offset + count - 1
+                else:
+                    last.pop((answer.topic, answer.partition), None)
+            await asyncio.wait_for(producer.commit_transaction(), COMMIT_TIMEOUT_S)
+        except _NO_ANSWER as error:
+            raise BrokerAwayError(str(error) or type(error).__name__) from error
+        finally:
+            for answered in sent:  # where one refusal is raised, the others are not news
+                answered.add_done_callback(_seen)
+        return last
+
+    async def end_hanging(self, partitions: Iterable[TopicPartition], *, is_commit: bool) -> None:
+        """End what hangs in these partitions with a transaction of no records (agents/desk/hanging.py)."""
+        producer = self._producer
+        if producer is None:
+            raise RuntimeError("the partition has no producer")
+        try:
+            await producer.begin_transaction()
+            for tp in partitions:
+                producer._txn_manager.maybe_add_partition_to_txn(tp)  # noqa: SLF001 - the public way sends a record
+            ending = producer.commit_transaction() if is_commit else producer.abort_transaction()
+            await asyncio.wait_for(ending, COMMIT_TIMEOUT_S)
+        except _NO_ANSWER as error:
+            raise BrokerAwayError(str(error) or type(error).__name__) from error
+
+    @staticmethod
+    def _batches(producer: AIOKafkaProducer, records: list[Outgoing]) -> list[Any]:
+        batch = producer.create_batch()
+        batches = [batch]
+        for at_ms, key, value, headers in records:
+            if batch.append(timestamp=at_ms, key=key, value=value, headers=headers) is None:
+                batch.close()
+                batch = producer.create_batch()
+                batches.append(batch)
+                if batch.append(timestamp=at_ms, key=key, value=value, headers=headers) is None:
+                    raise RuntimeError("a record does not fit into an empty batch")
+        batch.close()
+        return batches
+
+    async def stop(self) -> None:
+        """Close the connection; what is not committed is aborted by the broker."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+
+def _seen(answered: asyncio.Future[Any]) -> None:
+    if not answered.cancelled():
+        answered.exception()
+
+
+def is_no_answer(error: BaseException) -> bool:
+    """Whether this only says that the broker is away or busy: what was asked may be asked again."""
+    return isinstance(error, _NO_ANSWER) or (isinstance(error, KafkaError) and bool(error.retriable))
+
+
+_NO_ANSWER = (asyncio.TimeoutError, KafkaTimeoutError, KafkaConnectionError, NodeNotReadyError, RequestTimedOutError)
+
+
+def transactions_of(settings: Settings, number: int) -> Transactions:
+    """The producer of a partition: starting it fences every other that bears the same transactional id."""
+    return Transactions(
+        f"{settings.group}-{number}",
+        settings.bootstrap_servers,
+        client_id=settings.client_id,
+        timeout_ms=settings.transaction_timeout_ms,
+    )

@@ -1,0 +1,1 @@
+"""Every metric: names, collectors, counters, and the endpoint that shows them."""

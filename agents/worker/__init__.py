@@ -1,0 +1,1 @@
+"""Keeps partitions while nobody asks. The only room that knows Faust."""

@@ -1,0 +1,266 @@
+"""The keeper: the one writer of a partition, and the main job of the system (design.md).
+
+A slice goes through `Keeper.keep` in this order: take, validate, stamp, fold, write, commit, done. All that it brings
+(journal lines, SLA events, dead letters, misrouted notifications, changed rows, positions) is one transaction. What may
+not happen (a line that `step` refuses, a broken promise of the log) is raised with the number of the journal line; the
+worker ends, and nothing of the slice has been written.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Set
+from time import monotonic
+from typing import NamedTuple
+
+from agents.errors import UserError
+from agents.journal.sealing import Sealer
+from agents.kafka.transactions import Outbox, Transactions
+from agents.metrics.counters import Metrics, SliceTally
+from agents.settings import Settings
+from agents.worker.journal_time import BrokerClock, JournalTime
+from agents.worker.misrouted import Signpost
+from agents.worker.poison import poisoned
+from agents.worker.slices import Hand, Held, Record, origin_of
+from agents.worker.tables import OpenClocks
+from agents.worker.ticker import Ticker
+from schemas.dead_letters import SKIPPED, dead_letter_headers
+from schemas.facts import Body, Notification, PolicyActivated, TimeTick, type_name
+from schemas.headers import Origin, journal_headers
+from schemas.notifications import Rejected, decode_notification, journal_value
+from schemas.policies import Policies, PolicyError, check_successor
+from streams.admission import admit
+from streams.engine import Line, State, step
+from streams.events import SlaEvent
+from streams.routing import account_key
+
+log = logging.getLogger("dueclock.keeper")
+
+LOG_APPEND_TIME = 1
+
+
+class Shop(NamedTuple):
+    """What the keepers of all partitions share."""
+
+    settings: Settings
+    logical: dict[str, str]
+    """Logical name of each input topic: what metrics call it."""
+    policies: Policies
+    signpost: Signpost
+    clock: BrokerClock
+    metrics: Metrics
+    open_clocks: OpenClocks
+    broker_now_ms: Callable[[], int | None]
+    skipped: Set[Origin] = frozenset()
+    """Input records that an operator has named: set aside unread."""
+
+
+class Keeper:
+    """Keeps one partition until it is released."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        state: State,
+        hand: Hand,
+        time: JournalTime,
+        transactions: Transactions,
+        sealer: Sealer | None = None,
+    ) -> None:
+        self.state = state
+        self.hand = hand
+        self.time = time
+        self._shop = shop
+        self._transactions = transactions
+        self._sealer = sealer or Sealer(shop.settings, state, None)
+        self._ticker = Ticker(time)
+        self._since_ms = shop.broker_now_ms() or 0
+        self._woken = asyncio.Event()
+        self._is_released = False
+        self._topics = {logical: shop.settings.topic(logical) for logical in _WRITTEN}
+
+    async def run(self) -> None:
+        """Put the worker's policies in force, then keep slices as they come and tick when a timer is due."""
+        while not self._is_released:
+            self._woken.clear()
+            if await self._activate() or await self._seal() or await self.keep() or await self._tick():
+                self._ticker.reset()
+                continue
+            is_held = bool(self.hand) or self._is_to_activate()
+            pause_s = self._ticker.pause_s(self.state, self._shop.broker_now_ms(), is_held=is_held)
+            try:
+                await asyncio.wait_for(self._woken.wait(), pause_s)
+            except TimeoutError:
+                continue
+
+    def wake(self) -> None:
+        """There is a slice in hand."""
+        self._woken.set()
+
+    def release(self) -> None:
+        """Finish what is being written, then stop."""
+        self._is_released = True
+        self._woken.set()
+
+    # --- a slice ------------------------------------------------------------------------------------------------------
+
+    async def keep(self) -> bool:
+        """Keep what is in hand as one transaction; False if there is nothing, or journal time is unknown."""
+        outbox, tally = Outbox(), SliceTally()
+        started_s = monotonic()
+        floor_ms = self.time.floor_ms(self.hand.empty_topics())
+        for held in self.hand.take():  # take
+            if floor_ms is None:
+                break
+            record = held.record
+            journal_ms = max(self.state.journal_ms, self.time.stamp(min(held.at_ms, floor_ms)))
+            body = self._read(record)  # validate
+            if isinstance(body, Rejected):
+                self._reject(record, body, outbox, tally)
+            elif self._shop.signpost.home_of(account := account_key(body)) != self.state.partition:
+                self._shop.signpost.send_on(record, account, outbox)
+                tally.misrouted[(self._shop.logical[record.topic],)] += 1
+            elif (rejected := self._admit(body, record, journal_ms)) is not None:
+                self._reject(record, rejected, outbox, tally)
+            else:
+                line = Line(self.state.lines + 1, journal_ms, body)  # stamp
+                events = self._fold(line, record)  # fold
+                self._journal(line, account.encode(), outbox, tally, record)
+                self._send(events, line, outbox, tally)
+                delay_s = (journal_ms - body.occurred_ms) / 1000
+                tally.tell(self._shop.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
+            if self._finish(held):
+                floor_ms = self.time.floor_ms(self.hand.empty_topics())
+            tally.newest_ms[self._shop.logical[record.topic]] = record.timestamp
+        tally.seconds["fold"] = monotonic() - started_s
+        return await self._commit(outbox, tally)  # write, commit, done
+
+    def _read(self, record: Record) -> Notification | Rejected:
+        """The notification that a record holds, or why it is none, as far as its bytes can say."""
+        if self._shop.skipped and origin_of(record) in self._shop.skipped:
+            return Rejected(SKIPPED, None)
+        if record.timestamp_type != LOG_APPEND_TIME:
+            raise UserError(
+                f"Topic {record.topic} keeps the timestamps of its producers (record at partition {record.partition}, "
+                f"offset {record.offset}); set message.timestamp.type=LogAppendTime and send such records anew."
+            )
+        decoded = decode_notification(record.value or b"", from_file=False)
+        if isinstance(decoded, Rejected):
+            return decoded
+        body = decoded.body
+        if not isinstance(body, Notification):
+            raise TypeError(f"a live record was decoded as {type_name(body)}")
+        return body
+
+    def _admit(self, body: Notification, record: Record, journal_ms: int) -> Rejected | None:
+        """Why a notification that is at home here may not be journaled. Checked before it is, never after."""
+        book = self.state.book
+        if book is None:
+            raise RuntimeError("a notification came before the policies")
+        return admit(book, body, journal_ms, record.timestamp)
+
+    def _fold(self, line: Line, record: Record | None = None) -> list[SlaEvent]:
+        try:
+            return step(self.state, line)
+        except Exception as error:
+            log.exception("partition %d: journal line %d cannot be applied", self.state.partition, line.number)
+            origin = None if record is None else origin_of(record)
+            raise poisoned(self.state, line, origin, error) from error
+
+    def _journal(self, line: Line, key: bytes, outbox: Outbox, tally: SliceTally, record: Record | None = None) -> None:
+        headers = journal_headers(line.number, None if record is None else origin_of(record))
+        value = journal_value(line.body)
+        tally.lines += 1
+        self._sealer.add(line.journal_ms, key, value, headers)
+        outbox.put(
+            self._topics["sla-journal"], self.state.partition, key, value, headers=headers, at_ms=line.journal_ms
+        )
+
+    def _send(self, events: list[SlaEvent], line: Line, outbox: Outbox, tally: SliceTally) -> None:
+        for event in events:
+            headers = event.headers(line.number, self.state.digest)
+            topic = self._topics[event.topic]
+            outbox.put(topic, self.state.partition, event.account.encode(), event.value, headers=headers)
+            tally.count(event)
+
+    def _reject(self, record: Record, rejected: Rejected, outbox: Outbox, tally: SliceTally) -> None:
+        line = None
+        if rejected.reason == SKIPPED:
+            line = self.state.lines + 1
+            log.warning("partition %d: %s is skipped before line %d", self.state.partition, origin_of(record), line)
+        headers = dead_letter_headers(
+            rejected, topic=record.topic, partition=record.partition, offset=record.offset, line=line
+        )
+        outbox.put(self._topics["dead-letter"], self.state.partition, record.key, record.value, headers=headers)
+        tally.dead_letters[self._shop.logical[record.topic], rejected.reason] += 1
+
+    def _finish(self, held: Held) -> bool:
+        """The record is dealt with in this transaction; True if its topic has nothing more in hand."""
+        self.time.finished(held.record.topic, held.next_offset, held.at_ms)
+        return self.hand.finish(held)
+
+    async def _commit(self, outbox: Outbox, tally: SliceTally) -> bool:
+        """Add the changed rows and the positions, write all of it as one transaction, and count it."""
+        if not outbox:
+            return False
+        self.state.positions.update(self.time.positions)
+        for key, value in self.state.take_changes():
+            outbox.put(self._topics["changelog"], self.state.partition, key, value)
+        started_s = monotonic()
+        written = await self._transactions.write(outbox)
+        if tally.lines:
+            self._sealer.written(written.get((self._topics["sla-journal"], self.state.partition)))
+        tally.seconds["write"] = monotonic() - started_s
+        self._shop.metrics.add(tally, sent_ms=self._shop.broker_now_ms(), since_ms=self._since_ms)
+        self._shop.open_clocks.add(self.state.partition, self.state.take_due_changes())
+        return True
+
+    # --- ticks and policies ------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> bool:
+        """Bring the time, if a timer is due and nothing in hand will."""
+        journal_ms = None if self.hand else self._ticker.due_ms(self.state)
+        return journal_ms is not None and await self._append(TimeTick(), journal_ms)
+
+    def _is_to_activate(self) -> bool:
+        return self.state.digest != self._shop.policies.digest
+
+    async def _activate(self) -> bool:
+        """Put the policies that this worker was started with in force, if the partition has others."""
+        if not self._is_to_activate():
+            return False
+        policies = self._shop.policies
+        if self.state.book is not None:
+            try:
+                check_successor(self.state.book.policies, policies)
+            except PolicyError as error:
+                raise UserError(f"The policy file may not follow the one in force: {error}", 2) from None
+        hand_ms = min((held.at_ms - 1 for held in self.hand.take(1)), default=None)
+        floor_ms = self.time.floor_ms(self.hand.empty_topics())
+        if floor_ms is None:
+            return False
+        journal_ms = self.time.stamp(floor_ms if hand_ms is None else min(floor_ms, hand_ms))
+        body = PolicyActivated(digest=policies.digest, toml=policies.toml)
+        is_done = await self._append(body, max(journal_ms, self.state.journal_ms))
+        log.info("partition %d: policies %s in force", self.state.partition, policies.digest[:12])
+        return is_done
+
+    async def _seal(self) -> bool:
+        """Seal what stands, once a period of journal time; the line's time is that of the line before it."""
+        if not self._sealer.is_due():
+            return False
+        seal = await self._sealer.seal()
+        await self._append(seal, self.state.journal_ms)
+        await self._sealer.sealed(seal)
+        return True
+
+    async def _append(self, body: Body, journal_ms: int) -> bool:
+        """A line of our own, as a transaction of its own."""
+        outbox, tally = Outbox(), SliceTally()
+        line = Line(self.state.lines + 1, journal_ms, body)
+        events = self._fold(line)
+        self._journal(line, str(self.state.partition).encode(), outbox, tally)
+        self._send(events, line, outbox, tally)
+        return await self._commit(outbox, tally)
+
+
+_WRITTEN = ("sla-journal", "sla-breach", "sla-escalation", "sla-clock", "sla-health", "dead-letter", "changelog")

@@ -1,0 +1,52 @@
+"""Misrouted notifications: those that stand on another partition than their account's (design.md).
+
+Their producer used another key, or another number of partitions. They are sent on, bytes untouched, under the account's
+key to the partition of `sla-repartition` where that account is kept, in the same transaction in which they are
+finished. Nothing is decided about them here: admission is for whoever keeps the account.
+"""
+
+import logging
+
+from agents.kafka.transactions import Outbox
+from agents.worker.slices import Record, origin_of
+from schemas.headers import HEADER_ORIGIN
+from streams.partitioner import partition_of
+
+log = logging.getLogger("dueclock.misrouted")
+
+
+class Signpost:
+    """Knows which partition an account is at home in, and sends on what came to another."""
+
+    def __init__(self, repartition_topic: str, partitions: int) -> None:
+        self.partitions = partitions
+        self._topic = repartition_topic
+        self._home: dict[str, int] = {}
+        self._said: set[str] = set()
+
+    def home_of(self, account: str) -> int:
+        """The partition that keeps an account."""
+        home = self._home.get(account)
+        if home is None:
+            if len(self._home) >= MOST_REMEMBERED:
+                self._home.clear()
+            home = self._home[account] = partition_of(account.encode(), self.partitions)
+        return home
+
+    def send_on(self, record: Record, account: str, outbox: Outbox) -> None:
+        """Put a record on its way to where its account is kept; said once for each topic."""
+        origin, home = origin_of(record), self.home_of(account)
+        headers = [(HEADER_ORIGIN, str(origin).encode())]
+        outbox.put(self._topic, home, account.encode(), record.value, headers=headers)
+        if origin.topic not in self._said:
+            self._said.add(origin.topic)
+            log.warning(
+                "%s has notifications under another key than <seller_id>/<marketplace_id> "
+                "(first at partition %d, offset %d, at home in %d); they are sent on through %s",
+                *origin,
+                home,
+                self._topic,
+            )
+
+
+MOST_REMEMBERED = 100_000

@@ -1,0 +1,121 @@
+"""Slices: what Faust hands to the keeper is no single record but all records of one partition that one fetch brought.
+
+A slice stands between two offsets: `start`, where the slice before it ended, and `end`, where the next one starts; both
+are exact, also where transactions leave markers in the log. A partition's hand holds the slices of all its input topics
+that are not finished yet and gives them out in the order of their broker timestamps: what waited on any topic is told
+before time moves past it. The order within a topic is never changed.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from schemas.headers import Origin
+
+MAX_RECORDS_IN_HAND = 4_000
+MAX_BYTES_IN_HAND = 4 * 1024 * 1024
+"""Of one topic and partition; fetching it is suspended above either (back-pressure)."""
+MAX_RECORDS_AT_ONCE = 2_000
+"""In one transaction."""
+
+Record = Any
+"""An aiokafka ConsumerRecord: topic, partition, offset, timestamp, timestamp_type, key, value, headers."""
+
+
+def origin_of(record: Record) -> Origin:
+    """Which input record this is."""
+    return Origin(record.topic, record.partition, record.offset)
+
+
+class BrokenPromiseError(RuntimeError):
+    """Something that this program relies on does not hold: it must end, loudly, before it writes anything."""
+
+
+class Answer(NamedTuple):
+    """What one fetch said of one topic partition: the end of the log, known at the monotonic time of the request."""
+
+    sent_s: float
+    end: int
+
+
+class Slice(NamedTuple):
+    """Records of one topic and partition, in order, and the offsets between which they stand."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    records: list[Record]
+    seeks: int
+    """How many seeks the consumer had made when this was fetched: a slice from before the last one is stale."""
+
+
+class Held(NamedTuple):
+    """One record in hand. `at_ms`: its broker timestamp, never less than that of a record before it on its topic."""
+
+    at_ms: int
+    next_offset: int
+    record: Record
+
+
+class Hand:
+    """The records that one partition has been given and has not finished, for each input topic."""
+
+    def __init__(self, positions: dict[str, int]) -> None:
+        self._held: dict[str, deque[Held]] = {topic: deque() for topic in positions}
+        self._next: dict[str, int] = dict(positions)
+        self._bytes: dict[str, int] = dict.fromkeys(positions, 0)
+
+    def give(self, piece: Slice) -> int | None:
+        """Take a slice in. Returns the new position of its topic if there is nothing in hand before it to finish.
+
+        Raises BrokenPromiseError if it does not stand where the one before it ended.
+        """
+        expected = self._next[piece.topic]
+        if piece.start != expected:
+            raise BrokenPromiseError(
+                f"partition {piece.partition} of {piece.topic} goes on at offset {piece.start} instead of {expected}"
+            )
+        self._next[piece.topic] = piece.end
+        held = self._held[piece.topic]
+        at_ms = held[-1].at_ms if held else 0
+        for record in piece.records:
+            at_ms = max(at_ms, record.timestamp)
+            held.append(Held(at_ms, record.offset + 1, record))
+        self._bytes[piece.topic] += sum(len(record.value or b"") for record in piece.records)
+        if not held:
+            return piece.end
+        held[-1] = held[-1]._replace(next_offset=piece.end)
+        return None
+
+    def is_full(self, topic: str) -> bool:
+        """Whether no more of this topic should be fetched for now."""
+        return len(self._held[topic]) >= MAX_RECORDS_IN_HAND or self._bytes[topic] >= MAX_BYTES_IN_HAND
+
+    def __bool__(self) -> bool:
+        return any(self._held.values())
+
+    def empty_topics(self) -> list[str]:
+        """Topics of which nothing is in hand."""
+        return [topic for topic, held in self._held.items() if not held]
+
+    def take(self, limit: int = MAX_RECORDS_AT_ONCE) -> list[Held]:
+        """Up to `limit` records, in the order of their broker timestamps; they stay in hand until `finish`."""
+        first: list[Held] = []
+        for held in self._held.values():
+            first += list(held)[:limit]
+        first.sort(key=attrgetter("at_ms"))
+        return first[:limit]
+
+    def finish(self, taken: Held) -> bool:
+        """Drop a record that has been dealt with. True if it was the last one in hand of its topic."""
+        topic = taken.record.topic
+        held = self._held[topic]
+        held.popleft()
+        self._bytes[topic] -= len(taken.record.value or b"")
+        return not held
+
+    def topics(self) -> Iterable[str]:
+        """All input topics."""
+        return self._held.keys()

@@ -1,0 +1,143 @@
+"""The watch: once a second it looks how journal time follows, says once when something holds it back, and sets gauges.
+
+It changes nothing. Lines are for people: one when a state begins, one when it ends, none in between.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from time import monotonic, time
+from typing import Any
+
+from agents.metrics.counters import Metrics
+from schemas.policies import Policies
+from streams.calendar import coverage_ends_ms
+from streams.census import Census
+
+EVERY_S = 1.0
+AWAY_S = 5.0
+HELD_BACK_S = 10.0
+READY_LAG_S = 60.0
+DUE_HOURS = (1, 4, 24)
+OVERDUE_AFTER_MS = 5_000
+"""A timer that is so late is overdue: journal time trails the clock by a fraction of a second where all is well."""
+MOST_COUNTED = 10_000
+
+Levels = defaultdict[str, Any]
+"""By metric: values by labels."""
+
+log = logging.getLogger("dueclock.watch")
+
+
+class Watch:
+    """Looks after the partitions of an `Ownership`."""
+
+    def __init__(self, ownership: Any, metrics: Metrics) -> None:
+        self._ownership = ownership
+        self._metrics = metrics
+        self._task: asyncio.Task[None] | None = None
+        self._held_back: set[int] = set()
+        self._is_away = False
+        self._worst_lag_s: float | None = None
+        self._covered: dict[str, dict[tuple[str, ...], float]] = {}
+        metrics.is_ready = self.is_ready
+
+    def start(self) -> None:
+        """Begin, if it has not begun."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="watch")
+
+    async def stop(self) -> None:
+        """End."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def is_ready(self) -> bool:
+        """Whether the worker has recovered what it was given and journal time follows the broker's."""
+        return self._ownership.is_open and self._worst_lag_s is not None and self._worst_lag_s < READY_LAG_S
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._look()
+            except Exception:
+                log.exception("the watch could not look; it tries again")
+            await asyncio.sleep(EVERY_S)
+
+    def _look(self) -> None:
+        ownership = self._ownership
+        now_ms = ownership.broker_now_ms()
+        self._metrics.clock_offset.set(ownership.wall_offset_s)
+        self._look_for_broker()
+        levels: Levels = defaultdict(lambda: defaultdict(float))
+        parts = ownership.kept()
+        lags = [self._look_at(part, now_ms, levels) for part in parts]
+        known = [lag_s for lag_s in lags if lag_s is not None]
+        self._worst_lag_s = max(known, default=0.0) if len(known) == len(lags) else None
+        levels["sla_clocks_open"] = ownership.open_clocks.open_clocks()
+        if now_ms is not None:
+            levels["sla_clocks_due"] = self._due(now_ms)
+        for part in parts:
+            _add_census(part.state.census, levels)
+        self._metrics.levels.show(levels)
+
+    def _look_at(self, part: Any, now_ms: int | None, levels: Levels) -> float | None:
+        """Time lag of one partition, None while its journal time is unknown."""
+        number, state = (str(part.number),), part.state
+        topic, known_ms = part.keeper.time.held_back_by()
+        if state.book is not None:
+            levels["sla_policy_info"][(state.digest,)] = 1
+            levels["sla_policy_covered_until_timestamp_seconds"] = self._coverage(state.digest, state.book.policies)
+        for name, records in part.keeper.time.lag_records().items():
+            levels["sla_input_lag_records"][self._ownership.logical[name], *number] = records
+        overdue_ms = int(time() * 1000) - OVERDUE_AFTER_MS
+        levels["sla_overdue_undetected"][number] = state.timers.overdue(overdue_ms, MOST_COUNTED)
+        lag_s = None if known_ms is None or now_ms is None else (now_ms - known_ms) / 1000
+        if lag_s is not None:
+            levels["sla_time_lag_seconds"][number] = lag_s
+        is_held_back = lag_s is None or lag_s > HELD_BACK_S
+        if is_held_back:
+            levels["sla_held_back_by"][self._ownership.logical[topic], *number] = 1
+        if is_held_back and lag_s is not None and part.number not in self._held_back:
+            self._held_back.add(part.number)
+            log.warning("partition %d: journal time is held back %.0f s by %s", part.number, lag_s, topic)
+        elif not is_held_back and part.number in self._held_back:
+            self._held_back.discard(part.number)
+            log.info("partition %d: journal time follows again", part.number)
+        return lag_s
+
+    def _look_for_broker(self) -> None:
+        heard_s = self._ownership.consumer.last_answer_s
+        silence_s = monotonic() - heard_s
+        if silence_s > AWAY_S and not self._is_away:
+            self._is_away = True
+            log.warning("no answer from the broker for %.0f s: waiting", silence_s)
+        elif silence_s <= AWAY_S and self._is_away:
+            self._is_away = False
+            log.info("the broker answers again")
+
+    def _due(self, now_ms: int) -> dict[tuple[str, ...], float]:
+        due: defaultdict[tuple[str, ...], float] = defaultdict(float)
+        for hours in DUE_HOURS:
+            for (rule, _), count in self._ownership.open_clocks.due_within(now_ms, hours).items():
+                due[rule, f"{hours}h"] += count
+        return due
+
+    def _coverage(self, digest: str, policies: Policies) -> dict[tuple[str, ...], float]:
+        """The end of each calendar; worked out once for each policy file."""
+        if digest not in self._covered:
+            self._covered = {
+                digest: {(name,): coverage_ends_ms(spec) / 1000 for name, spec in policies.calendars.items()}
+            }
+        return self._covered[digest]
+
+
+def _add_census(census: Census, levels: Levels) -> None:
+    for (rule, marketplace), count in census.breached.items():
+        levels["sla_clocks_breached"][rule, marketplace] += count
+    for status, count in census.accounts().items():
+        levels["sla_accounts"][(status,)] += count
+    for kind, count in census.rows.items():
+        levels["sla_state_rows"][(kind,)] += count
