@@ -1,29 +1,37 @@
-"""Admission: the checks of a notification that need the policies and journal time (contract §2, dead letters).
+"""Admission: the checks of a notification that need the state and journal time (contract §2, dead letters).
 
 `schemas` has checked what the bytes alone can say; here, in the contract's order: `future`, `no_calendar`,
-`calendar_not_covered`, `too_old`. A line once journaled is never invalid and is not asked again.
+`calendar_not_covered`, `too_old`, `matter_full`. A line once journaled is never invalid and is not asked again.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from schemas.notifications import Notification, Rejected
-from streams.policies import PolicyBook
-from streams.routing import account_key
+from schemas.dead_letters import Rejected
+from schemas.notifications import Notification, ProgramChanged
+from streams.facts import CaseOpened
+from streams.matters import FULL, knows
+from streams.routing import Routed, account_key, route
+from streams.rows import AccountRow
+from streams.state import State
 
 FUTURE_MS: Final = 5 * 60_000
 
+_FIELD_OF_MATTER: Final = {"order": "order_id", "thread": "thread_id", "case": "case_id", "evidence": "evidence_id"}
 
-def admit(book: PolicyBook, said: Notification, journal_ms: int, arrival_ms: int | None) -> Rejected | None:
-    """Why a notification may not be journaled at `journal_ms`, or None.
+
+def admit(state: State, notification: Notification, journal_ms: int, arrival_ms: int | None) -> Rejected | None:
+    """Why a notification may not be journaled at `journal_ms`, or None. The state is that before its line.
 
     `arrival_ms` is the record's own broker timestamp, in a file the line's own `arrived_at`; None where it is unknown.
     """
-    occurred_ms = said.occurred_ms
+    occurred_ms = notification.occurred_ms
     if arrival_ms is not None and occurred_ms > arrival_ms + FUTURE_MS:
         return Rejected("future", "occurred_at")
-    agreement = book.agreement(account_key(said))
+    assert state.book is not None  # nothing is admitted before there are policies
+    account = account_key(notification)
+    agreement = state.book.agreement(account)
     calendar = agreement.calendar
     if calendar is None:
         return Rejected("no_calendar", "marketplace_id")
@@ -31,4 +39,36 @@ def admit(book: PolicyBook, said: Notification, journal_ms: int, arrival_ms: int
         return Rejected("calendar_not_covered", "occurred_at")
     if journal_ms - occurred_ms >= agreement.retention.settled_ms:
         return Rejected("too_old", "occurred_at")
+    full = _full_field(state, account, notification)
+    return None if full is None else Rejected("matter_full", full)
+
+
+def _full_field(state: State, account: str, notification: Notification) -> str | None:
+    """The field that names what has no room for the notification's fact, or None. A repeat always has room."""
+    if isinstance(notification, ProgramChanged):
+        row = state.find(account)
+        programs = row.programs if isinstance(row, AccountRow) else []
+        is_known = any(change.event_id == notification.event_id for change in programs)
+        return "event_id" if len(programs) >= FULL and not is_known else None
+    for routed in route(notification):
+        if _is_full(state, account, routed):
+            return _FIELD_OF_MATTER[routed.kind]
+        if isinstance(routed.fact, CaseOpened) and _is_crowded(state, account, routed, routed.fact):
+            return "subject_hash"
     return None
+
+
+def _is_full(state: State, account: str, routed: Routed) -> bool:
+    """Whether the fact would be the 257th of its matter."""
+    row = state.find(f"{account}/{routed.kind}/{routed.name}")
+    if row is None or isinstance(row, AccountRow):
+        return False
+    return len(row.facts) >= FULL and not knows(row, routed.fact)
+
+
+def _is_crowded(state: State, account: str, routed: Routed, opened: CaseOpened) -> bool:
+    """Whether the case would be the 257th known of the account with its subject."""
+    if len(state.cases_by_subject.get((account, opened.subject_hash), ())) < FULL:
+        return False
+    row = state.find(f"{account}/{routed.kind}/{routed.name}")
+    return row is None or isinstance(row, AccountRow) or not knows(row, opened)

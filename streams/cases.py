@@ -28,26 +28,31 @@ EVIDENCE_MS: Final = 180 * DAY_MS
 
 
 class CaseView(NamedTuple):
-    """The facts of one support case, by kind."""
+    """The facts of one support case, by kind; those of which there may be several by (instant, event id)."""
 
     case_id: str
     opened: CaseOpened | None
-    closed: CaseClosed | None
+    closings: tuple[CaseClosed, ...]
     activities: tuple[CaseActivity, ...]
 
 
 def case_view(case_id: str, facts: Sequence[CaseFact]) -> CaseView:
     """Sort the facts of a case into what the rules ask for."""
-    opened = closed = None
-    activities = []
+    opened = None
+    closings, activities = [], []
     for fact in facts:
         if isinstance(fact, CaseActivity):
             activities.append(fact)
         elif isinstance(fact, CaseOpened):
             opened = fact
         else:
-            closed = fact
-    return CaseView(case_id, opened, closed, tuple(sorted(activities, key=lambda fact: fact.when)))
+            closings.append(fact)
+    return CaseView(
+        case_id,
+        opened,
+        tuple(sorted(closings, key=_when)),
+        tuple(sorted(activities, key=_when)),
+    )
 
 
 def case_duties(view: CaseView) -> list[Duty]:
@@ -61,10 +66,9 @@ def case_duties(view: CaseView) -> list[Duty]:
 
 
 def _closing(view: CaseView, start_ms: int) -> End | None:
-    """`case.closed`, not before the start, ends the matter without the duty being done."""
-    if view.closed is None or view.closed.at_ms < start_ms:
-        return None
-    return End(view.closed.at_ms, EXEMPT, view.closed.event_id, "unknown", "case_closed")
+    """The earliest `case.closed` not before the start ends the matter without the duty being done."""
+    closed = next((fact for fact in view.closings if fact.at_ms >= start_ms), None)
+    return None if closed is None else End(closed.at_ms, EXEMPT, closed.event_id, "unknown", "case_closed")
 
 
 def _stalled(view: CaseView, opened: CaseOpened) -> Iterator[Duty]:
@@ -101,9 +105,25 @@ def _first_response(view: CaseView, opened: CaseOpened) -> Duty:
 def _resolution(view: CaseView, opened: CaseOpened) -> Duty:
     """SUP: an ordinary case is closed within 48 hours."""
     end = None
-    if view.closed is not None:
-        end = End(view.closed.at_ms, MET, view.closed.event_id, "unknown")
+    if view.closings:
+        end = End(view.closings[0].at_ms, MET, view.closings[0].event_id, "unknown")
     return Duty("case-resolution", view.case_id, opened.at_ms, end)
+
+
+def _closed_by(view: CaseView, at_ms: int) -> CaseClosed | None:
+    """The closing by which a case stands closed at an instant; None where it is open, for the first time or again.
+
+    What counts is the newest of its closings and activities up to and with that instant (contract §3).
+    """
+    closed = max((fact for fact in view.closings if fact.at_ms <= at_ms), key=_when, default=None)
+    if closed is None:
+        return None
+    is_open_again = any(closed.when < fact.when and fact.at_ms <= at_ms for fact in view.activities)
+    return None if is_open_again else closed
+
+
+def _when(fact: CaseFact) -> tuple[int, str]:
+    return fact.when
 
 
 def case_violation(view: CaseView, opened: CaseOpened, others: Iterable[CaseView]) -> Violation | None:
@@ -112,9 +132,10 @@ def case_violation(view: CaseView, opened: CaseOpened, others: Iterable[CaseView
     for other in others:
         if other.opened is None or (other.opened.at_ms, other.case_id) >= (opened.at_ms, view.case_id):
             continue
-        if other.closed is None or other.closed.at_ms > opened.at_ms:
+        closed = _closed_by(other, opened.at_ms)
+        if closed is None:
             return Violation("case_duplicate", view.case_id, opened.at_ms, None)
-        was_closed_lately |= opened.at_ms - other.closed.at_ms < REOPEN_MS
+        was_closed_lately |= opened.at_ms - closed.at_ms < REOPEN_MS
     return Violation("case_close_reopen", view.case_id, opened.at_ms, None) if was_closed_lately else None
 
 

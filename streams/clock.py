@@ -24,7 +24,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-from schemas.notifications import MessageMarked, MessageUnmarked, RefundCancelled
+from schemas.notifications import MessageMarked, MessageUndelivered, MessageUnmarked, RefundCancelled
 from streams import duties as ends
 from streams.duties import Duty, Urgent
 from streams.events import Extra, Moment, SlaEvent, clock_event
@@ -85,6 +85,7 @@ ENDED_TYPES: Final = {
 _OUTCOME_OF_RANK: Final = {ends.MET: MET, ends.SUPERSEDED: SUPERSEDED, ends.EXEMPT: EXEMPT}
 _REASON_OF_FACT: Final[dict[type[Any], str]] = {
     RefundCancelled: "refund_cancelled",
+    MessageUndelivered: "message_undelivered",
     MessageMarked: "no_response_needed",
     MessageUnmarked: "unmarked",
 }

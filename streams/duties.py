@@ -30,7 +30,8 @@ class Duty(msgspec.Struct, frozen=True, gc=False):
     """One clock that the facts call for.
 
     `end` is the earliest ending fact, `marked_ms` the instant of the mark "no response needed" that holds, `obligor`
-    who has to act where the rule's policy does not say it.
+    who has to act where the rule's policy does not say it, `program` what the version that binds the clock is asked
+    for (its `programs`), where the rule asks at all.
     """
 
     rule: str
@@ -40,6 +41,7 @@ class Duty(msgspec.Struct, frozen=True, gc=False):
     order_id: str | None = None
     obligor: str = ""
     marked_ms: int | None = None
+    program: str | None = None
 
     @property
     def name(self) -> str:

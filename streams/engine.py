@@ -19,9 +19,11 @@ from streams.applying import apply_notification, move_open_clocks
 from streams.events import Moment, SlaEvent
 from streams.firing import fire
 from streams.health import worst_status
+from streams.logic import FIRST, check_logic
 from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
 from streams.settling import arm_account, arm_matter
 from streams.state import State, load_rows, new_state
+from streams.zones import check_zones
 
 __all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step"]
 
@@ -48,19 +50,32 @@ def step(state: State, line: Line) -> list[SlaEvent]:
     body = line.body
     policies = None
     if isinstance(body, PolicyActivated):
-        policies = load_policies(body.toml)
-        if policies.digest != body.digest.lower():
-            raise PolicyError(f"the policies of line {line.number} do not have the digest {body.digest} that it names")
-        if state.book is not None:
-            check_successor(state.book.policies, policies)
+        policies = _checked_policies(state, body, line.number)
     elif isinstance(body, Notification) and state.book is None:
         raise ValueError(f"line {line.number} comes before any policies")
     events = _advance(state, line)
-    if policies is not None:
-        _activate(state, policies, line, events)
+    if policies is not None and isinstance(body, PolicyActivated):
+        _activate(state, policies, body, line, events)
     elif isinstance(body, Notification):
         apply_notification(state, body, line.journal_ms, events)
     return events
+
+
+def _checked_policies(state: State, activation: PolicyActivated, number: int) -> Policies:
+    """The policies of an activation that may be put in force. PolicyError for any other."""
+    check_logic(activation.logic or FIRST)
+    if activation.zones is None:
+        raise PolicyError(
+            f"Line {number} activates policies without saying what their zones mean, as dueclock 0.1 did: such a "
+            "journal cannot be judged here; begin anew with empty topics."
+        )
+    policies = load_policies(activation.toml, zone_names=activation.zones)
+    check_zones(policies, activation.zones)
+    if policies.digest != activation.digest.lower():
+        raise PolicyError(f"the policies of line {number} do not have the digest {activation.digest} that it names")
+    if state.book is not None:
+        check_successor(state.book.policies, policies)
+    return policies
 
 
 def _advance(state: State, line: Line) -> list[SlaEvent]:
@@ -75,10 +90,12 @@ def _advance(state: State, line: Line) -> list[SlaEvent]:
     return events
 
 
-def _activate(state: State, policies: Policies, line: Line, events: list[SlaEvent]) -> None:
+def _activate(
+    state: State, policies: Policies, activation: PolicyActivated, line: Line, events: list[SlaEvent]
+) -> None:
     """Put policies in force: open clocks move at once where an `open` version says so, retention counts anew."""
     before = None if state.book is None else state.book.policies.retention
-    state.activate(policies)
+    state.activate(policies, activation.zones or {}, activation.logic or FIRST)
     move_open_clocks(state, Moment(line.journal_ms, line.journal_ms), events)
     if before != policies.retention:
         for row_id, row in state.matters():

@@ -41,10 +41,16 @@ class SlaEvent(msgspec.Struct, frozen=True, gc=False):
     elapsed_ms: int = 0
     fired_ms: int = 0
 
-    def headers(self, line: int, digest: str) -> Headers:
-        """The headers of its record: `line` brought it, under the policies with this `digest`."""
+    def headers(self, line: int, digest: str, logic: int) -> Headers:
+        """The headers of its record: `line` brought it, under the policies with this `digest`, judged by `logic`."""
         return event_headers(
-            output_id=self.output_id, type=self.type, at=self.at, subject=self.subject, line=line, digest=digest
+            output_id=self.output_id,
+            type=self.type,
+            at=self.at,
+            subject=self.subject,
+            line=line,
+            digest=digest,
+            logic=logic,
         )
 
 

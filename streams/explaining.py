@@ -96,7 +96,7 @@ def parts_of(name: str, row_id: str, row: MatterRow, programs: list[ProgramChang
     if duty is None or without is None:
         return () if duty is without else ("start",)
     found: list[Part] = []
-    if duty.start_ms != without.start_ms:
+    if duty.start_ms != without.start_ms or duty.program != without.program:
         found.append("start")
     if duty.end != without.end:
         found.append("end")

@@ -33,7 +33,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (self.TYPE, self.event_id)
 
 
-# --- an order: returns, refunds, claims, SAFE-T, and the messages that name it -------------------------------------
+# --- an order: returns, refunds, replacements, claims, chargebacks, and the messages that name it -------------------
 
 
 class _ReturnFact(Fact, frozen=True, array_like=True, gc=False):
@@ -115,6 +115,17 @@ class RefundCancelled(Fact, frozen=True, array_like=True, gc=False, tag=8):
         return (self.TYPE, self.refund_id)
 
 
+class ReplacementSent(Fact, frozen=True, array_like=True, gc=False, tag=15):
+    TYPE: ClassVar[str] = "replacement.sent"
+    replacement_id: str
+    return_id: str
+    receipt_id: str | None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.TYPE, self.replacement_id)
+
+
 class _ClaimFact(Fact, frozen=True, array_like=True, gc=False):
     claim_id: str
 
@@ -138,11 +149,36 @@ class ClaimWithdrawn(_ClaimFact, frozen=True, array_like=True, gc=False, tag=11)
 
 class ClaimDecided(_ClaimFact, frozen=True, array_like=True, gc=False, tag=12):
     TYPE: ClassVar[str] = "claim.decided"
+    is_granted: bool
+
+
+class ClaimAppealed(_ClaimFact, frozen=True, array_like=True, gc=False, tag=16):
+    TYPE: ClassVar[str] = "claim.appealed"
 
 
 class SafetFiled(_ClaimFact, frozen=True, array_like=True, gc=False, tag=13):
     TYPE: ClassVar[str] = "safet.filed"
     refund_id: str | None
+
+
+class _ChargebackFact(Fact, frozen=True, array_like=True, gc=False):
+    chargeback_id: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.TYPE, self.chargeback_id)
+
+
+class ChargebackOpened(_ChargebackFact, frozen=True, array_like=True, gc=False, tag=17):
+    TYPE: ClassVar[str] = "chargeback.opened"
+
+
+class ChargebackAnswered(_ChargebackFact, frozen=True, array_like=True, gc=False, tag=18):
+    TYPE: ClassVar[str] = "chargeback.answered"
+
+
+class ChargebackDecided(_ChargebackFact, frozen=True, array_like=True, gc=False, tag=19):
+    TYPE: ClassVar[str] = "chargeback.decided"
 
 
 class OrderMessage(Fact, frozen=True, array_like=True, gc=False, tag=14):
@@ -168,11 +204,16 @@ OrderFact = (
     | ReturnReceived
     | RefundIssued
     | RefundCancelled
+    | ReplacementSent
     | ClaimOpened
     | ClaimEvidenceSubmitted
     | ClaimWithdrawn
     | ClaimDecided
+    | ClaimAppealed
     | SafetFiled
+    | ChargebackOpened
+    | ChargebackAnswered
+    | ChargebackDecided
     | OrderMessage
 )
 
@@ -217,7 +258,17 @@ class MessageUnmarked(_MessageFact, frozen=True, array_like=True, gc=False, tag=
     TYPE: ClassVar[str] = "message.unmarked"
 
 
-ThreadFact = MessageReceived | MessageSent | MessageMarked | MessageUnmarked
+class MessageUndelivered(_MessageFact, frozen=True, array_like=True, gc=False, tag=5):
+    """The `message.sent` with this id never reached its readers."""
+
+    TYPE: ClassVar[str] = "message.undelivered"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.TYPE, self.message_id)
+
+
+ThreadFact = MessageReceived | MessageSent | MessageMarked | MessageUnmarked | MessageUndelivered
 
 
 # --- a support case ------------------------------------------------------------------------------------------------
@@ -239,11 +290,9 @@ class CaseActivity(Fact, frozen=True, array_like=True, gc=False, tag=2):
 
 
 class CaseClosed(Fact, frozen=True, array_like=True, gc=False, tag=3):
-    TYPE: ClassVar[str] = "case.closed"
+    """A case may be closed, open again and closed anew: each closing is a fact of its own."""
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        return (self.TYPE,)
+    TYPE: ClassVar[str] = "case.closed"
 
 
 CaseFact = CaseOpened | CaseActivity | CaseClosed

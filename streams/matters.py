@@ -20,6 +20,12 @@ from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, Evidenc
 from streams.threads import ThreadView, switched_off, thread_duties, thread_violations
 from streams.timers import CLOCK, DUE_STEP, FORGET, MOVE_STEP, Timer
 
+FULL: Final = 256
+"""Facts of a matter, program changes of an account, cases of an account on one subject: at most so many (contract §2).
+
+A line costs what its matter holds, and a row has to fit a record: what is bounded here bounds both.
+"""
+
 
 class Called(msgspec.Struct, frozen=True, gc=False):
     """Everything that the facts of one matter call for."""
@@ -67,6 +73,12 @@ def add_fact(row: MatterRow, fact: Fact) -> Fact | None:
             return known
     facts.append(fact)
     return None
+
+
+def knows(row: MatterRow, fact: Fact) -> bool:
+    """Whether a matter has a fact with the key of this one."""
+    kind, key = type(fact), fact.key
+    return any(type(known) is kind and known.key == key for known in row.facts)
 
 
 def next_timer(agreement: Agreement, row_id: str, account: str, row: MatterRow) -> Timer:

@@ -1,7 +1,9 @@
-"""Orders: returns, refunds, claims and SAFE-T, each derived from scratch from the facts of one order (contract §3).
+"""Orders: returns, refunds, claims, chargebacks and SAFE-T, derived from scratch from the facts of one order
+(contract §3).
 
-Rules here: sfp-refund, csba-jp-refund, mfn-refund, return-response, a-to-z-evidence, safe-t-window. Each function reads
-like its row in rules.md and names its source. Functions of facts alone: no clock, no state, no emission.
+Rules here: sfp-refund, csba-jp-refund, mfn-refund, return-response, a-to-z-evidence, a-to-z-appeal, chargeback-answer,
+safe-t-window. Each function reads like its row in rules.md and names its source. Functions of facts alone: no clock, no
+state, no emission.
 """
 
 from __future__ import annotations
@@ -11,6 +13,10 @@ from typing import Final, TypeVar
 
 from streams.duties import EXEMPT, MET, SUPERSEDED, Duty, End, Urgent, Violation, earliest
 from streams.facts import (
+    ChargebackAnswered,
+    ChargebackDecided,
+    ChargebackOpened,
+    ClaimAppealed,
     ClaimDecided,
     ClaimEvidenceSubmitted,
     ClaimOpened,
@@ -20,6 +26,7 @@ from streams.facts import (
     OrderMessage,
     RefundCancelled,
     RefundIssued,
+    ReplacementSent,
     ReturnApproved,
     ReturnCancelled,
     ReturnReceived,
@@ -75,6 +82,10 @@ def order_duties(view: OrderView) -> list[Duty]:
         duties.extend(_response_duties(view))
     if ClaimOpened in view.by_type:
         duties.extend(_evidence_duties(view))
+    if ClaimDecided in view.by_type:
+        duties.extend(_appeal_duties(view))
+    if ChargebackOpened in view.by_type:
+        duties.extend(_chargeback_duties(view))
     if view.refunds:
         duties.extend(_safe_t_duties(view))
     return duties
@@ -97,7 +108,10 @@ class _Receipt:
 
 
 def _receipts(view: OrderView) -> list[_Receipt]:
-    """Receipts that count, in the order (start, subject): one with an id replaces that return's receipt without one."""
+    """Receipts that are owed a refund, in the order (start, subject).
+
+    One with an id replaces that return's receipt without one; one with nothing refundable is owed nothing (rules.md).
+    """
     facts = view.of(ReturnReceived)
     with_id = {fact.return_id for fact in facts if fact.receipt_id is not None}
     receipts = []
@@ -106,6 +120,8 @@ def _receipts(view: OrderView) -> list[_Receipt]:
         if fact.receipt_id is not None:
             subject = f"{subject}/{fact.receipt_id}"
         elif fact.return_id in with_id:
+            continue
+        if fact.refundable_cents == 0:
             continue
         receipts.append(_Receipt(fact, subject, view.programs[fact.return_id]))
     receipts.sort(key=lambda receipt: (receipt.fact.at_ms, receipt.subject))
@@ -124,9 +140,14 @@ def _may_match(refund: RefundIssued, receipt: _Receipt, asked_ms: dict[str, int]
 
 
 def _completes(refund: RefundIssued, receipt: _Receipt) -> bool:
-    """Whether this refund, already counted in the sum, completes the receipt (CSBA: deductions need a reason)."""
+    """Whether this refund, already counted in the sum, completes the receipt (CSBA: deductions need a reason).
+
+    A refund of 0.00 does so only if it is said to be full (rules.md).
+    """
     if refund.is_full:
         return True
+    if refund.cents == 0:
+        return False
     if receipt.program == "mfn" and refund.has_deduction_reason:
         return True
     if refund.is_full is not None:
@@ -164,8 +185,17 @@ def _refund_duties(view: OrderView) -> Iterator[Duty]:
     for receipt in receipts:
         rule = REFUND_RULES.get(receipt.program)
         if rule is not None:
-            end = None if receipt.completed_by is None else _refund_end(receipt.completed_by)
-            yield Duty(rule, receipt.subject, receipt.fact.at_ms, end, view.order_id)
+            ends = [] if receipt.completed_by is None else [_refund_end(receipt.completed_by)]
+            if receipt.program == "mfn" and ReplacementSent in view.by_type:
+                ends.extend(_replacements(view, receipt.fact))
+            yield Duty(rule, receipt.subject, receipt.fact.at_ms, earliest(ends), view.order_id)
+
+
+def _replacements(view: OrderView, receipt: ReturnReceived) -> Iterator[End]:
+    """PLAN: a seller-fulfilled item may be replaced instead of refunded; SFP 9 and CSBA know no replacement."""
+    for fact in view.of(ReplacementSent):
+        if fact.return_id == receipt.return_id and fact.receipt_id in (None, receipt.receipt_id):
+            yield End(fact.at_ms, EXEMPT, fact.event_id, "seller", "replaced")
 
 
 # --- answer to a return request: PLAN ------------------------------------------------------------------------------
@@ -219,6 +249,40 @@ def _evidence_duties(view: OrderView) -> Iterator[Duty]:
         yield Duty("a-to-z-evidence", subject, claim.at_ms, earliest(ends), view.order_id)
 
 
+# --- appeal and chargeback: Amazon's help pages --------------------------------------------------------------------
+
+
+def _appeal_duties(view: OrderView) -> Iterator[Duty]:
+    """Amazon help, A-to-z claims: an appeal within 30 calendar days of a decision against the seller."""
+    for decided in view.of(ClaimDecided):
+        if decided.is_granted:
+            ends = [
+                End(fact.at_ms, MET, fact.event_id, "seller")
+                for fact in view.of(ClaimAppealed)
+                if fact.claim_id == decided.claim_id
+            ]
+            subject = f"{view.order_id}/{decided.claim_id}"
+            yield Duty("a-to-z-appeal", subject, decided.at_ms, earliest(ends), view.order_id)
+
+
+def _chargeback_duties(view: OrderView) -> Iterator[Duty]:
+    """Amazon help, chargebacks: an answer within 7 calendar days; one that is decided asks for none."""
+    for opened in view.of(ChargebackOpened):
+        chargeback_id = opened.chargeback_id
+        ends = [
+            End(fact.at_ms, MET, fact.event_id, "seller")
+            for fact in view.of(ChargebackAnswered)
+            if fact.chargeback_id == chargeback_id
+        ]
+        ends.extend(
+            End(fact.at_ms, EXEMPT, fact.event_id, "amazon_cs", "chargeback_closed")
+            for fact in view.of(ChargebackDecided)
+            if fact.chargeback_id == chargeback_id
+        )
+        subject = f"{view.order_id}/{chargeback_id}"
+        yield Duty("chargeback-answer", subject, opened.at_ms, earliest(ends), view.order_id)
+
+
 # --- SAFE-T window: SFP 14 -----------------------------------------------------------------------------------------
 
 
@@ -236,14 +300,18 @@ def _newest_program(view: OrderView) -> str | None:
 
 
 def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
-    """SFP 14: the seller's right to a SAFE-T claim after customer service refunded an SFP order."""
+    """SFP 14: the seller's right to a SAFE-T claim after customer service refunded an order of a program that has it.
+
+    Which programs those are, the version that binds the clock says (rules.md).
+    """
     for refund in view.refunds:
         if refund.issued_by != "amazon_cs":
             continue
         program = refund.program
         if program is None and refund.return_id is not None:
             program = view.programs.get(refund.return_id)
-        if (program or _newest_program(view)) != "sfp":
+        program = program or _newest_program(view)
+        if program is None:
             continue
         ends = [
             End(fact.at_ms, MET, fact.event_id, "seller")
@@ -251,7 +319,7 @@ def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
             if fact.refund_id is None or fact.refund_id == refund.refund_id
         ]
         subject = f"{view.order_id}/{refund.refund_id}"
-        yield Duty("safe-t-window", subject, refund.at_ms, earliest(ends), view.order_id)
+        yield Duty("safe-t-window", subject, refund.at_ms, earliest(ends), view.order_id, program=program)
 
 
 # --- violations and urgent questions -------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from typing import Final
 
 import msgspec
 
+from schemas.facts import Zones
 from schemas.policies import CalendarSpec, Policies, Retention, RuleVersion
 from streams.calendar import Calendar
 from streams.rows import Clock
+from streams.zones import Pairs
 
 KEPT_ACCOUNTS: Final = 10_000
 """Accounts whose agreement is at hand; any other is looked up again."""
@@ -96,15 +98,32 @@ class Agreement:
         """What bound a clock when it was last opened, or has moved it since."""
         return Binding(self._terms[clock.rule, clock.version], clock.due_ms, clock.calendar)
 
-    def bind(self, rule: str, start_ms: int, now_ms: int) -> Binding | None:
+    def bind(self, rule: str, start_ms: int, now_ms: int, program: str | None = None) -> Binding | None:
         """The binding of a clock that begins or moves at `now_ms`: the newest version in force at its start.
 
-        None where no version was in force for the marketplace, or a day target has no calendar: there is no clock.
+        None where no version was in force for the marketplace, where that version leaves the program out, or where a
+        day target has no calendar: there is no clock.
         """
+        terms = self._in_force(rule, start_ms)
+        if terms is None or not (program is None or program in terms.version.programs):
+            return None
+        binding = self._measure(terms, start_ms)
+        return None if binding is None else self.moved(binding, start_ms, now_ms)
+
+    def still_calls(self, stored: Binding, start_ms: int, program: str | None) -> bool:
+        """Whether the version that bound a standing clock at its start has the program that its facts say by now."""
+        if program is None:
+            return True
+        terms = stored.terms
+        if terms.version.effective_from_ms > start_ms:  # it was moved to this version, another one bound it
+            terms = self._in_force(terms.version.rule, start_ms) or terms
+        return program in terms.version.programs
+
+    def _in_force(self, rule: str, start_ms: int) -> Terms | None:
+        """The newest version in force at an instant."""
         for terms in self._versions.get(rule, ()):
             if terms.version.effective_from_ms <= start_ms:
-                binding = self._measure(terms, start_ms)
-                return None if binding is None else self.moved(binding, start_ms, now_ms)
+                return terms
         return None
 
     def moved(self, binding: Binding, start_ms: int, now_ms: int) -> Binding:
@@ -162,12 +181,13 @@ class Agreement:
 
 
 class PolicyBook:
-    """A policy file made ready for lookups by account; immutable but for its caches."""
+    """A policy file, and what its zones mean, made ready for lookups by account; immutable but for its caches."""
 
-    __slots__ = ("_agreements", "_by_account", "_terms", "policies")
+    __slots__ = ("_agreements", "_by_account", "_terms", "policies", "zones")
 
-    def __init__(self, policies: Policies) -> None:
+    def __init__(self, policies: Policies, zones: Zones) -> None:
         self.policies = policies
+        self.zones = zones
         self._terms = {
             (rule, version.version): _terms(version, versions[index:])
             for rule, versions in policies.rules.items()
@@ -192,14 +212,14 @@ class PolicyBook:
             return Agreement(None, self.policies.retention, self._terms, marketplace)
         found = self._agreements.get((marketplace, name))
         if found is None:
-            found = Agreement(
-                _calendar(self.policies.calendars[name]), self.policies.retention, self._terms, marketplace
-            )
+            spec = self.policies.calendars[name]
+            calendar = _calendar(spec, self.zones[spec.timezone])
+            found = Agreement(calendar, self.policies.retention, self._terms, marketplace)
             self._agreements[marketplace, name] = found
         return found
 
 
 @lru_cache(maxsize=256)
-def _calendar(spec: CalendarSpec) -> Calendar:
+def _calendar(spec: CalendarSpec, pairs: Pairs) -> Calendar:
     """A calendar made ready, for all partitions together: its tables take longer to make than a hundred lines."""
-    return Calendar(spec)
+    return Calendar(spec, pairs)

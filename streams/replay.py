@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from schemas.facts import Zones
 from schemas.notifications import Decoded, Notification, PolicyActivated, Rejected, TimeTick, decode_notification
-from schemas.policies import load_policies, shipped_policies
+from schemas.policies import Policies, load_policies, shipped_policies
+from streams import logic
 from streams.admission import admit
 from streams.engine import Line, step
 from streams.events import SlaEvent
 from streams.state import State, new_state
 
 OnDeadLetter = Callable[[int, bytes, Rejected], None]
+ZonesOf = Callable[[Policies], Zones]
+"""What the machine's data say that the zones of policies mean."""
 
 REST_EVERY: Final = 2000
 """Lines between which rows stay decoded: memory is bounded by what so many lines touch."""
@@ -25,17 +31,24 @@ REST_EVERY: Final = 2000
 class Replay:
     """One file being replayed, as one partition.
 
-    `policies_toml` acts before line 1. Where it is None the shipped policies do, unless the file begins with an
-    activation of its own. Raises PolicyError for policies that do not load or may not follow those in force.
+    `policies_toml` acts before line 1. Where it is None the shipped policies do, unless the file's first line is an
+    activation. `machine_zones` is asked for all that do not say what their zones mean (contract §5). Raises PolicyError
+    for policies that do not load or may not follow those in force, zones that lack one, and an unknown logic.
     """
 
-    def __init__(self, policies_toml: str | None, on_dead_letter: OnDeadLetter) -> None:
+    def __init__(self, policies_toml: str | None, on_dead_letter: OnDeadLetter, machine_zones: ZonesOf) -> None:
         self.state: State = new_state(0)
         self.line_number = 0
         self._on_dead_letter = on_dead_letter
+        self._machine_zones = machine_zones
         self._until_rest = REST_EVERY
+        self._has_begun = policies_toml is not None
         if policies_toml is not None:
-            self.state.activate(load_policies(policies_toml))
+            self._put_in_force(policies_toml)
+
+    def _put_in_force(self, policies_toml: str) -> None:
+        policies = load_policies(policies_toml)
+        self.state.activate(policies, self._machine_zones(policies), logic.NEWEST)
 
     def feed(self, raw: bytes) -> list[SlaEvent]:
         """Apply one line (with or without its line end); blank lines are counted and skipped."""
@@ -44,12 +57,16 @@ class Replay:
         if not line:
             return []
         decoded = decode_notification(line, from_file=True)
+        if not self._has_begun:
+            self._has_begun = True
+            if isinstance(decoded, Rejected) or not isinstance(decoded.body, PolicyActivated):
+                self._put_in_force(shipped_policies())
         if isinstance(decoded, Rejected):
             self._on_dead_letter(self.line_number, line, decoded)
             return []
         body = decoded.body
-        if self.state.book is None and not isinstance(body, PolicyActivated):
-            self.state.activate(load_policies(shipped_policies()))
+        if isinstance(body, PolicyActivated) and body.zones is None:
+            body = msgspec.structs.replace(body, zones=self._machine_zones(load_policies(body.toml)))
         state = self.state
         journal_ms = max(state.row.journal_ms, _own_ms(decoded))
         if isinstance(body, Notification) and decoded.journaled_ms is None:
@@ -65,9 +82,8 @@ class Replay:
         return events
 
     def _refuse(self, said: Notification, journal_ms: int, arrived_ms: int | None) -> Rejected | None:
-        assert self.state.book is not None  # feed has seen to that
         arrival_ms = said.occurred_ms if arrived_ms is None else arrived_ms
-        return admit(self.state.book, said, journal_ms, arrival_ms)
+        return admit(self.state, said, journal_ms, arrival_ms)
 
     def close(self, until_ms: int | None = None) -> list[SlaEvent]:
         """The end of the file: nothing fires after the last line, unless `until_ms` says so, as a last tick."""

@@ -125,15 +125,25 @@ _ROUTES: Final[dict[type[Any], _Route]] = {
     said.ReturnReceived: _order(_receipt),
     said.RefundIssued: _order(_refund),
     said.RefundCancelled: _order(lambda n: facts.RefundCancelled(n.occurred_ms, n.event_id, n.refund_id)),
+    said.ReplacementSent: _order(
+        lambda n: facts.ReplacementSent(n.occurred_ms, n.event_id, n.replacement_id, n.return_id, n.receipt_id)
+    ),
     said.ClaimOpened: _order(lambda n: facts.ClaimOpened(n.occurred_ms, n.event_id, n.claim_id, n.kind)),
     said.ClaimEvidenceSubmitted: _order(lambda n: facts.ClaimEvidenceSubmitted(n.occurred_ms, n.event_id, n.claim_id)),
     said.ClaimWithdrawn: _order(lambda n: facts.ClaimWithdrawn(n.occurred_ms, n.event_id, n.claim_id)),
-    said.ClaimDecided: _order(lambda n: facts.ClaimDecided(n.occurred_ms, n.event_id, n.claim_id)),
+    said.ClaimDecided: _order(
+        lambda n: facts.ClaimDecided(n.occurred_ms, n.event_id, n.claim_id, n.outcome == "granted")
+    ),
+    said.ClaimAppealed: _order(lambda n: facts.ClaimAppealed(n.occurred_ms, n.event_id, n.claim_id)),
     said.SafetFiled: _order(lambda n: facts.SafetFiled(n.occurred_ms, n.event_id, n.claim_id, n.refund_id)),
+    said.ChargebackOpened: _order(lambda n: facts.ChargebackOpened(n.occurred_ms, n.event_id, n.chargeback_id)),
+    said.ChargebackAnswered: _order(lambda n: facts.ChargebackAnswered(n.occurred_ms, n.event_id, n.chargeback_id)),
+    said.ChargebackDecided: _order(lambda n: facts.ChargebackDecided(n.occurred_ms, n.event_id, n.chargeback_id)),
     said.MessageReceived: _thread(_message),
     said.MessageSent: _thread(_sent),
     said.MessageMarked: _thread(lambda n: facts.MessageMarked(n.occurred_ms, n.event_id, n.message_id)),
     said.MessageUnmarked: _thread(lambda n: facts.MessageUnmarked(n.occurred_ms, n.event_id, n.message_id)),
+    said.MessageUndelivered: _thread(lambda n: facts.MessageUndelivered(n.occurred_ms, n.event_id, n.message_id)),
     said.CaseOpened: _case(lambda n: facts.CaseOpened(n.occurred_ms, n.event_id, n.priority, n.subject_hash)),
     said.CaseActivity: _case(lambda n: facts.CaseActivity(n.occurred_ms, n.event_id, n.actor)),
     said.CaseClosed: _case(lambda n: facts.CaseClosed(n.occurred_ms, n.event_id)),

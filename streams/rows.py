@@ -15,7 +15,9 @@ import msgspec
 
 from streams.facts import CaseFact, EvidenceFact, OrderFact, ProgramChanged, ThreadFact
 
-ROW_VERSION: Final = 1
+ROW_VERSION: Final = 2
+_OF_0_1: Final = 1
+"""The version of the rows of dueclock 0.1, whose lines said neither zones nor logic: nothing of it can be read on."""
 
 # Outcomes of a clock (contract §3). GONE: the facts no longer call for it; kept for its revision and seq.
 OPEN: Final = 0
@@ -151,7 +153,10 @@ class AccountRow(msgspec.Struct, array_like=True):
 
 
 class PartitionRow(msgspec.Struct, array_like=True):
-    """The partition: journal time and running number of its last line, the shell's input positions, the policies.
+    """The partition: journal time and running number of its last line, the shell's input positions, what is in force.
+
+    In force are the policies with the digest `digest`, the zones with the digest `zones` and the logic `logic`; 0 and
+    empty before the first activation.
 
     Of sealing, for the shell: `journal`, the digest of all journal records so far (streams/sealing.py), and
     `sealed_period`, the number of the period of journal time that was sealed last, 0 before the first line.
@@ -164,13 +169,22 @@ class PartitionRow(msgspec.Struct, array_like=True):
     digest: str = ""
     journal: bytes = b""
     sealed_period: int = 0
+    zones: str = ""
+    logic: int = 0
 
 
 class PoliciesRow(msgspec.Struct, array_like=True):
-    """The text of the policies in force; a row of its own, since it is large and changes rarely."""
+    """The policies and zones in force, and digests of those that were before; a row of its own: large, rarely changed.
+
+    `left_policies` and `left_zones`, in byte order, are what the partition does not go back to unless an operator says
+    so (contract §5).
+    """
 
     version: int = ROW_VERSION
     toml: str = ""
+    zones: dict[str, tuple[tuple[int, int], ...]] = {}
+    left_policies: list[str] = []
+    left_zones: list[str] = []
 
 
 Row = OrderRow | ThreadRow | CaseRow | EvidenceRow | AccountRow
@@ -234,6 +248,8 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
         row.defect_statuses = dict(sorted(row.defect_statuses.items()))
     elif isinstance(row, PartitionRow):
         row.positions = dict(sorted(row.positions.items()))
+    elif isinstance(row, PoliciesRow):
+        row.zones = dict(sorted(row.zones.items()))
     return _ENCODER.encode(row)
 
 
@@ -260,6 +276,11 @@ def _checked(decoder: Any, row_id: str, value: bytes) -> Any:
         row = decoder.decode(value)
     except msgspec.MsgspecError as error:
         raise RowError(f"row {row_id} is not in the form of version {ROW_VERSION}: {error}") from error
+    if row.version == _OF_0_1:
+        raise RowError(
+            f"row {row_id} was written by dueclock 0.1, whose state and journal cannot be read on; begin anew with "
+            "empty topics (another topic_prefix) and send the notifications again"
+        )
     if row.version != ROW_VERSION:
         raise RowError(f"row {row_id} has version {row.version}, this program reads version {ROW_VERSION}")
     return row

@@ -41,7 +41,10 @@ def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
     Of the partition's own row only what follows from its journal. `state` may not change meanwhile.
     """
     own = state.row
-    yield PARTITION_KEY, encode_row(PartitionRow(journal_ms=own.journal_ms, lines=own.lines, digest=own.digest))
+    judged = PartitionRow(
+        journal_ms=own.journal_ms, lines=own.lines, digest=own.digest, zones=own.zones, logic=own.logic
+    )
+    yield PARTITION_KEY, encode_row(judged)
     yield from state.policies_row()
     for row_id in state.row_ids():
         yield row_id.encode(), state.encoded(row_id)

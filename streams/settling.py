@@ -61,9 +61,11 @@ class Ledger:
         agreement, now_ms = self.agreement, self.moment.now_ms
         stands = clock is not None and clock.outcome != GONE
         if clock is None or not stands or duty is None or duty.start_ms != clock.start_ms:
-            binding = None if duty is None else agreement.bind(duty.rule, duty.start_ms, now_ms)
+            binding = None if duty is None else agreement.bind(duty.rule, duty.start_ms, now_ms, duty.program)
             return self._begin_or_end(row_id, row, clock, duty, binding)
         stored = agreement.stored(clock)
+        if not agreement.still_calls(stored, clock.start_ms, duty.program):
+            return self._begin_or_end(row_id, row, clock, None, None)
         moved = agreement.moved(stored, clock.start_ms, now_ms)
         new = outcome_of(duty, moved, now_ms)
         if new == clock.outcome:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar, cast
 
 from schemas.codec import DAY_MS, HOUR_MS
+from schemas.facts import Zones
 from schemas.policies import Policies, load_policies
 from streams.census import Census
 from streams.facts import CaseOpened
@@ -41,6 +42,7 @@ from streams.rows import (
 )
 from streams.threads import asks_csba, csba_answered_ms
 from streams.timers import Timer, Timers
+from streams.zones import zones_digest
 
 KEPT_AT_WORK: Final = 4_096
 """Rows that stay decoded over `take_changes`, at most."""
@@ -68,6 +70,8 @@ class State:
         self._at_work: dict[str, Row] = {}
         self._changed: set[str] = set()
         self._forgotten: set[str] = set()
+        self._left_policies: set[str] = set()
+        self._left_zones: set[str] = set()
         self._policies_changed = False
         self._due_changes: dict[DueKey, int] = {}
 
@@ -87,6 +91,11 @@ class State:
     def digest(self) -> str:
         """SHA-256 of the policies in force, empty where there are none."""
         return self.row.digest
+
+    @property
+    def logic(self) -> int:
+        """The number of the logic in force, 0 where none is."""
+        return self.row.logic
 
     @property
     def positions(self) -> dict[str, int]:
@@ -185,11 +194,18 @@ class State:
 
     # --- policies --------------------------------------------------------------------------------------------------
 
-    def activate(self, policies: Policies) -> None:
-        """Put policies in force."""
-        self.book = PolicyBook(policies)
-        self.row.digest = policies.digest
+    def activate(self, policies: Policies, zones: Zones, logic: int) -> None:
+        """Put policies in force, what their zones mean, and the logic that judges."""
+        row, meaning = self.row, zones_digest(zones)
+        _leave(self._left_policies, row.digest, policies.digest)
+        _leave(self._left_zones, row.zones, meaning)
+        self.book = PolicyBook(policies, zones)
+        row.digest, row.zones, row.logic = policies.digest, meaning, logic
         self._policies_changed = True
+
+    def has_left(self, policies_digest: str, zones_digest: str) -> bool:
+        """Whether policies or zones with these digests were in force here and gave way to others."""
+        return policies_digest in self._left_policies or zones_digest in self._left_zones
 
     # --- what the shell takes ----------------------------------------------------------------------------------------
 
@@ -213,7 +229,15 @@ class State:
 
     def policies_row(self) -> list[tuple[bytes, bytes]]:
         """The row of the policies in force, if there are any."""
-        return [] if self.book is None else [(POLICIES_KEY, encode_row(PoliciesRow(toml=self.book.policies.toml)))]
+        if self.book is None:
+            return []
+        row = PoliciesRow(
+            toml=self.book.policies.toml,
+            zones=dict(self.book.zones),
+            left_policies=sorted(self._left_policies),
+            left_zones=sorted(self._left_zones),
+        )
+        return [(POLICIES_KEY, encode_row(row))]
 
     def encoded(self, row_id: str) -> bytes:
         """A matter's or account's row as it stands, encoded."""
@@ -269,9 +293,19 @@ class State:
             self.row = decode_partition(value)
             self.midnight_ms = self.row.journal_ms // DAY_MS * DAY_MS
         elif key == POLICIES_KEY:
-            self.book = PolicyBook(load_policies(decode_policies(value).toml))
+            row = decode_policies(value)
+            self.book = PolicyBook(load_policies(row.toml, zone_names=row.zones), row.zones)
+            self._left_policies = set(row.left_policies)
+            self._left_zones = set(row.left_zones)
         else:
             self._at_rest[key.decode()] = value
+
+
+def _leave(left: set[str], before: str, after: str) -> None:
+    """What was in force gives way; what comes into force is not left any more."""
+    if before and before != after:
+        left.add(before)
+    left.discard(after)
 
 
 class _Key(str):

@@ -13,6 +13,7 @@ from streams.facts import (
     MessageMarked,
     MessageReceived,
     MessageSent,
+    MessageUndelivered,
     MessageUnmarked,
     ProgramChanged,
     ThreadFact,
@@ -22,7 +23,8 @@ from streams.facts import (
 class ThreadView:
     """The facts of one thread, sorted into what the rules ask for. Built for one line and dropped.
 
-    `switch_offs` are the instants at which CSBA was switched off for the account, ascending.
+    `switch_offs` are the instants at which CSBA was switched off for the account, ascending. What never reached its
+    readers is out of the facts (contract §3): `sent` does not hold it.
     """
 
     __slots__ = ("marks", "received", "sent", "switch_offs", "thread_id")
@@ -31,26 +33,33 @@ class ThreadView:
         self.thread_id = thread_id
         self.switch_offs = switch_offs
         self.received: list[MessageReceived] = []
-        self.sent: list[MessageSent] = []
+        self.sent = _delivered(facts)
         self.marks: dict[str, MessageMarked | MessageUnmarked] = {}
         for fact in facts:
             if isinstance(fact, MessageReceived):
                 self.received.append(fact)
-            elif isinstance(fact, MessageSent):
-                self.sent.append(fact)
-            else:
+            elif isinstance(fact, MessageMarked | MessageUnmarked):
                 newest = self.marks.get(fact.message_id)
                 if newest is None or fact.when > newest.when:
                     self.marks[fact.message_id] = fact
         if len(self.received) > 1:
             self.received.sort(key=_when)
-        if len(self.sent) > 1:
-            self.sent.sort(key=_when)
 
     def marked_ms(self, message_id: str) -> int | None:
         """When the mark "no response needed" that holds for a message was set, if one holds (BSM)."""
         mark = self.marks.get(message_id)
         return mark.at_ms if isinstance(mark, MessageMarked) else None
+
+
+def _delivered(facts: Sequence[ThreadFact]) -> list[MessageSent]:
+    """The messages sent that reached their readers, by (instant, event id)."""
+    sent = [fact for fact in facts if isinstance(fact, MessageSent)]
+    undelivered = {fact.message_id for fact in facts if isinstance(fact, MessageUndelivered)}
+    if undelivered:
+        sent = [fact for fact in sent if fact.message_id not in undelivered]
+    if len(sent) > 1:
+        sent.sort(key=_when)
+    return sent
 
 
 def _when(fact: ThreadFact) -> tuple[int, str]:
@@ -99,21 +108,26 @@ def _is_sellers_question(message: MessageReceived) -> bool:
 
 
 def _reply(view: ThreadView, message: MessageReceived, obliged: str, reply_to: tuple[str, ...]) -> End | None:
-    """The earliest reply that counts: not automatic, not before the message, by the obliged role, to all of reply_to.
+    """The reply that leaves nobody of `reply_to` without one: of the earliest to each of them, the latest.
 
-    An auto-reply is no reply (rules.md). SFP 2: "Respond to CS and the customer".
+    A reply is not automatic, not before the message, and by the obliged role. SFP 2: "Respond to CS and the customer":
+    by one message to both, or by one to each.
     """
-    for sent in view.sent:
-        if sent.at_ms >= message.at_ms and _answers(sent, obliged, reply_to):
-            return End(sent.at_ms, MET, sent.event_id, obliged)
-    return None
+    stop: MessageSent | None = None
+    for role in reply_to:
+        for sent in view.sent:
+            if sent.at_ms >= message.at_ms and _answers(sent, obliged, role):
+                break
+        else:
+            return None
+        if stop is None or sent.when > stop.when:
+            stop = sent
+    return None if stop is None else End(stop.at_ms, MET, stop.event_id, obliged)
 
 
-def _answers(sent: MessageSent, obliged: str, reply_to: tuple[str, ...]) -> bool:
-    return not sent.is_auto_reply and sent.from_role == obliged and all(role in sent.to_roles for role in reply_to)
-
-
-_BUYER = ("buyer",)
+def _answers(sent: MessageSent, obliged: str, role: str) -> bool:
+    """An auto-reply is no reply (rules.md)."""
+    return not sent.is_auto_reply and sent.from_role == obliged and role in sent.to_roles
 
 
 def _csba_reply(view: ThreadView, message: MessageReceived) -> Iterator[Duty]:
@@ -178,7 +192,7 @@ def csba_answered_ms(facts: Sequence[ThreadFact]) -> int | None:
 
     A switch of CSBA at that instant or later changes no duty of the thread.
     """
-    replies = sorted(fact.at_ms for fact in facts if isinstance(fact, MessageSent) and _answers(fact, "csba", _BUYER))
+    replies = [fact.at_ms for fact in _delivered(facts) if _answers(fact, "csba", "buyer")]
     newest_ms = 0
     for fact in facts:
         if isinstance(fact, MessageReceived) and fact.routed_to == "csba" and fact.from_role == "buyer":

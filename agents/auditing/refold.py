@@ -51,6 +51,7 @@ class Fold:
         self.first_line = self.state.lines + 1
         self.seals = 0
         self.policies: list[str] = []
+        self.logics: list[int] = []
         self.broken: JournalError | None = None
         self._has_headers = has_headers
 
@@ -70,6 +71,8 @@ class Fold:
                 break
             if self.state.digest not in self.policies[-1:]:
                 self.policies.append(self.state.digest)
+            if self.state.logic not in self.logics[-1:]:
+                self.logics.append(self.state.logic)
             for event in events:
                 expected[event.topic].append((line.number, event, self._sent(event, line.number)))
         self.state.take_changes()
@@ -77,13 +80,16 @@ class Fold:
 
     def _check(self, seal: StateSealed, one: JournalLine) -> None:
         """The state that was sealed is the one that the lines before the seal give."""
-        if state_digest(self.state).hex() == seal.state.lower():
+        if seal.logic != self.state.logic:
+            sentence = f"it names logic {seal.logic}, but the lines before it were judged by logic {self.state.logic}"
+        elif state_digest(self.state).hex() == seal.state.lower():
             self.seals += 1
+            return
         else:
             sentence = f"the state after line {seal.line} is not the one that it seals"
-            self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
+        self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
 
     def _sent(self, event: SlaEvent, line: int) -> Sent:
         if not self._has_headers:
             return Sent(None, event.value, None)
-        return Sent(event.account.encode(), event.value, tuple(event.headers(line, self.state.digest)))
+        return Sent(event.account.encode(), event.value, tuple(event.headers(line, self.state.digest, self.state.logic)))

@@ -55,7 +55,9 @@ class Sealer:
             raise RuntimeError("a seal needs the offset of the last journal record")
         state = await asyncio.to_thread(self._digest)
         row.sealed_period = self._period(row.journal_ms)
-        return StateSealed(line=row.lines, offset=self._offset, state=state.hex(), journal=row.journal.hex())
+        return StateSealed(
+            line=row.lines, offset=self._offset, state=state.hex(), journal=row.journal.hex(), logic=row.logic
+        )
 
     def _digest(self) -> bytes:
         rows = canonical_rows(self._state)

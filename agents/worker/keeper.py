@@ -17,6 +17,7 @@ from agents.journal.sealing import Sealer
 from agents.kafka.transactions import Outbox, Transactions
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
+from agents.worker.activating import Activator, Chosen
 from agents.worker.journal_time import BrokerClock, JournalTime
 from agents.worker.misrouted import Signpost
 from agents.worker.poison import poisoned
@@ -24,10 +25,9 @@ from agents.worker.slices import Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
 from schemas.dead_letters import SKIPPED, dead_letter_headers
-from schemas.facts import Body, Notification, PolicyActivated, TimeTick, type_name
+from schemas.facts import Body, Notification, TimeTick, type_name
 from schemas.headers import Origin, journal_headers
 from schemas.notifications import Rejected, decode_notification, journal_value
-from schemas.policies import Policies, PolicyError, check_successor
 from streams.admission import admit
 from streams.engine import Line, State, step
 from streams.events import SlaEvent
@@ -44,7 +44,7 @@ class Shop(NamedTuple):
     settings: Settings
     logical: dict[str, str]
     """Logical name of each input topic: what metrics call it."""
-    policies: Policies
+    chosen: Chosen
     signpost: Signpost
     clock: BrokerClock
     metrics: Metrics
@@ -73,6 +73,7 @@ class Keeper:
         self._transactions = transactions
         self._sealer = sealer or Sealer(shop.settings, state, None)
         self._ticker = Ticker(time)
+        self._activator = Activator(shop.chosen, state)
         self._since_ms = shop.broker_now_ms() or 0
         self._woken = asyncio.Event()
         self._is_released = False
@@ -85,7 +86,7 @@ class Keeper:
             if await self._activate() or await self._seal() or await self.keep() or await self._tick():
                 self._ticker.reset()
                 continue
-            is_held = bool(self.hand) or self._is_to_activate()
+            is_held = bool(self.hand) or self._activator.wanted
             pause_s = self._ticker.pause_s(self.state, self._shop.broker_now_ms(), is_held=is_held)
             try:
                 await asyncio.wait_for(self._woken.wait(), pause_s)
@@ -153,10 +154,9 @@ class Keeper:
 
     def _admit(self, body: Notification, record: Record, journal_ms: int) -> Rejected | None:
         """Why a notification that is at home here may not be journaled. Checked before it is, never after."""
-        book = self.state.book
-        if book is None:
+        if self.state.book is None:
             raise RuntimeError("a notification came before the policies")
-        return admit(book, body, journal_ms, record.timestamp)
+        return admit(self.state, body, journal_ms, record.timestamp)
 
     def _fold(self, line: Line, record: Record | None = None) -> list[SlaEvent]:
         try:
@@ -177,7 +177,7 @@ class Keeper:
 
     def _send(self, events: list[SlaEvent], line: Line, outbox: Outbox, tally: SliceTally) -> None:
         for event in events:
-            headers = event.headers(line.number, self.state.digest)
+            headers = event.headers(line.number, self.state.digest, self.state.logic)
             topic = self._topics[event.topic]
             outbox.put(topic, self.state.partition, event.account.encode(), event.value, headers=headers)
             tally.count(event)
@@ -221,27 +221,19 @@ class Keeper:
         journal_ms = None if self.hand else self._ticker.due_ms(self.state)
         return journal_ms is not None and await self._append(TimeTick(), journal_ms)
 
-    def _is_to_activate(self) -> bool:
-        return self.state.digest != self._shop.policies.digest
-
     async def _activate(self) -> bool:
-        """Put the policies that this worker was started with in force, if the partition has others."""
-        if not self._is_to_activate():
+        """Put in force what this worker was started with, if the partition has other and may have it."""
+        if not self._activator.wanted:
             return False
-        policies = self._shop.policies
-        if self.state.book is not None:
-            try:
-                check_successor(self.state.book.policies, policies)
-            except PolicyError as error:
-                raise UserError(f"The policy file may not follow the one in force: {error}", 2) from None
+        body = self._activator.body()
+        before = None if self.state.book is None else self.state.book.zones
         hand_ms = min((held.at_ms - 1 for held in self.hand.take(1)), default=None)
         floor_ms = self.time.floor_ms(self.hand.empty_topics())
         if floor_ms is None:
             return False
         journal_ms = self.time.stamp(floor_ms if hand_ms is None else min(floor_ms, hand_ms))
-        body = PolicyActivated(digest=policies.digest, toml=policies.toml)
         is_done = await self._append(body, max(journal_ms, self.state.journal_ms))
-        log.info("partition %d: policies %s in force", self.state.partition, policies.digest[:12])
+        self._activator.said(before)
         return is_done
 
     async def _seal(self) -> bool:

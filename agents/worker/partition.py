@@ -16,6 +16,7 @@ from agents.journal.sealing import Sealer
 from agents.kafka.log_reader import JournalEnd, LogEnds, log_reader
 from agents.kafka.transactions import Transactions, transactions_of
 from agents.settings import Settings
+from agents.worker.activating import check_judgeable
 from agents.worker.keeper import Keeper
 from streams.engine import State, restore_state
 
@@ -51,6 +52,7 @@ async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[in
         for number, producer in producers.items():
             state = restore_state(number, rows.pop(number).items())
             _agree(state, journal[number])
+            check_judgeable(state)
             parts[number] = Partition(state, producer, Sealer(settings, state, journal[number].offset))
     except BaseException:
         await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)

@@ -1,0 +1,37 @@
+"""The machine's time-zone data: what zones mean where no activation has said it (contract §5, Zones).
+
+They are those of the pinned `tzdata` package, or compiled zone files in a folder that a setting names; never the
+system's own, so that neither TZ nor an update of the system changes a due. Only what puts policies in force asks here:
+whoever judges a journal takes what its activations say.
+"""
+
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from agents.errors import UserError
+from schemas.facts import Zones
+from schemas.policies import Policies
+from streams.zones import cut_zones
+
+
+def machine_zones(policies: Policies, folder: str = "") -> Zones:
+    """What the zones of these policies mean here. UserError (status 2) where the folder lacks one."""
+    return cut_zones(policies, partial(_from_folder, Path(folder)) if folder else _from_package)
+
+
+def _from_package(name: str) -> ZoneInfo:
+    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
+
+
+def _from_folder(folder: Path, name: str) -> ZoneInfo:
+    path = folder.joinpath(*name.split("/"))
+    try:
+        with path.open("rb") as file:
+            return ZoneInfo.from_file(file, key=name)
+    except (OSError, ValueError):
+        raise UserError(
+            f"There is no compiled zone file {path}; set zoneinfo_dir to a folder that has one, or to nothing.", 2
+        ) from None

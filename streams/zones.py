@@ -1,0 +1,113 @@
+"""Zones: what the names of zones mean, as an activation says it, and how the machine's data are cut to that form.
+
+Promises: integer arithmetic; total for every instant; nothing is read here, so that no machine's data decide what an
+activation has said. Before the first pair of a zone its offset holds too, after the last one the last. A local date
+begins at the first instant that bears it or a later one: so a midnight that does not exist is the first instant after
+it, and one that comes twice the first. Meaning: contract §5, Zones.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from hashlib import sha256
+from typing import Final
+
+from schemas.codec import DAY_MS, HOUR_MS, canonical_json
+from schemas.facts import Zones
+from schemas.policies import Policies, PolicyError
+
+AFTER_COVERAGE: Final = timedelta(days=400)
+"""How long after the last covered date changes of offset are still said."""
+
+# No zone changes twice within so short a time and back again: what is searched for is found.
+_STEP_MS: Final = 6 * HOUR_MS
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+class Zone:
+    """One zone ready for questions; days are numbered from 1970-01-01 = 0, instants are ms UTC."""
+
+    __slots__ = ("_changes_ms", "_offsets_ms")
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._changes_ms = [from_ms for from_ms, _ in pairs[1:]]
+        self._offsets_ms = [offset_s * 1_000 for _, offset_s in pairs]
+
+    def local_day(self, ms: int) -> int:
+        """The number of the local date at an instant."""
+        return (ms + self._offsets_ms[bisect_right(self._changes_ms, ms)]) // DAY_MS
+
+    def begins_ms(self, day: int) -> int:
+        """The first instant whose local date is this day or, where no instant has that date, a later one."""
+        midnight_ms = day * DAY_MS
+        changes_ms, offsets_ms = self._changes_ms, self._offsets_ms
+        place = bisect_right(changes_ms, midnight_ms - DAY_MS)  # no offset is a day or more
+        begins_ms = midnight_ms - offsets_ms[place]
+        while place < len(changes_ms) and begins_ms >= changes_ms[place]:
+            place += 1
+            begins_ms = max(changes_ms[place - 1], midnight_ms - offsets_ms[place])
+        return begins_ms
+
+
+def check_zones(policies: Policies, zones: Zones) -> None:
+    """PolicyError if the zones lack one that a calendar names."""
+    for calendar in policies.calendars.values():
+        if calendar.timezone not in zones:
+            raise PolicyError(
+                f"The zones of the activation lack {calendar.timezone}, which calendar {calendar.name} names; add it."
+            )
+
+
+def cut_zones(policies: Policies, zone_of: Callable[[str], tzinfo]) -> Zones:
+    """The machine's zones (`zone_of` gives them by name) as the table that an activation of these policies says."""
+    calendars = policies.calendars.values()
+    if not calendars:
+        return {}
+    from_ms = _midnight_ms(min(calendar.covers[0] for calendar in calendars) - timedelta(days=1))
+    until_ms = _midnight_ms(max(calendar.covers[1] for calendar in calendars) + AFTER_COVERAGE)
+    names = sorted({calendar.timezone for calendar in calendars})
+    return {name: _cut(zone_of(name), from_ms, until_ms) for name in names}
+
+
+def zones_digest(zones: Zones) -> str:
+    """SHA-256 of what zones mean, hexadecimal: equal tables have equal digests."""
+    return sha256(canonical_json(zones)).hexdigest()
+
+
+def _cut(zone: tzinfo, from_ms: int, until_ms: int) -> Pairs:
+    """The offset at `from_ms`, then every change up to and with `until_ms`."""
+    pairs = [(from_ms, _offset_s(zone, from_ms))]
+    low_ms = from_ms
+    while low_ms < until_ms:
+        high_ms = min(low_ms + _STEP_MS, until_ms)
+        if _offset_s(zone, high_ms) != pairs[-1][1]:
+            change_ms = _first_change_ms(zone, low_ms, high_ms)
+            pairs.append((change_ms, _offset_s(zone, change_ms)))
+        low_ms = high_ms
+    return tuple(pairs)
+
+
+def _first_change_ms(zone: tzinfo, low_ms: int, high_ms: int) -> int:
+    """The instant in (low, high] from which the offset is that at `high_ms`; zones change at whole seconds."""
+    after_s = _offset_s(zone, high_ms)
+    while high_ms - low_ms > 1_000:
+        middle_ms = (low_ms + high_ms) // 2_000 * 1_000
+        if _offset_s(zone, middle_ms) == after_s:
+            high_ms = middle_ms
+        else:
+            low_ms = middle_ms
+    return high_ms
+
+
+def _offset_s(zone: tzinfo, ms: int) -> int:
+    instant = _EPOCH + timedelta(milliseconds=ms)
+    return (instant.astimezone(zone).replace(tzinfo=UTC) - instant) // timedelta(seconds=1)
+
+
+def _midnight_ms(day: date) -> int:
+    return (day.toordinal() - _EPOCH_ORDINAL) * DAY_MS
