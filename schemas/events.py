@@ -24,7 +24,7 @@ Instant: TypeAlias = Annotated[
     ),
 ]
 OutputId: TypeAlias = Annotated[str, Meta(extra_json_schema={"pattern": "^[0-9a-f]{32}$"})]
-OrderId: TypeAlias = Annotated[str, Meta(extra_json_schema={"pattern": "^[0-9]{3}-[0-9]{7}-[0-9]{7}$"})]
+OrderId: TypeAlias = Annotated[str, Meta(extra_json_schema={"pattern": "^[0-9A-Z]{3}-[0-9]{7}-[0-9]{7}$"})]
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 NotNegative: TypeAlias = Annotated[int, Meta(ge=0)]
 Flag: TypeAlias = Annotated[bool, Meta(extra_json_schema={"const": True})]  # there only when true
@@ -33,11 +33,13 @@ Obligor: TypeAlias = Literal["seller", "csba", "amazon"]
 EndedBy: TypeAlias = Literal["seller", "amazon_cs", "amazon_auto", "csba", "program", "buyer", "amazon", "unknown"]
 UrgentReason: TypeAlias = Literal["refund_question_after_receipt", "claim_not_received"]
 ExemptReason: TypeAlias = Literal[
-    "no_response_needed", "case_closed", "auto_authorized", "claim_closed", "return_cancelled"
-]
+    "no_response_needed", "case_closed", "auto_authorized", "claim_closed", "chargeback_closed", "return_cancelled",
+    "replaced",
+]  # fmt: skip
 RetractionReason: TypeAlias = Literal[
-    "earlier_start", "refund_cancelled", "no_response_needed", "unmarked", "reassigned", "late_arrival"
-]
+    "earlier_start", "refund_cancelled", "message_undelivered", "no_response_needed", "unmarked", "reassigned",
+    "late_arrival",
+]  # fmt: skip
 RetractedType: TypeAlias = Literal[
     "clock.opened", "clock.met", "clock.superseded", "clock.exempt", "clock.closed_late",
     "clock.breached", "clock.lapsed", "clock.reminder_due",
@@ -67,7 +69,9 @@ class ClockEvent(Event, kw_only=True, frozen=True):
     rule: str
     rule_version: Positive
     calendar: Annotated[str | None, Meta(description="Whose days were counted; for targets in days.")] = None
-    subject: Annotated[str, Meta(description="The return, message, claim, refund, case or step that the clock is on.")]
+    subject: Annotated[
+        str, Meta(description="The return, message, claim, chargeback, refund, case or step that the clock is on.")
+    ]
     started_at: Instant
     due_at: Instant
     order_id: OrderId | None = None

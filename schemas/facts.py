@@ -2,53 +2,50 @@
 
 A name is the JSON name, save `occurred_ms`, which is `occurred_at` in milliseconds. What is absent is `None`: a
 default that the contract gives (`kind`, `routed_to`, `from_role`) is the rules' business, so that the journal keeps
-what was said. The pattern of a text stands in its annotation alone: decoder and JSON Schemas read it from there.
+what was said. What a field may hold is in `schemas.fields`.
 """
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Struct, field
 
-INTEGER_LIMIT: Final = 2**53 - 1
+from schemas.fields import (
+    AT_MOST,
+    Amount,
+    AnsweringRole,
+    ApprovedBy,
+    AskingRole,
+    CaseActor,
+    ClaimKind,
+    ClaimOutcome,
+    Code,
+    Currency,
+    Digest,
+    EvidenceKind,
+    Figure,
+    Id,
+    IssuedBy,
+    Logic,
+    MarketplaceId,
+    MessageTopic,
+    Number,
+    OccurredMs,
+    OrderId,
+    Priority,
+    Program,
+    RefundKind,
+    Response,
+    Role,
+    SellerId,
+    SubjectHash,
+    SwitchedProgram,
+    WindowDays,
+    Zone,
+    ZonesSaid,
+)
 
-
-def _text(pattern: str, description: str) -> Meta:
-    """A text with a pattern. Not msgspec's own `pattern`: that one is searched field by field, ten times slower."""
-    return Meta(description=description, extra_json_schema={"pattern": f"^{pattern}$"})
-
-
-Id: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,128}", "An identifier.")]
-SellerId: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,64}", "The seller.")]
-MarketplaceId: TypeAlias = Annotated[str, _text("[A-Za-z0-9._:@=+-]{1,32}", "The marketplace, e.g. ATVPDKIKX0DER.")]
-OrderId: TypeAlias = Annotated[str, _text("[0-9]{3}-[0-9]{7}-[0-9]{7}", "The order, as Amazon numbers it.")]
-Amount: TypeAlias = Annotated[str, _text(r"[0-9]{1,12}(\.[0-9]{1,2})?", "An amount of money, in its currency.")]
-Currency: TypeAlias = Annotated[str, _text("[A-Z]{3}", "A currency: three capital letters.")]
-Digest: TypeAlias = Annotated[str, _text("[0-9A-Fa-f]{64}", "SHA-256, hexadecimal.")]
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=INTEGER_LIMIT)]
-WindowDays: TypeAlias = Annotated[int, Meta(ge=1, le=366)]
-OccurredMs: TypeAlias = Annotated[
-    int,
-    Meta(
-        description="When the fact happened, by the marketplace's own clock: RFC 3339 with an offset.",
-        extra_json_schema={"type": "string", "format": "date-time"},
-    ),
-]
-
-Program: TypeAlias = Literal["sfp", "mfn", "fba", "csba_jp"]
-SwitchedProgram: TypeAlias = Literal["sfp", "csba_jp"]
-ApprovedBy: TypeAlias = Literal["auto_policy", "amazon_cs", "seller"]
-Response: TypeAlias = Literal["label", "authorized", "offer", "refund", "closed", "declined"]
-IssuedBy: TypeAlias = Literal["seller", "amazon_cs", "amazon_auto", "unknown"]
-RefundKind: TypeAlias = Literal["return", "shipping", "goodwill", "other"]
-AskingRole: TypeAlias = Literal["buyer", "amazon_cs", "csba"]
-AnsweringRole: TypeAlias = Literal["seller", "csba"]
-Role: TypeAlias = Literal["buyer", "amazon_cs", "csba", "seller"]
-MessageTopic: TypeAlias = Literal["product", "order", "return", "refund", "delivery", "other"]
-ClaimKind: TypeAlias = Literal["a_to_z", "not_received"]
-ClaimOutcome: TypeAlias = Literal["granted", "denied"]
-Priority: TypeAlias = Literal["high", "normal"]
-CaseActor: TypeAlias = Literal["amazon", "seller"]
-EvidenceKind: TypeAlias = Literal["chat_log", "delivery_proof", "qc_report"]
+Zones: TypeAlias = dict[str, Zone]
+"""What an activation says of time zones: for each the pairs of an instant in ms UTC and the offset in s from it on."""
 
 
 class Notification(Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True, tag_field="type"):
@@ -67,7 +64,7 @@ class ReturnRequested(Notification, kw_only=True, frozen=True, tag="return.reque
     order_id: OrderId
     program: Program
     in_policy: bool | None = None
-    reason: str | None = None
+    reason: Code | None = None
 
 
 class ReturnApproved(Notification, kw_only=True, frozen=True, tag="return.approved"):
@@ -127,8 +124,8 @@ class RefundIssued(Notification, kw_only=True, frozen=True, tag="refund.issued")
     return_id: Id | None = None
     receipt_id: Id | None = None
     full: bool | None = None
-    deduction_reason: str | None = None
-    reason_code: str | None = None
+    deduction_reason: Code | None = None
+    reason_code: Code | None = None
 
 
 class RefundCancelled(Notification, kw_only=True, frozen=True, tag="refund.cancelled"):
@@ -136,6 +133,15 @@ class RefundCancelled(Notification, kw_only=True, frozen=True, tag="refund.cance
 
     refund_id: Id
     order_id: OrderId
+
+
+class ReplacementSent(Notification, kw_only=True, frozen=True, tag="replacement.sent"):
+    """The seller sent another item in the place of a returned one."""
+
+    replacement_id: Id
+    order_id: OrderId
+    return_id: Id
+    receipt_id: Id | None = None
 
 
 class MessageReceived(Notification, kw_only=True, frozen=True, tag="message.received"):
@@ -159,6 +165,13 @@ class MessageSent(Notification, kw_only=True, frozen=True, tag="message.sent"):
     to_roles: tuple[Role, ...]
     auto_reply: bool | None = None
     order_id: OrderId | None = None
+
+
+class MessageUndelivered(Notification, kw_only=True, frozen=True, tag="message.undelivered"):
+    """A message sent never reached those it was for: it never counted."""
+
+    message_id: Id
+    thread_id: Id
 
 
 class MessageMarked(Notification, kw_only=True, frozen=True, tag="message.marked"):
@@ -205,6 +218,13 @@ class ClaimDecided(Notification, kw_only=True, frozen=True, tag="claim.decided")
     outcome: ClaimOutcome
 
 
+class ClaimAppealed(Notification, kw_only=True, frozen=True, tag="claim.appealed"):
+    """The seller appealed against a claim's decision."""
+
+    claim_id: Id
+    order_id: OrderId
+
+
 class SafetFiled(Notification, kw_only=True, frozen=True, tag="safet.filed"):
     """The seller filed a SAFE-T claim for money that Amazon refunded."""
 
@@ -213,12 +233,33 @@ class SafetFiled(Notification, kw_only=True, frozen=True, tag="safet.filed"):
     refund_id: Id | None = None
 
 
+class ChargebackOpened(Notification, kw_only=True, frozen=True, tag="chargeback.opened"):
+    """The buyer's bank asks the payment back."""
+
+    chargeback_id: Id
+    order_id: OrderId
+
+
+class ChargebackAnswered(Notification, kw_only=True, frozen=True, tag="chargeback.answered"):
+    """The seller answered a chargeback."""
+
+    chargeback_id: Id
+    order_id: OrderId
+
+
+class ChargebackDecided(Notification, kw_only=True, frozen=True, tag="chargeback.decided"):
+    """A chargeback was decided."""
+
+    chargeback_id: Id
+    order_id: OrderId
+
+
 class CaseOpened(Notification, kw_only=True, frozen=True, tag="case.opened"):
     """The seller opened a support case."""
 
     case_id: Id
     priority: Priority
-    subject_hash: str
+    subject_hash: SubjectHash
 
 
 class CaseActivity(Notification, kw_only=True, frozen=True, tag="case.activity"):
@@ -266,8 +307,8 @@ class EvidenceDeleted(Notification, kw_only=True, frozen=True, tag="evidence.del
 class MetricsReported(Notification, kw_only=True, frozen=True, tag="account.metrics_reported"):
     """Amazon reported the account's own figures."""
 
-    order_count: Count
-    orders_with_defects: Count
+    order_count: Figure
+    orders_with_defects: Annotated[Figure, Meta(extra={AT_MOST: "order_count"})]
     window_days: WindowDays
 
 
@@ -275,20 +316,29 @@ class TimeTick(Struct, frozen=True, gc=False, tag_field="type", tag="time.tick")
     """Nothing but its journal time: files and the journal only."""
 
 
-class PolicyActivated(Struct, frozen=True, gc=False, tag_field="type", tag="policy.activated"):
-    """The policies that decide from here on: files and the journal only."""
+class PolicyActivated(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", tag="policy.activated"):
+    """The policies that decide from here on, what their time zones mean, and the number of the rules' code.
+
+    Files and the journal only. What `zones` and `logic` stand for where they are absent is the core's business.
+    """
 
     digest: Digest
     toml: str
+    zones: ZonesSaid | None = None
+    logic: Logic | None = None
 
 
 class StateSealed(Struct, frozen=True, gc=False, tag_field="type", tag="state.sealed"):
-    """A seal: what the state and all journal records were after a line. Files and the journal only."""
+    """A seal: what the state and all journal records were after a line, and the logic then in force.
 
-    line: Count
-    offset: Count
+    Files and the journal only.
+    """
+
+    line: Number
+    offset: Number
     state: Digest
     journal: Digest
+    logic: Logic
 
 
 Body: TypeAlias = Notification | TimeTick | PolicyActivated | StateSealed
@@ -298,9 +348,10 @@ FILE_ONLY_TYPES: Final[tuple[type[FileOnly], ...]] = (TimeTick, PolicyActivated,
 
 NOTIFICATION_TYPES: Final[tuple[type[Notification], ...]] = (
     ReturnRequested, ReturnApproved, ReturnResponded, ReturnRefused, ReturnCancelled, ReturnReceived,
-    RefundIssued, RefundCancelled,
-    MessageReceived, MessageSent, MessageMarked, MessageUnmarked,
-    ClaimOpened, ClaimEvidenceSubmitted, ClaimWithdrawn, ClaimDecided, SafetFiled,
+    RefundIssued, RefundCancelled, ReplacementSent,
+    MessageReceived, MessageSent, MessageUndelivered, MessageMarked, MessageUnmarked,
+    ClaimOpened, ClaimEvidenceSubmitted, ClaimWithdrawn, ClaimDecided, ClaimAppealed, SafetFiled,
+    ChargebackOpened, ChargebackAnswered, ChargebackDecided,
     CaseOpened, CaseActivity, CaseClosed,
     VacationSet, ProgramChanged, EvidenceStored, EvidenceDeleted, MetricsReported,
 )  # fmt: skip

@@ -8,14 +8,15 @@ by `Form.first_to_blame`. That the two agree is a law of the tests.
 import re
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, get_type_hints
 
 import msgspec
-from msgspec import NODEFAULT, Meta, Struct
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
 from schemas.codec import INSTANT_PATTERN, instant_ms, parse_instant
 from schemas.facts import FILE_ONLY_TYPES, NOTIFICATION_TYPES, Notification, type_name
+from schemas.fields import AT_MOST, HOLDS, REWORDING, Rewording, pattern_of, said_of
 
 FILE_TIMES: Final = ("arrived_at", "journaled_at")
 _ENVELOPE: Final = tuple(field.encode_name for field in msgspec.structs.fields(Notification))
@@ -30,17 +31,23 @@ class Field(NamedTuple):
     is_required: bool
     hint: Any
     pattern: re.Pattern[str] | None
+    rewording: Rewording | None = None
+    at_most: str | None = None  # the field that this one may not exceed
+    holds: Callable[[Any], bool] | None = None  # of the converted value
 
-    def is_good(self, value: Any) -> bool:
-        """Whether a present value is valid here."""
+    def is_good(self, value: Any, said: Mapping[str, Any]) -> bool:
+        """Whether a present value is valid here, among what else was said."""
+        if self.rewording and type(value) is str:
+            return True
         try:
-            if self.is_time:
-                parse_instant(value)
-            else:
-                msgspec.convert(value, self.hint)
+            converted = parse_instant(value) if self.is_time else msgspec.convert(value, self.hint)
         except (ValueError, TypeError, msgspec.ValidationError):
             return False
-        return self.pattern is None or self.pattern.fullmatch(value) is not None
+        return (
+            (self.pattern is None or self.pattern.fullmatch(value) is not None)
+            and (self.at_most is None or value <= said[self.at_most])
+            and (self.holds is None or self.holds(converted))
+        )
 
 
 class Form(NamedTuple):
@@ -52,9 +59,18 @@ class Form(NamedTuple):
     required_texts: Callable[[dict[str, Any]], tuple[str, ...]]  # `occurred_at` first, where there is one
     required_pattern: re.Pattern[str]
     optional_texts: tuple[tuple[str, re.Pattern[str]], ...]
+    reworded: tuple[tuple[str, Rewording], ...]
+    bounded: tuple[tuple[str, str], ...]
+    held: tuple[tuple[str, Callable[[Any], bool]], ...]
 
     def read(self, said: dict[str, Any]) -> Any:
         """The struct, None if a field is bad. Uses `said` up: `occurred_at` is milliseconds afterwards."""
+        if "" in said.values():
+            self._leave_out_empty(said)
+        for name, (is_kept, otherwise) in self.reworded:
+            text = said.get(name)
+            if type(text) is str and not is_kept(text):
+                said[name] = otherwise(text)
         try:
             texts = self.required_texts(said)
             if self.required_pattern.fullmatch(_JOINT.join(texts)) is None:
@@ -64,11 +80,7 @@ class Form(NamedTuple):
             body = msgspec.convert(said, self.body_type)
         except (KeyError, TypeError, ValueError, msgspec.ValidationError):
             return None
-        for name, pattern in self.optional_texts:
-            text = said.get(name)
-            if text is not None and pattern.fullmatch(text) is None:
-                return None
-        return body
+        return body if self._is_sound(body, said) else None
 
     def first_to_blame(self, said: Mapping[str, Any], *, from_file: bool) -> str:
         """Of what was refused: the first missing or invalid field in the contract's order."""
@@ -76,17 +88,30 @@ class Form(NamedTuple):
             if field.name in FILE_TIMES and not from_file:
                 continue
             value = said.get(field.name)
-            if field.is_required if value is None else not field.is_good(value):
+            is_absent = value is None or (value == "" and not field.is_required)
+            if field.is_required if is_absent else not field.is_good(value, said):
                 return field.name
         return FILE_TIMES[0]  # all that is there is good: a tick or an activation that does not bring its time
 
+    def _leave_out_empty(self, said: dict[str, Any]) -> None:
+        for field in self.fields:
+            if not field.is_required and said.get(field.name) == "":
+                del said[field.name]
 
-def pattern_of(hint: object) -> str | None:
-    """The pattern in the annotation of a text, optional or not, as its JSON Schema has it: between `^` and `$`."""
-    for meta in getattr(hint, "__metadata__", ()):
-        if isinstance(meta, Meta) and meta.extra_json_schema and "pattern" in meta.extra_json_schema:
-            return str(meta.extra_json_schema["pattern"])
-    return next(filter(None, map(pattern_of, get_args(hint))), None)
+    def _is_sound(self, body: Any, said: Mapping[str, Any]) -> bool:
+        """What the conversion does not check."""
+        for name, pattern in self.optional_texts:
+            text = said.get(name)
+            if text is not None and pattern.fullmatch(text) is None:
+                return False
+        for name, bound in self.bounded:
+            if said[name] > said[bound]:
+                return False
+        for name, holds in self.held:
+            value = getattr(body, name)
+            if value is not None and not holds(value):
+                return False
+        return True
 
 
 def _field(info: FieldInfo, hint: object) -> Field:
@@ -98,6 +123,9 @@ def _field(info: FieldInfo, hint: object) -> Field:
         is_required=info.default is NODEFAULT,
         hint=hint,
         pattern=re.compile(pattern.removeprefix("^").removesuffix("$")) if pattern else None,
+        rewording=said_of(hint, REWORDING),
+        at_most=said_of(hint, AT_MOST),
+        holds=said_of(hint, HOLDS),
     )
 
 
@@ -107,14 +135,18 @@ def _form(body_type: type[Struct], *, is_live: bool) -> Form:
     envelope = tuple(declared.pop(name) for name in _ENVELOPE if is_live)
     file_times = tuple(Field(name, is_time=True, is_required=False, hint=str, pattern=None) for name in FILE_TIMES)
     own = tuple(declared.values())
-    required = {field.name: field.pattern for field in (*envelope[::-1], *own) if field.pattern and field.is_required}
+    exact = [field for field in (*envelope[::-1], *own) if field.pattern and not field.rewording]
+    required = {field.name: field.pattern for field in exact if field.pattern and field.is_required}
     return Form(
         body_type=body_type,
         is_live=is_live,
         fields=(*envelope, *file_times, *own),
         required_texts=_getter(tuple(required)),
         required_pattern=re.compile(_JOINT.join(f"(?:{pattern.pattern})" for pattern in required.values())),
-        optional_texts=tuple((field.name, field.pattern) for field in own if field.pattern and not field.is_required),
+        optional_texts=tuple((field.name, field.pattern) for field in exact if field.pattern and not field.is_required),
+        reworded=tuple((field.name, field.rewording) for field in own if field.rewording),
+        bounded=tuple((field.name, field.at_most) for field in own if field.at_most),
+        held=tuple((field.name, field.holds) for field in own if field.holds),
     )
 
 

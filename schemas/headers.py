@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 HEADER_LINE: Final = "line"  # running number of the journal line, from 1 in each partition
 HEADER_POLICY: Final = "policy"  # first digits of the digest of the policies that decided
+HEADER_LOGIC: Final = "logic"  # number of the rules' code that decided
 HEADER_ORIGIN: Final = "origin"  # where the journal line came from; none for ticks and activations
 POLICY_DIGITS: Final = 12
 
@@ -50,8 +51,9 @@ def event_headers(
     subject: str,
     line: int,
     digest: str,
+    logic: int,
 ) -> Headers:
-    """The headers of an event: `subject` is the clock's id or the account, `digest` that of the policies in force."""
+    """The headers of an event: `subject` is the clock's id or the account, `digest` and `logic` are those in force."""
     return [
         _SPECVERSION,
         ("ce_id", output_id.encode()),
@@ -62,6 +64,7 @@ def event_headers(
         _CONTENT,
         (HEADER_LINE, str(line).encode()),
         (HEADER_POLICY, digest[:POLICY_DIGITS].encode()),
+        (HEADER_LOGIC, str(logic).encode()),
     ]
 
 

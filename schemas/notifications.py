@@ -19,6 +19,10 @@ from schemas.facts import (
     CaseActivity,
     CaseClosed,
     CaseOpened,
+    ChargebackAnswered,
+    ChargebackDecided,
+    ChargebackOpened,
+    ClaimAppealed,
     ClaimDecided,
     ClaimEvidenceSubmitted,
     ClaimOpened,
@@ -28,6 +32,7 @@ from schemas.facts import (
     MessageMarked,
     MessageReceived,
     MessageSent,
+    MessageUndelivered,
     MessageUnmarked,
     MetricsReported,
     Notification,
@@ -35,6 +40,7 @@ from schemas.facts import (
     ProgramChanged,
     RefundCancelled,
     RefundIssued,
+    ReplacementSent,
     ReturnApproved,
     ReturnCancelled,
     ReturnReceived,
@@ -50,12 +56,13 @@ from schemas.facts import (
 from schemas.forms import FORMS, Form
 
 __all__ = [
-    "NOTIFICATION_TYPES", "Body", "CaseActivity", "CaseClosed", "CaseOpened", "ClaimDecided", "ClaimEvidenceSubmitted",
-    "ClaimOpened", "ClaimWithdrawn", "Decoded", "EvidenceDeleted", "EvidenceStored", "MessageMarked", "MessageReceived",
-    "MessageSent", "MessageUnmarked", "MetricsReported", "Notification", "PolicyActivated", "ProgramChanged",
-    "RefundCancelled", "RefundIssued", "Rejected", "ReturnApproved", "ReturnCancelled", "ReturnReceived",
-    "ReturnRefused", "ReturnRequested", "ReturnResponded", "SafetFiled", "StateSealed", "TimeTick", "VacationSet",
-    "decode_journal_value", "decode_notification", "journal_value", "type_name",
+    "NOTIFICATION_TYPES", "Body", "CaseActivity", "CaseClosed", "CaseOpened", "ChargebackAnswered", "ChargebackDecided",
+    "ChargebackOpened", "ClaimAppealed", "ClaimDecided", "ClaimEvidenceSubmitted", "ClaimOpened", "ClaimWithdrawn",
+    "Decoded", "EvidenceDeleted", "EvidenceStored", "MessageMarked", "MessageReceived", "MessageSent",
+    "MessageUndelivered", "MessageUnmarked", "MetricsReported", "Notification", "PolicyActivated", "ProgramChanged",
+    "RefundCancelled", "RefundIssued", "Rejected", "ReplacementSent", "ReturnApproved", "ReturnCancelled",
+    "ReturnReceived", "ReturnRefused", "ReturnRequested", "ReturnResponded", "SafetFiled", "StateSealed", "TimeTick",
+    "VacationSet", "decode_journal_value", "decode_notification", "journal_value", "type_name",
 ]  # fmt: skip
 
 
@@ -129,7 +136,7 @@ def _form_of(said: dict[str, Any]) -> Form | None:
 
 def _file_times(said: dict[str, Any]) -> tuple[int | None, int | None] | None:
     """`arrived_at` and `journaled_at` of a line, each None where absent; None if one of them is bad."""
-    arrived_at = said.get("arrived_at")
+    arrived_at = said.get("arrived_at")  # an empty one has been left out by then
     journaled_at = said.get("journaled_at")
     try:
         return (
@@ -143,4 +150,4 @@ def _file_times(said: dict[str, Any]) -> tuple[int | None, int | None] | None:
 def _was_journaled(raw: bytes) -> bool:
     """A line of an exported journal may be larger than the record it was, and a journaled line is never invalid."""
     said = _json_object(raw) or {}
-    return said.get("journaled_at") is not None or said.get("type") == type_name(PolicyActivated)
+    return said.get("journaled_at") not in (None, "") or said.get("type") == type_name(PolicyActivated)

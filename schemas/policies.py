@@ -1,12 +1,13 @@
 """The policy file: TOML text in, frozen `Policies` out, or one `PolicyError` sentence; nothing in between.
 
-Promises: the same text always gives equal policies; nothing is guessed, corrected or looked up, save the names of
-the pinned `tzdata` package's zones and the shipped file, both package data. Callers read files as bytes and decode
-them as UTF-8, newlines untouched: the digest is of the text. Meaning: contract §5.
+Promises: the same text always gives equal policies; nothing is guessed, corrected or looked up, save the shipped file
+and, where no zones are said with the policies, the names of the pinned `tzdata` package's zones: both package data.
+Callers read files as bytes and decode them as UTF-8, newlines untouched: the digest is of the text. Meaning: contract §5.
 """
 
 import hashlib
 import tomllib
+from collections.abc import Collection
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -14,6 +15,7 @@ from itertools import pairwise
 from typing import get_args
 
 from schemas.codec import DAY_MS
+from schemas.fields import Program
 from schemas.policy_succession import check_successor
 from schemas.policy_tables import (
     DURATION_EXPECTED,
@@ -27,6 +29,7 @@ from schemas.policy_tables import (
 )
 from schemas.policy_types import (
     DUE_TYPES,
+    PROGRAMS_RULE,
     RULE_NAMES,
     UNIT_MS,
     AppliesTo,
@@ -57,12 +60,19 @@ _FIRST_COVERED = date(1970, 1, 2)  # a day later than the epoch, so that no zone
 _DATES_EXPECTED = "a list of local dates, such as [2026-01-01]"
 _OBLIGORS: tuple[Obligor, ...] = get_args(Obligor)
 _APPLIES_TO: tuple[AppliesTo, ...] = get_args(AppliesTo)
+_PROGRAMS: tuple[Program, ...] = get_args(Program)
+_DEFAULT_PROGRAMS = frozenset({"sfp"})
+# Facts are taken until 30 days before a calendar's last date (contract §2): so many business days still end within it.
+MOST_BUSINESS_DAYS = 15
 
 
-def load_policies(text: str) -> Policies:
-    """Read a policy file's text; PolicyError for each load error of contract §5."""
+def load_policies(text: str, *, zone_names: Collection[str] | None = None) -> Policies:
+    """Read a policy file's text; PolicyError for each load error of contract §5.
+
+    `zone_names` are those of the zones that an activation says: they count, and the machine's do not.
+    """
     root = Table(_parsed(text), "The policy file", ("retention", "calendars", "marketplaces", "accounts", "rules"))
-    calendars = _calendars(root)
+    calendars = _calendars(root, zone_names)
     return Policies(
         digest=hashlib.sha256(text.encode()).hexdigest(),
         toml=text,
@@ -97,23 +107,21 @@ def _parsed(text: str) -> dict[str, object]:
 def _retention(root: Table) -> Retention:
     table = Table(root.value_or("retention", {}), "[retention]", ("settled_days", "unsettled_days", "evidence_days"))
     return Retention(
-        settled_ms=table.count("settled_days", 45, LONGEST_DAYS) * DAY_MS,
+        settled_ms=table.count("settled_days", 120, LONGEST_DAYS) * DAY_MS,
         unsettled_ms=table.count("unsettled_days", 200, LONGEST_DAYS) * DAY_MS,
         evidence_ms=table.count("evidence_days", 225, LONGEST_DAYS) * DAY_MS,
     )
 
 
-def _calendars(root: Table) -> dict[str, CalendarSpec]:
+def _calendars(root: Table, zone_names: Collection[str] | None) -> dict[str, CalendarSpec]:
     tables = Table(root.value_or("calendars", {}), "[calendars]", None)
-    return {name: _calendar(name, tables.value(name)) for name in tables.names()}
+    return {name: _calendar(name, tables.value(name), zone_names) for name in tables.names()}
 
 
-def _calendar(name: str, raw: object) -> CalendarSpec:
+def _calendar(name: str, raw: object, zone_names: Collection[str] | None) -> CalendarSpec:
     place = f"[calendars.{name}]"
     table = Table(raw, place, ("timezone", "weekend", "closed", "open", "covers"))
-    zone = table.text("timezone")
-    if zone not in _zone_names():
-        raise PolicyError(f"{place} names the unknown time zone {zone!r}; {nearest(zone, _zone_names())}")
+    zone = _zone(table, zone_names)
     first_on, last_on = _covers(table)
     closed = frozenset(table.items("closed", as_date, _DATES_EXPECTED))
     opened = frozenset(table.items("open", as_date, _DATES_EXPECTED))
@@ -123,6 +131,20 @@ def _calendar(name: str, raw: object) -> CalendarSpec:
     for day in sorted(closed & opened):
         raise PolicyError(f"{place} lists {day} as closed and as open; take it out of one of the two.")
     return CalendarSpec(name, zone, _weekend(table), closed, opened, (first_on, last_on))
+
+
+def _zone(table: Table, zone_names: Collection[str] | None) -> str:
+    zone = table.text("timezone")
+    if zone_names is None:
+        if zone not in _machine_zone_names():
+            raise PolicyError(
+                f"{table.place} names the unknown time zone {zone!r}; {nearest(zone, _machine_zone_names())}"
+            )
+    elif zone not in zone_names:
+        raise PolicyError(
+            f"{table.place} names the time zone {zone!r}, which the activation's 'zones' lack; add it to them."
+        )
+    return zone
 
 
 def _covers(table: Table) -> tuple[date, date]:
@@ -148,7 +170,7 @@ def _weekend(table: Table) -> frozenset[int]:
 
 
 @cache
-def _zone_names() -> frozenset[str]:
+def _machine_zone_names() -> frozenset[str]:
     return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
 
 
@@ -212,11 +234,12 @@ def _version(rule: str, number: int, raw: object) -> RuleVersion:
         target=target,
         confirm_after_ms=table.duration_ms("confirm_after", "0s"),
         escalate_before_ms=_before(table, target),
-        escalate_after_ms=table.items("escalate_after", as_duration_ms, _DURATIONS_EXPECTED),
+        escalate_after_ms=_after(table),
         obligor=table.one_of("obligor", _OBLIGORS),
         on_due=table.one_of("on_due", DUE_TYPES, "clock.breached"),
         consequences=table.items("consequences", as_text, "a list of strings that are not empty"),
         applies_to=table.one_of("applies_to", _APPLIES_TO, "new"),
+        programs=_programs(rule, table),
     )
 
 
@@ -232,6 +255,7 @@ _VERSION_KEYS = (
     "on_due",
     "consequences",
     "applies_to",
+    "programs",
 )
 _DURATIONS_EXPECTED = f"a list, each item {DURATION_EXPECTED}"
 
@@ -242,7 +266,8 @@ def _target(table: Table) -> Target:
     kinds = [kind for kind in UNIT_MS if kind in target.names()]
     if len(kinds) != 1:
         raise PolicyError(f"{place} must hold exactly one of {', '.join(UNIT_MS)}.")
-    return Target(kinds[0], target.count(kinds[0], longest=LONGEST_DAYS * DAY_MS // UNIT_MS[kinds[0]]))
+    longest = MOST_BUSINESS_DAYS if kinds[0] == "business_days" else LONGEST_DAYS * DAY_MS // UNIT_MS[kinds[0]]
+    return Target(kinds[0], target.count(kinds[0], longest=longest))
 
 
 def _before(table: Table, target: Target) -> tuple[int, ...]:
@@ -252,7 +277,32 @@ def _before(table: Table, target: Target) -> tuple[int, ...]:
             f"'escalate_before' in {table.place} has an offset that is not shorter than the target "
             f"({target.kind} = {target.count}); shorten it."
         )
+    if any(earlier <= later for earlier, later in pairwise(offsets)):
+        raise PolicyError(f"The offsets of 'escalate_before' in {table.place} do not fall; list the longest first.")
     return offsets
+
+
+def _after(table: Table) -> tuple[int, ...]:
+    offsets = table.items("escalate_after", as_duration_ms, _DURATIONS_EXPECTED)
+    if any(earlier >= later for earlier, later in pairwise(offsets)):
+        raise PolicyError(f"The offsets of 'escalate_after' in {table.place} do not rise; list the shortest first.")
+    return offsets
+
+
+def _programs(rule: str, table: Table) -> frozenset[str]:
+    if rule != PROGRAMS_RULE:
+        if "programs" in table.names():
+            raise PolicyError(f"{table.place} has 'programs', which {PROGRAMS_RULE} alone may have; take it out.")
+        return frozenset()
+    if "programs" not in table.names():
+        return _DEFAULT_PROGRAMS
+    expected = "a list of at least one of " + ", ".join(f'"{program}"' for program in _PROGRAMS)
+    programs = table.items(
+        "programs", lambda item: item if isinstance(item, str) and item in _PROGRAMS else None, expected
+    )
+    if not programs:
+        raise table.wrong("programs", expected)
+    return frozenset(programs)
 
 
 def _bound_marketplaces(table: Table) -> frozenset[str] | None:

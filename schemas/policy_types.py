@@ -39,11 +39,15 @@ RULE_NAMES = (
     "csba-answer",
     "return-response",
     "a-to-z-evidence",
+    "a-to-z-appeal",
+    "chargeback-answer",
     "case-stalled",
     "case-first-response",
     "case-resolution",
     "safe-t-window",
 )
+PROGRAMS_RULE = "safe-t-window"
+"""The one rule whose versions name the programs that open it."""
 
 
 class PolicyError(ValueError):
@@ -70,7 +74,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class RuleVersion:
-    """One version of a rule; `marketplaces` None binds all, offsets stand in the order of their levels."""
+    """One version of a rule; `marketplaces` None binds all, offsets stand in the order of their levels.
+
+    `programs` are those of a refund that open a clock of `PROGRAMS_RULE`; for any other rule there are none.
+    """
 
     rule: str
     version: int
@@ -84,6 +91,7 @@ class RuleVersion:
     on_due: OnDue
     consequences: tuple[str, ...]
     applies_to: AppliesTo
+    programs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
