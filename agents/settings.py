@@ -19,6 +19,7 @@ from msgspec import Meta
 from agents.errors import UserError
 from agents.files import read_text
 from schemas.registry import TOPICS
+from streams.logic import NEWEST
 
 LEAST_TOKEN = 16
 DEFAULT_FILE = "dueclock.toml"
@@ -54,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     topics: dict[str, TopicName] = {}
     policies_path: str = ""
     canary: bool = False
+    zoneinfo_dir: str = ""
+    logic: Annotated[int, Meta(ge=0, le=NEWEST)] = 0
     seal_every_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400
     snapshot_dir: str = ""
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 4
@@ -126,6 +129,8 @@ MEANINGS = {
     "topics": "names of single topics by their logical name: in the file a table `[topics]`",
     "policies_path": "policy file; empty = the policies that are shipped",
     "canary": "`true`: the shipped policies with the canary's (see `dueclock canary`); once on, it stays on",
+    "zoneinfo_dir": "folder of compiled time-zone files, for the zones of the calendars; empty = the package `tzdata`",
+    "logic": "number of the rules' logic to activate, to hold a worker back while others are upgraded; 0 = the newest",
     "seal_every_s": "the journal is sealed once in so many seconds of journal time; 0 = never",
     "snapshot_dir": "folder for the state at each seal, to begin an audit at; empty = none",
     "partitions": "partitions of each topic that `topics create` makes; equal for all",

@@ -39,14 +39,17 @@ Watch = Callable[[int, int, int], None]
 
 
 class Audited(NamedTuple):
-    """One partition: what was folded and read. `later` counts events of lines beyond the bound, `gone` those that
-    retention has taken, `seals` those that were found to be true. `from_line` is the first line that was folded.
+    """One partition: what was folded and read, under which policies (digests) and logics, in their order.
+
+    `later` counts events of lines beyond the bound, `gone` those that retention has taken, `seals` those that were
+    found to be true. `from_line` is the first line that was folded.
     """
 
     partition: int
     lines: int
     events: dict[str, int]
     policies: tuple[str, ...]
+    logics: tuple[int, ...]
     later: int
     gone: int
     seals: int
@@ -234,6 +237,7 @@ def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, la
         fold.state.lines,
         comparison.events,
         policies,
+        tuple(fold.logics),
         later,
         comparison.gone,
         fold.seals,

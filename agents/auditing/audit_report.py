@@ -36,6 +36,7 @@ def as_json(audited: Sequence[Audited], most: int = MOST_SHOWN) -> dict[str, Any
                 "seals": one.seals,
                 "events": one.events,
                 "policies": list(one.policies),
+                "logics": list(one.logics),
                 "later": one.later,
                 "gone": one.gone,
                 "findings": _counts(one.findings),
@@ -54,8 +55,8 @@ def _counts(findings: Sequence[Finding]) -> dict[str, int]:
 def write_report(audited: Sequence[Audited], console: Console, *, seconds: float, most: int = 20) -> None:
     """For people: a row for each partition, the first findings of each, and one sentence."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("partition", "lines", "seals", "events", "policies", "later", "gone", "findings"):
-        table.add_column(heading, justify="left" if heading in ("policies", "findings") else "right")
+    for heading in ("partition", "lines", "seals", "events", "policies", "logic", "later", "gone", "findings"):
+        table.add_column(heading, justify="left" if heading in ("policies", "logic", "findings") else "right")
     for one in audited:
         policies = " ".join(digest[:12] for digest in one.policies)
         found = ", ".join(f"{count:,} {kind}" for kind, count in _counts(one.findings).items()) or "none"
@@ -66,6 +67,7 @@ def write_report(audited: Sequence[Audited], console: Console, *, seconds: float
             f"{one.seals:,}",
             f"{events:,}",
             policies,
+            " ".join(map(str, one.logics)),
             f"{one.later:,}",
             f"{one.gone:,}",
             found,

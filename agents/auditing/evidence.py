@@ -130,7 +130,9 @@ def pack_of(
     for one in activations:
         files[f"policies-{one.policies.digest[:12]}.toml"] = one.policies.toml.encode()
     if story["due"]["calendar"] is not None and following.bound_under is not None:
-        files["calendar.json"] = _line(_calendar(following.bound_under.calendars[story["due"]["calendar"]], story))
+        files["calendar.json"] = _line(
+            _calendar(following.bound_under.policies.calendars[story["due"]["calendar"]], story)
+        )
     files["README.md"] = _readme(story, proof, has_missing=len(lines - check.records.keys())).encode()
     files["MANIFEST.sha256"] = "".join(
         f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)

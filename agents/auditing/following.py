@@ -25,6 +25,7 @@ from streams.events import SlaEvent
 from streams.explaining import ClockName
 from streams.facts import Fact, ProgramChanged
 from streams.partitioner import partition_of
+from streams.policies import PolicyBook
 from streams.routing import route
 from streams.rows import Clock, MatterRow, apply_changes, kind_of
 from streams.state import State, new_state
@@ -49,18 +50,25 @@ class Told:
 
 
 class Brought(NamedTuple):
-    """An event of the clock, the line that brought it, and the digest of the policies then in force."""
+    """An event of the clock, the line that brought it, and what was in force: digest of the policies, logic."""
 
     event: SlaEvent
     at: JournalLine
     digest: str
+    logic: int
 
 
 class Activated(NamedTuple):
-    """A line that put policies in force."""
+    """A line that put policies, zones and logic in force."""
 
     at: JournalLine
-    policies: Policies
+    book: PolicyBook
+    logic: int
+
+    @property
+    def policies(self) -> Policies:
+        """The policies alone, without what their zones mean."""
+        return self.book.policies
 
 
 class Glimpse(NamedTuple):
@@ -88,7 +96,7 @@ class Following:
         self.row: MatterRow | None = None
         self.clock: Clock | None = None
         self.programs: list[ProgramChanged] = []
-        self.bound_under: Policies | None = None
+        self.bound_under: PolicyBook | None = None
         """The policies under which the clock was bound as it stands."""
         self.forgotten: JournalLine | None = None
         self.glimpse: Glimpse | None = None
@@ -120,9 +128,9 @@ class Following:
         events = folded(self.state, one)
         body = one.line.body
         if isinstance(body, PolicyActivated) and self.state.book is not None:
-            self.activations.append(Activated(one, self.state.book.policies))
+            self.activations.append(Activated(one, self.state.book, self.state.logic))
         own = [event for event in events if event.subject == self.clock_id]
-        self.events += [Brought(event, one, self.state.digest) for event in own]
+        self.events += [Brought(event, one, self.state.digest, self.state.logic) for event in own]
         if isinstance(body, Notification):
             self._take(one, body, before)
         elif own or (before and self.state.find(self.name.row_id) is None):
@@ -171,7 +179,7 @@ class Following:
         if self.clock is not None and self.state.book is not None:
             bound = (self.clock.revision, self.clock.version, self.clock.due_ms)
             if bound != self._bound:
-                self._bound, self.bound_under = bound, self.state.book.policies
+                self._bound, self.bound_under = bound, self.state.book
 
     # --- the state at an instant -----------------------------------------------------------------------------------
 

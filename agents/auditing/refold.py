@@ -92,4 +92,6 @@ class Fold:
     def _sent(self, event: SlaEvent, line: int) -> Sent:
         if not self._has_headers:
             return Sent(None, event.value, None)
-        return Sent(event.account.encode(), event.value, tuple(event.headers(line, self.state.digest, self.state.logic)))
+        return Sent(
+            event.account.encode(), event.value, tuple(event.headers(line, self.state.digest, self.state.logic))
+        )

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from agents.errors import UserError
 from agents.files import opened
+from agents.zones import machine_zones
 from schemas.dead_letters import Rejected, dead_letter_line
 from schemas.policies import PolicyError
 from streams.replay import Replay
@@ -43,7 +44,7 @@ def _replayed(
     def write_letter(number: int, original: bytes, why: Rejected) -> None:
         letters.write(dead_letter_line(why, number=number, original=original) + b"\n")
 
-    replay = Replay(policies, write_letter)
+    replay = Replay(policies, write_letter, machine_zones)
     size = 0
     for number, raw in enumerate(lines, 1):
         size += len(raw)

@@ -13,11 +13,12 @@ from streams.events import SlaEvent
 
 
 class Wanted(NamedTuple):
-    """An event to look for, the line that brought it and the digest of the policies then in force."""
+    """An event to look for, the line that brought it, and what was in force: digest of the policies, logic."""
 
     event: SlaEvent
     line: int
     digest: str
+    logic: int
 
 
 class Sent(NamedTuple):
@@ -58,6 +59,6 @@ async def _in_topic(cursor: LogCursor, topic: str, partition: int, wanted: dict[
 
 def _judged(topic: str, record: ConsumerRecord, wanted: Wanted) -> Sent:
     event = wanted.event
-    headers = event.headers(wanted.line, wanted.digest)
+    headers = event.headers(wanted.line, wanted.digest, wanted.logic)
     is_same = (record.key, record.value, list(record.headers)) == (event.account.encode(), event.value, headers)
     return Sent(topic, "there" if is_same else "different", record.offset, record)

@@ -20,7 +20,7 @@ from streams.calendar import Calendar
 from streams.day_count import count_days
 from streams.explaining import parts_of
 from streams.matters import next_of_clock
-from streams.policies import Agreement, Binding, PolicyBook
+from streams.policies import Agreement, Binding
 from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock
 from streams.timers import DUE_STEP, MOVE_STEP
 
@@ -37,6 +37,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _RETRACTED = {
     "earlier_start": "the start has moved to an earlier fact",
     "refund_cancelled": "the refund that ended it was cancelled",
+    "message_undelivered": "the message that ended it never reached its readers",
     "no_response_needed": "the message was marked as needing no response",
     "unmarked": 'the mark "no response needed" was taken back',
     "reassigned": "the fact that ended it belongs to another clock, or the facts no longer call for this one",
@@ -81,7 +82,7 @@ def story_of(following: Following, sent: dict[str, Sent] | None, *, partition: i
 def _agreement(following: Following) -> Agreement:
     """The policies that the clock is bound by as it stands, made ready for its account."""
     assert following.bound_under is not None  # a clock was bound by some
-    return PolicyBook(following.bound_under).agreement(following.name.account)
+    return following.bound_under.agreement(following.name.account)
 
 
 def _place(at: JournalLine) -> dict[str, Any]:
@@ -106,12 +107,13 @@ def _next(step: tuple[int, int], binding: Binding) -> dict[str, Any]:
 
 
 def _policy(following: Following, binding: Binding) -> dict[str, Any]:
-    version, policies = binding.version, following.bound_under
-    assert policies is not None  # as above
-    activated = next((one for one in following.activations if one.policies.digest == policies.digest), None)
+    version, book = binding.version, following.bound_under
+    assert book is not None  # as above
+    activated = next((one for one in following.activations if one.book is book), None)
     return {
-        "digest": policies.digest,
+        "digest": book.policies.digest,
         "activated": None if activated is None else _place(activated.at),
+        "logic": None if activated is None else activated.logic,
         "version": version.version,
         "effective_from": format_instant(version.effective_from_ms),
         "applies_to": version.applies_to,
@@ -146,9 +148,11 @@ def _due(following: Following, clock: Clock, binding: Binding) -> dict[str, Any]
         said |= {"elapsed_ms": binding.terms.elapsed_ms, "calendar": None, "timezone": None, "days": None}
     else:
         assert following.bound_under is not None  # as above
-        spec = following.bound_under.calendars[binding.calendar]
+        book = following.bound_under
+        spec = book.policies.calendars[binding.calendar]
+        calendar = Calendar(spec, book.zones[spec.timezone])
         target = version.target
-        days = count_days(Calendar(spec), clock.start_ms, target.count, business=target.kind == "business_days")
+        days = count_days(calendar, clock.start_ms, target.count, business=target.kind == "business_days")
         counted_ms = days[-1].ends_ms
         said |= {"elapsed_ms": None, "calendar": spec.name, "timezone": spec.timezone}
         said["days"] = [
@@ -221,6 +225,7 @@ def _event(brought: Brought, sent: dict[str, Sent] | None) -> dict[str, Any]:
         "timer_at": format_instant(event.fired_ms) if event.fired_ms else None,
         "why": _why(said, by, event.fired_ms),
         "policy": brought.digest,
+        "logic": brought.logic,
         "topic": event.topic,
         "sent": None if found is None else {"topic": found.topic, "status": found.status, "offset": found.offset},
     }

@@ -71,7 +71,7 @@ def _write_head(story: dict[str, Any], console: Console) -> None:
         _say(console, f"Next: {story['next']['at']}: {story['next']['what']}.")
     policy = story["policy"]
     activated = policy["activated"]
-    since = "" if activated is None else f", activated by line {activated['line']}"
+    since = "" if activated is None else f", activated by line {activated['line']}, logic {policy['logic']}"
     _heading(console, "What binds it")
     _say(console, f"{story['rule']} version {policy['version']}, in force from {policy['effective_from']}: ")
     _say(console, f"  {policy['target']}; {policy['obligor']} has to act; on due {policy['on_due']}")

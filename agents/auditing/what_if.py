@@ -1,23 +1,25 @@
 """`dueclock what-if`: the journal folded twice, as it was and under other policies, and what differs in the end.
 
-The other policies act before line 1; the activations in the journal move time there and change nothing. What had been
-admitted stays admitted: a journaled line is never invalid (contract §2). Read-only, in no group. Where a clock stands
-is told by its events, as any subscriber would know it (contract §4).
+The other policies take the place of those that the journal's activations say; what zones mean, and the logic, is as
+the journal says, never as this machine does (contract §5). What had been admitted stays admitted: a journaled line is
+never invalid (contract §2). Read-only, in no group. Where a clock stands is told by its events, as any subscriber would
+know it (contract §4).
 """
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import TICK, JournalCheck, JournalError, JournalLine, file_lines, live_lines
+from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
-from schemas.notifications import Notification
+from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
 
@@ -66,15 +68,13 @@ class World:
     def begin(self) -> None:
         """Another partition."""
         self._state = new_state(0)
-        if self._policies is not None:
-            self._state.activate(self._policies)
 
     def fold(self, lines: Sequence[JournalLine]) -> None:
         """Fold these lines. JournalError for one that cannot be applied."""
         for one in lines:
             line = one.line
-            if self._policies is not None and not isinstance(line.body, Notification):
-                line = Line(line.number, line.journal_ms, TICK)
+            if self._policies is not None and isinstance(line.body, PolicyActivated):
+                line = Line(line.number, line.journal_ms, _instead(line.body, self._policies))
             for event in folded(self._state, one._replace(line=line)):
                 self.events[event.type] = self.events.get(event.type, 0) + 1
                 if event.rule:
@@ -93,6 +93,11 @@ class World:
         else:  # an escalation, or the clock is forgotten as it stands
             return
         self.clocks[clock_id] = Stand(outcome, said["due_at"], said["rule_version"])
+
+
+def _instead(activation: PolicyActivated, policies: Policies) -> PolicyActivated:
+    """The same activation, of other policies."""
+    return msgspec.structs.replace(activation, digest=policies.digest, toml=policies.toml)
 
 
 class WhatIf:

@@ -78,6 +78,8 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "client_id",
     "topic_prefix",
     "policies_path",
+    "zoneinfo_dir",
+    "logic",
     "session_timeout_s",
     "heartbeat_s",
     "skew_allowance_ms",
@@ -97,8 +99,14 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     metavar="TOPIC/PARTITION/OFFSET",
     help="Set this input record aside as a dead letter, unread (repeatable): for one that makes the worker crash.",
 )
+@click.option(
+    "--activate-again",
+    "is_again",
+    is_flag=True,
+    help="Put this worker's policies and time-zone data in force also where they were before and gave way.",
+)
 @click.option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when standard input closes.")
-def worker(settings: Settings, skip_lines: tuple[str, ...], stop_with_stdin: bool) -> int:
+def worker(settings: Settings, skip_lines: tuple[str, ...], is_again: bool, stop_with_stdin: bool) -> int:
     """Run one worker: keep the clocks of its share of the partitions until it is stopped."""
     from agents.cli.policies import checked_policies
     from agents.demo.process import stop_when_stdin_closes
@@ -111,7 +119,7 @@ def worker(settings: Settings, skip_lines: tuple[str, ...], stop_with_stdin: boo
         stop_when_stdin_closes()
     checked_policies(settings.read_policies())
     require_topics(settings)
-    return run_worker(settings, skipped)
+    return run_worker(settings, skipped, is_again=is_again)
 
 
 @dueclock.command(short_help="Play a seller's days in seconds.")

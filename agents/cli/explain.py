@@ -126,7 +126,7 @@ def _live(
 
     async def followed() -> tuple["Following", "dict[str, Sent]"]:
         following = await follow_live(settings, name, clock_id, at_ms, watch, make_check)
-        wanted = [Wanted(one.event, one.at.line.number, one.digest) for one in following.events]
+        wanted = [Wanted(one.event, one.at.line.number, one.digest, one.logic) for one in following.events]
         return following, await look_up(settings, following.state.partition, wanted)
 
     with or_could_not_run():

@@ -25,6 +25,7 @@ from agents.demo.view import Frame, picture, plain_line
 from agents.errors import UserError
 from agents.kafka.clients import no_broker, reader, run_with_broker, writer
 from agents.settings import Settings
+from agents.zones import machine_zones
 from schemas.codec import canonical_json, format_instant
 from schemas.dead_letters import HEADER_FIELD, HEADER_REASON, HEADER_TOPIC, Rejected
 from streams.replay import Replay
@@ -153,7 +154,7 @@ def expected_kinds(sent: Iterable[Sent], until_ms: int) -> set[tuple[str, str]]:
     def see_dead_letter(_number: int, _line: bytes, why: Rejected) -> None:
         expected.see_dead_letter(why.reason, "", "", until_ms)
 
-    replay = Replay(demo_policies(), see_dead_letter)
+    replay = Replay(demo_policies(), see_dead_letter, machine_zones)
     for record in sent:
         if record.at_ms > until_ms:
             break

@@ -21,7 +21,7 @@ from schemas.facts import StateSealed
 
 KEPT = 8
 """Snapshots of each partition."""
-FORMAT = "dueclock snapshot 1"
+FORMAT = "dueclock snapshot 2"
 _LENGTHS = struct.Struct(">II")
 _BUFFER_BYTES = 1 << 20
 
@@ -61,6 +61,7 @@ class SnapshotWriter:
             "offset": seal.offset,
             "state": seal.state,
             "journal": seal.journal,
+            "logic": seal.logic,
         }
         with whole.open("wb") as out, self._rows.open("rb") as rows:
             out.write(canonical_json(head) + b"\n")
@@ -104,7 +105,9 @@ def read_snapshot(path: Path) -> Snapshot:
         head = orjson.loads(first)
         if head["format"] != FORMAT:
             raise ValueError(head["format"])
-        seal = StateSealed(line=head["line"], offset=head["offset"], state=head["state"], journal=head["journal"])
+        seal = StateSealed(
+            line=head["line"], offset=head["offset"], state=head["state"], journal=head["journal"], logic=head["logic"]
+        )
         return Snapshot(head["partition"], seal, list(_rows(rest)))
     except (ValueError, KeyError, TypeError, struct.error):
         raise UserError(f"{path} is no snapshot that dueclock has written, or not a whole one.", 2) from None

@@ -5,21 +5,19 @@ from typing import Any
 
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
+from agents.worker.activating import Chosen
 from agents.worker.faust_private import SliceApp, SliceTableManager
 from agents.worker.ownership import Ownership
 from agents.worker.slices import Slice
 from agents.worker.tables import StateTable
 from schemas.headers import Origin
-from schemas.policies import Policies
 
 SLICE_BYTES = 256 * 1024
 SLICES_BUFFERED = 16
 COMMIT_EVERY_S = 5.0
 
 
-def build_app(
-    settings: Settings, policies: Policies, metrics: Metrics, *, skipped: Set[Origin] = frozenset()
-) -> SliceApp:
+def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: Set[Origin] = frozenset()) -> SliceApp:
     """An app that keeps this worker's share of the partitions once it is started."""
     app = SliceApp(
         settings.group,
@@ -41,7 +39,7 @@ def build_app(
         TableManager=SliceTableManager,
     )
     app.fetch_max_wait_ms = settings.fetch_max_wait_ms
-    ownership = Ownership(app, settings, policies, metrics, skipped)
+    ownership = Ownership(app, settings, choice, metrics, skipped)
     app.owner = ownership
     changelog = app.topic(settings.topic("changelog"), key_type=bytes, value_type=bytes)
     ownership.states = StateTable(app, name="state", changelog_topic=changelog)

@@ -19,6 +19,7 @@ from agents.errors import UserError
 from agents.kafka.transactions import BrokerAwayError, is_no_answer
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
+from agents.worker.activating import Chosen
 from agents.worker.clock_probe import ClockProbe
 from agents.worker.faust_private import SliceApp, SliceConsumer
 from agents.worker.journal_time import BrokerClock, JournalTime
@@ -29,7 +30,6 @@ from agents.worker.slices import Hand, Slice
 from agents.worker.tables import OpenClocks, StateTable
 from agents.worker.watch import Watch
 from schemas.headers import Origin
-from schemas.policies import Policies
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 
 log = logging.getLogger("dueclock.worker")
@@ -41,11 +41,11 @@ class Ownership:
     """The partitions of this worker (the `Owner` of agents/worker/faust_private.py)."""
 
     def __init__(
-        self, app: SliceApp, settings: Settings, policies: Policies, metrics: Metrics, skipped: Set[Origin]
+        self, app: SliceApp, settings: Settings, choice: Chosen, metrics: Metrics, skipped: Set[Origin]
     ) -> None:
         self._app = app
         self._settings = settings
-        self._policies = policies
+        self._chosen = choice
         self._metrics = metrics
         self._skipped = skipped
         self.clock = BrokerClock()
@@ -191,7 +191,7 @@ class Ownership:
         return Shop(
             self._settings,
             self.logical,
-            self._policies,
+            self._chosen,
             Signpost(self._settings.topic("sla-repartition"), self.consumer.partitions_of(self._changelog)),
             self.clock,
             self._metrics,

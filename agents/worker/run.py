@@ -17,32 +17,40 @@ from agents.logs import set_up_logging
 from agents.metrics.counters import Metrics
 from agents.metrics.endpoint import MetricsServer
 from agents.settings import Settings
+from agents.worker.activating import chosen
 from agents.worker.app import build_app
 from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.ownership import Ownership
+from agents.zones import machine_zones
 from schemas.headers import Origin
 from schemas.policies import PolicyError, load_policies
+from streams.logic import NEWEST
 
 log = logging.getLogger("dueclock.worker")
 
 GC_THRESHOLD = 100_000
 
 
-def run_worker(settings: Settings, skipped: Set[Origin] = frozenset()) -> int:
-    """Run until stopped; returns the exit status. UserError for what a person can mend."""
+def run_worker(settings: Settings, skipped: Set[Origin] = frozenset(), *, is_again: bool = False) -> int:
+    """Run until stopped; returns the exit status. UserError for what a person can mend.
+
+    `is_again`: what a partition has left may be activated again.
+    """
     set_up_logging(settings.log_level, settings.log_format)
     try:
         policies = load_policies(settings.read_policies())
     except PolicyError as error:
         raise UserError(f"The policy file does not load: {error}", 2) from None
+    zones = machine_zones(policies, settings.zoneinfo_dir)
+    choice = chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
     metrics = Metrics()
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # Rows are plain data without cycles: the collector finds nothing in them, and looking costs a tenth of the time.
     gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
-    app = build_app(settings, policies, metrics, skipped=skipped)
+    app = build_app(settings, choice, metrics, skipped=skipped)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop
     )

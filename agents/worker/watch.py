@@ -10,9 +10,9 @@ from time import monotonic, time
 from typing import Any
 
 from agents.metrics.counters import Metrics
-from schemas.policies import Policies
 from streams.calendar import coverage_ends_ms
 from streams.census import Census
+from streams.policies import PolicyBook
 
 EVERY_S = 1.0
 AWAY_S = 5.0
@@ -89,7 +89,9 @@ class Watch:
         topic, known_ms = part.keeper.time.held_back_by()
         if state.book is not None:
             levels["sla_policy_info"][(state.digest,)] = 1
-            levels["sla_policy_covered_until_timestamp_seconds"] = self._coverage(state.digest, state.book.policies)
+            levels["sla_policy_covered_until_timestamp_seconds"] = self._coverage(
+                state.digest + state.row.zones, state.book
+            )
         for name, records in part.keeper.time.lag_records().items():
             levels["sla_input_lag_records"][self._ownership.logical[name], *number] = records
         overdue_ms = int(time() * 1000) - OVERDUE_AFTER_MS
@@ -125,11 +127,14 @@ class Watch:
                 due[rule, f"{hours}h"] += count
         return due
 
-    def _coverage(self, digest: str, policies: Policies) -> dict[tuple[str, ...], float]:
-        """The end of each calendar; worked out once for each policy file."""
+    def _coverage(self, digest: str, book: PolicyBook) -> dict[tuple[str, ...], float]:
+        """The end of each calendar; worked out once for each policy file and meaning of its zones."""
         if digest not in self._covered:
             self._covered = {
-                digest: {(name,): coverage_ends_ms(spec) / 1000 for name, spec in policies.calendars.items()}
+                digest: {
+                    (name,): coverage_ends_ms(spec, book.zones[spec.timezone]) / 1000
+                    for name, spec in book.policies.calendars.items()
+                }
             }
         return self._covered[digest]
 

@@ -24,9 +24,10 @@ from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks
 from schemas.codec import format_instant
 from schemas.headers import Origin
-from schemas.policies import load_policies, shipped_policies
+from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, step
 from streams.events import SlaEvent
+from tests.zones import chosen_of
 
 TOPICS = ("buyer-message", "refund-issued")
 START_MS = 1_795_000_000_000
@@ -47,7 +48,7 @@ class Desk:
         shop = Shop(
             settings,
             {name: name for name in TOPICS},
-            load_policies(shipped_policies()),
+            chosen_of(shipped_policies()),
             Signpost("sla-repartition", 1),
             clock,
             Metrics(),

@@ -15,13 +15,14 @@ from agents.settings import Settings
 from agents.worker.app import build_app
 from agents.worker.ownership import Ownership
 from agents.worker.partition import _agree, _position
-from schemas.policies import load_policies, shipped_policies
+from schemas.policies import shipped_policies
 from streams.engine import State, new_state
+from tests.zones import chosen_of
 
 
 @pytest.fixture
 def ownership(monkeypatch: pytest.MonkeyPatch) -> Ownership:
-    app = build_app(Settings(), load_policies(shipped_policies()), Metrics())
+    app = build_app(Settings(), chosen_of(shipped_policies()), Metrics())
     owner: Any = app.owner
     counts: dict[str, int] = {}
     consumer = SimpleNamespace(partitions_of=lambda topic: counts.get(topic, 3), counts=counts)

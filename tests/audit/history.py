@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
-from schemas.facts import Body, Notification, PolicyActivated, StateSealed, TimeTick
+from schemas.facts import Body, Notification, StateSealed, TimeTick
 from schemas.headers import Origin, journal_headers
 from schemas.notifications import Decoded, decode_notification, journal_value
-from schemas.policies import load_policies
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS
+from streams import logic
 from streams.engine import Line, new_state, step
 from streams.events import SlaEvent
 from streams.partitioner import partition_of
@@ -25,6 +25,7 @@ from streams.routing import account_key
 from streams.sealing import next_link, record_digest, state_digest
 from tests.cli.command import GOLDEN
 from tests.kafka_fixtures import Outgoing, produce
+from tests.zones import activation
 
 OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
 POLICIES = (GOLDEN / "policies.toml").read_text()
@@ -52,7 +53,7 @@ class History:
         self.lines: list[Line] = []
         self.events: list[Sent] = []
         self.taken: dict[str, int] = {}
-        self.add(PolicyActivated(digest=load_policies(policies).digest, toml=policies), 0)
+        self.add(activation(policies), 0)
 
     def add(self, body: Body, journal_ms: int) -> History:
         """One more line."""
@@ -135,7 +136,7 @@ class History:
                 event.value,
                 key=event.account.encode(),
                 partition=self.partition,
-                headers=tuple(event.headers(line, digest)),
+                headers=tuple(event.headers(line, digest, logic.NEWEST)),
             )
             for line, event, digest in self.events
         ]

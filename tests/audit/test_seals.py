@@ -240,7 +240,7 @@ def test_only_the_newest_snapshots_are_kept_and_none_has_its_name_before_it_is_w
         writer = SnapshotWriter(tmp_path, 3, line)
         rows = list(writer.passing(canonical_rows(state)))
         assert len(snapshots(tmp_path, 3)) == min(line - 1, KEPT)
-        writer.finish(StateSealed(line=line, offset=line, state="0" * 64, journal="0" * 64))
+        writer.finish(StateSealed(line=line, offset=line, state="0" * 64, journal="0" * 64, logic=1))
         assert read_snapshot(snapshots(tmp_path, 3)[-1]).rows == rows
     assert [read_snapshot(path).seal.line for path in snapshots(tmp_path, 3)] == list(range(4, KEPT + 4))
     assert len(list(tmp_path.iterdir())) == KEPT

@@ -9,10 +9,11 @@ from typing import Final
 from agents.metrics.counters import Metrics, SliceTally
 from schemas.facts import Notification, type_name
 from schemas.notifications import Decoded, decode_notification
-from schemas.policies import load_policies, shipped_policies
+from schemas.policies import shipped_policies
 from streams.engine import Line, new_state, step
 from streams.events import SlaEvent
 from tests.bench.workload import DAY_MS, workload
+from tests.zones import activation
 
 LINES_IN_A_SLICE: Final = 500
 START_MS: Final = 1_770_019_200_000
@@ -21,7 +22,7 @@ START_MS: Final = 1_770_019_200_000
 def metering(seed: int, count: int) -> dict[str, float]:
     """CPU for each notification that goes into tallies and counters, gauges left out: those are set once a second."""
     state = new_state(0)
-    state.activate(load_policies(shipped_policies()))
+    step(state, Line(1, START_MS, activation(shipped_policies())))
     folded: list[tuple[str, list[SlaEvent], bool]] = []
     for sent in workload(seed, count, start_ms=START_MS, span_ms=3 * DAY_MS):
         decoded = decode_notification(sent.value, from_file=False)

@@ -13,7 +13,7 @@ from datetime import datetime
 import faust
 
 from schemas.policies import load_policies, shipped_policies
-from streams.calendar import Calendar
+from tests.zones import calendar_of
 
 PARTITIONS = 4
 
@@ -53,7 +53,7 @@ def build(bootstrap: str, prefix: str) -> faust.App:
     notices = app.topic(f"{prefix}notices", key_type=bytes, value_type=Notice)
     outcomes = app.topic(f"{prefix}outcomes", key_type=bytes, value_type=Duty)
     duties = app.Table("duties", partitions=PARTITIONS)
-    calendar = Calendar(load_policies(shipped_policies()).calendars["us-federal-pacific"])
+    calendar = calendar_of(load_policies(shipped_policies()).calendars["us-federal-pacific"])
 
     @app.agent(notices)
     async def sfp_refund(stream: faust.StreamT[Notice]) -> None:

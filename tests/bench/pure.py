@@ -14,23 +14,24 @@ from typing import Any, Final, ParamSpec
 import orjson
 import psutil
 
+from agents.zones import machine_zones
 from schemas.notifications import (
     ClaimOpened,
     Decoded,
     MessageReceived,
     MessageSent,
     Notification,
-    PolicyActivated,
     RefundIssued,
     ReturnReceived,
     TimeTick,
     decode_notification,
 )
-from schemas.policies import load_policies, shipped_policies
+from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step
 from streams.replay import Replay
 from tests.bench.seeding import MARKETPLACE, open_clocks, question, seeded, state_of
 from tests.bench.workload import DAY_MS, HOUR_MS, workload
+from tests.zones import activation
 
 P = ParamSpec("P")
 Measured = dict[str, float]
@@ -56,7 +57,7 @@ def replay(seed: int, count: int, folder: Path) -> Measured:
     before_s = _orjson_cpu_s(path)
     rejected: list[int] = []
     events = 0
-    engine = Replay(None, lambda line, raw, why: rejected.append(line))
+    engine = Replay(None, lambda line, raw, why: rejected.append(line), machine_zones)
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with path.open("rb", 1 << 18) as lines, Path("/dev/null").open("wb", 1 << 18) as out:
         for raw in lines:
@@ -121,7 +122,7 @@ def memory(count: int) -> Measured:
     """What a process grows by for open clocks, then for settled matters; in both a mix of messages, returns, claims."""
     policies = shipped_policies()
     state = new_state(0)
-    step(state, Line(1, MONDAY_MS, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
+    step(state, Line(1, MONDAY_MS, activation(policies)))
     _tell(state, _opening(0, 5_000))
     before = resident_bytes()
     clocks = -open_clocks(state)
@@ -129,7 +130,7 @@ def memory(count: int) -> Measured:
     clocks += open_clocks(state)
     per_clock = (resident_bytes() - before) / clocks
     settled = new_state(0)
-    step(settled, Line(1, MONDAY_MS, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
+    step(settled, Line(1, MONDAY_MS, activation(policies)))
     _tell(settled, _settling(0, 5_000))
     before = resident_bytes()
     _tell(settled, _settling(5_000, 5_000 + count))

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from schemas.headers import journal_headers
-from schemas.notifications import MessageReceived, Notification, PolicyActivated, journal_value
-from schemas.policies import load_policies
+from schemas.notifications import MessageReceived, Notification, journal_value
 from streams.engine import Line, State, new_state, step
 from streams.partitioner import partition_of
 from tests.bench.workload import DAY_MS
+from tests.zones import activation
 
 MARKETPLACE: Final = "ATVPDKIKX0DER"
 ACCOUNTS: Final = 50
@@ -73,7 +73,7 @@ def seeded(
     """
     sellers = sellers_on(partition, partitions)
     state = new_state(partition)
-    step(state, Line(1, now_ms, PolicyActivated(digest=load_policies(policies).digest, toml=policies)))
+    step(state, Line(1, now_ms, activation(policies)))
     first_ms = due_from_ms - DAY_MS
     last: Notification | None = None
     for number, seller in enumerate(sellers):

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from agents.zones import machine_zones
 from schemas.policies import load_policies, shipped_policies
 from schemas.registry import INPUT_TOPICS
 from streams.engine import restore_state
@@ -67,7 +68,7 @@ def test_the_load_comes_on_every_input_topic_from_accounts_of_uneven_size_with_r
 
 def test_the_load_makes_every_rule_open_clocks_and_some_of_its_facts_late(load: list[Sent]) -> None:
     refused: list[int] = []
-    replay = Replay(None, lambda line, raw, why: refused.append(line))
+    replay = Replay(None, lambda line, raw, why: refused.append(line), machine_zones)
     events = [json.loads(event.value) for sent in load for event in replay.feed(sent.value)]
     assert refused == []
     opened = {event["rule"] for event in events if event["type"] == "clock.opened"}

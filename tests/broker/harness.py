@@ -27,6 +27,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from agents.journal.export import export_journal
 from agents.kafka.topics import create_topics
 from agents.settings import Settings
+from agents.zones import machine_zones
 from schemas.headers import line_number
 from schemas.notifications import decode_journal_value
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, OUTPUT_TOPICS
@@ -415,7 +416,7 @@ class Told:
         exported = io.BytesIO()
         export_journal(self.live.settings, partition, exported)
         refused: list[int] = []
-        replay = Replay(None, lambda number, raw, why: refused.append(number))
+        replay = Replay(None, lambda number, raw, why: refused.append(number), machine_zones)
         values: dict[str, list[bytes]] = defaultdict(list)
         for raw in exported.getvalue().splitlines():
             for event in replay.feed(raw):

@@ -15,10 +15,10 @@ from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions
 from agents.metrics.counters import Metrics
 from agents.worker.app import build_app
 from agents.worker.faust_private import SliceApp
-from schemas.policies import load_policies
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, question, seller_on
 from tests.kafka_fixtures import eventually
+from tests.zones import chosen_of
 
 pytestmark = [pytest.mark.broker]
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.broker]
 @asynccontextmanager
 async def running(live: Live) -> AsyncIterator[SliceApp]:
     """A worker in this process."""
-    app = build_app(live.settings, load_policies(live.policies_file.read_text()), Metrics())
+    app = build_app(live.settings, chosen_of(live.policies_file.read_text()), Metrics())
     app.finalize()
     await app.start()
     try:

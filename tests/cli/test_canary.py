@@ -8,6 +8,7 @@ import pytest
 
 from agents.desk.canary import MARKETPLACE, accounts, answer, question
 from agents.settings import Settings
+from agents.zones import machine_zones
 from schemas.policies import check_successor, load_policies, shipped_policies
 from streams.partitioner import partition_of
 from streams.replay import Replay
@@ -24,7 +25,7 @@ def test_each_partition_has_one_account_of_its_own(partitions: int) -> None:
 
 def test_its_question_breaches_after_two_seconds_and_is_answered_too_late_and_counts_for_no_ones_health() -> None:
     refused: list[object] = []
-    replay = Replay(shipped_policies(canary=True), lambda *why: refused.append(why))
+    replay = Replay(shipped_policies(canary=True), lambda *why: refused.append(why), machine_zones)
     asked, value = question("CANARY-0", NOW_MS)
     events = replay.feed(value)
     _, following = question("CANARY-0", NOW_MS + 60_000)

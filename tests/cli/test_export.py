@@ -13,6 +13,7 @@ from agents.errors import UserError
 from agents.journal.export import export_journal
 from agents.kafka.topics import create_topics
 from agents.settings import Settings
+from agents.zones import machine_zones
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import format_instant, parse_instant
 from schemas.headers import journal_headers
@@ -75,7 +76,7 @@ def test_without_an_output_file_the_lines_go_to_standard_output(settings: Settin
     arguments = ["--broker", settings.broker, "--topic-prefix", settings.topic_prefix, "--partition", "1"]
     ended = dueclock("journal", "export", *arguments, folder=tmp_path)
     assert (ended.status, ended.err) == (0, "")
-    replay = Replay((GOLDEN / "policies.toml").read_text(), lambda *_: None)
+    replay = Replay((GOLDEN / "policies.toml").read_text(), lambda *_: None, machine_zones)
     events = [event.value.decode() for line in ended.out.splitlines() for event in replay.feed(line.encode())]
     assert "\n".join(events) + "\n" == (CASE / "expected.jsonl").read_text()
 

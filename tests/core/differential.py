@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from agents.zones import machine_zones
 from schemas.notifications import Rejected
 from schemas.policies import PolicyError
 from streams.replay import Replay
@@ -38,7 +39,7 @@ def replayed(lines: Sequence[bytes], policies: str, until_ms: int | None = None)
     def on_dead_letter(line: int, raw: bytes, rejected: Rejected) -> None:
         heard.dead_letters.append((line, rejected.reason))
 
-    replay = Replay(policies, on_dead_letter)
+    replay = Replay(policies, on_dead_letter, machine_zones)
     try:
         for line in lines:
             heard.events.extend(event.value for event in replay.feed(line))

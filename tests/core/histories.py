@@ -14,6 +14,7 @@ import msgspec
 from hypothesis import note
 from hypothesis import strategies as st
 
+from agents.zones import machine_zones
 from schemas.notifications import Rejected
 from schemas.policies import PolicyError
 from streams.engine import restore_state
@@ -54,7 +55,7 @@ def ignore(line: int, raw: bytes, rejected: Rejected) -> None:
 
 
 def replay_of(policies: str, on_dead_letter: Callable[[int, bytes, Rejected], None] = ignore) -> Replay:
-    return Replay(policies, on_dead_letter)
+    return Replay(policies, on_dead_letter, machine_zones)
 
 
 def history_of(policies: str, raws: list[bytes]) -> History:

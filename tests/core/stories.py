@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agents.zones import machine_zones
 from schemas.events import decode_event
 from schemas.notifications import Rejected
 from streams.engine import next_fire_ms
@@ -82,7 +83,7 @@ class Story:
         self.rows: dict[bytes, bytes] = {}
         self._heard = 0
         self._told = 0
-        self._replay = Replay(policies, self._on_dead_letter)
+        self._replay = Replay(policies, self._on_dead_letter, machine_zones)
         self.state = self._replay.state
 
     def _on_dead_letter(self, line: int, raw: bytes, rejected: Rejected) -> None:

@@ -131,21 +131,23 @@ def test_an_account_without_a_calendar_that_was_journaled_all_the_same_has_clock
 
 def test_accounts_agreements_are_kept_at_hand_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.policies.KEPT_ACCOUNTS", 2)
-    book = PolicyBook(Story().state.book.policies)  # type: ignore[union-attr]  # a story has policies
+    story = Story()
+    assert story.state.book is not None
+    book = PolicyBook(story.state.book.policies, story.state.book.zones)
     found = [book.agreement(f"S{number}/ATVPDKIKX0DER") for number in range(5)]
     assert all(agreement is found[0] for agreement in found)
     assert list(book._by_account) == ["S4/ATVPDKIKX0DER"]
 
 
 def test_live_the_future_is_measured_by_the_brokers_timestamp_and_skipped_where_there_is_none() -> None:
-    book = PolicyBook(Story().state.book.policies)  # type: ignore[union-attr]  # a story has policies
+    state = Story().state
     said = VacationSet(
         event_id="e", seller_id="S", marketplace_id="ATVPDKIKX0DER", occurred_ms=monday_9am + 5 * MINUTE + 1, on=True
     )
-    rejected = admit(book, said, monday_9am, monday_9am)
+    rejected = admit(state, said, monday_9am, monday_9am)
     assert rejected is not None
     assert rejected.reason == "future"
-    assert admit(book, said, monday_9am, None) is None
+    assert admit(state, said, monday_9am, None) is None
 
 
 def test_what_is_no_notification_is_told_by_line_and_reason() -> None:

@@ -13,6 +13,7 @@ from schemas.codec import parse_instant
 from schemas.policies import CalendarSpec
 from streams.calendar import Calendar
 from streams.day_count import count_days
+from tests.zones import calendar_of
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 
@@ -20,7 +21,8 @@ FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 def calendar(
     zone: str = "America/Los_Angeles", closed: tuple[date, ...] = (), opened: tuple[date, ...] = ()
 ) -> Calendar:
-    return Calendar(CalendarSpec("c", zone, frozenset({5, 6}), frozenset(closed), frozenset(opened), (FIRST, LAST)))
+    spec = CalendarSpec("c", zone, frozenset({5, 6}), frozenset(closed), frozenset(opened), (FIRST, LAST))
+    return calendar_of(spec)
 
 
 def told(one: Calendar, start: str, n: int, *, business: bool = True) -> list[str]:

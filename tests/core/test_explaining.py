@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.zones import machine_zones
 from schemas.policies import load_policies, shipped_policies
 from streams.explaining import clock_name, duty_of, parts_of
 from streams.facts import (
@@ -111,7 +112,8 @@ def test_a_mark_bears_on_the_clock_of_its_message() -> None:
 
 
 def test_the_next_timer_of_a_clock_is_its_own() -> None:
-    agreement = PolicyBook(load_policies(shipped_policies())).agreement(ACCOUNT)
+    policies = load_policies(shipped_policies())
+    agreement = PolicyBook(policies, machine_zones(policies)).agreement(ACCOUNT)
     binding = agreement.bind("buyer-message-reply", 1_770_000_000_000, 1_770_000_000_000)
     assert binding is not None
     clock = Clock("buyer-message-reply", "T/M", 1_770_000_000_000, 1, binding.due_ms, "", None, "", outcome=OPEN)

@@ -193,7 +193,7 @@ import sys, hashlib
 from streams.replay import Replay
 for name in sys.argv[1:]:
     policies, lines = open(name, encoding="utf-8").read().split("\\x00")
-    replay = Replay(policies, lambda line, raw, rejected: print(line, rejected.reason, rejected.field))
+    replay = Replay(policies, lambda line, raw, rejected: print(line, rejected.reason, rejected.field), machine_zones)
     digest = hashlib.sha256()
     for line in lines.encode().split(b"\\n"):
         for event in replay.feed(line):

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from agents.zones import machine_zones
 from schemas.notifications import Decoded, Rejected, TimeTick, decode_notification
 from schemas.policies import PolicyError, shipped_policies
 from streams import replay as replay_module
@@ -32,7 +33,7 @@ def activation(toml: str, instant: int) -> bytes:
 
 def test_blank_lines_are_counted_and_skipped() -> None:
     dead: list[int] = []
-    replay = Replay(PLAIN, lambda line, raw, rejected: dead.append(line))
+    replay = Replay(PLAIN, lambda line, raw, rejected: dead.append(line), machine_zones)
     for raw in (b"", b"\r\n", b" \t ", RECEIPT, b"\n", b"{"):
         replay.feed(raw)
     assert dead == [6]
@@ -41,13 +42,13 @@ def test_blank_lines_are_counted_and_skipped() -> None:
 
 @pytest.mark.parametrize("line", [RECEIPT, RECEIPT + b"\n", RECEIPT + b"\r\n", b"  " + RECEIPT + b"  "], ids=len)
 def test_a_line_is_the_same_with_or_without_its_end(line: bytes) -> None:
-    (opened,) = Replay(PLAIN, ignore).feed(line)
-    assert values([opened]) == values(Replay(PLAIN, ignore).feed(RECEIPT))
+    (opened,) = Replay(PLAIN, ignore, machine_zones).feed(line)
+    assert values([opened]) == values(Replay(PLAIN, ignore, machine_zones).feed(RECEIPT))
 
 
 def test_a_bad_line_reaches_the_callback_with_number_bytes_and_reason_and_the_run_goes_on() -> None:
     heard: list[tuple[int, bytes, Rejected]] = []
-    replay = Replay(PLAIN, lambda *letter: heard.append(letter))
+    replay = Replay(PLAIN, lambda *letter: heard.append(letter), machine_zones)
     replay.feed(b'{"type":"return.received"}\r\n')
     replay.feed(RECEIPT)
     assert heard == [(1, b'{"type":"return.received"}', Rejected("bad_field", "event_id"))]
@@ -55,14 +56,14 @@ def test_a_bad_line_reaches_the_callback_with_number_bytes_and_reason_and_the_ru
 
 
 def test_nothing_fires_after_the_last_line() -> None:
-    replay = Replay(PLAIN, ignore)
+    replay = Replay(PLAIN, ignore, machine_zones)
     replay.feed(RECEIPT)
     assert replay.close() == []
     assert replay.state.lines == 1
 
 
 def test_until_is_a_last_tick() -> None:
-    replay, ticked = Replay(PLAIN, ignore), Replay(PLAIN, ignore)
+    replay, ticked = Replay(PLAIN, ignore, machine_zones), Replay(PLAIN, ignore, machine_zones)
     replay.feed(RECEIPT)
     ticked.feed(RECEIPT)
     tick = json.dumps({"type": "time.tick", "arrived_at": text(friday_9am)}).encode()
@@ -70,14 +71,14 @@ def test_until_is_a_last_tick() -> None:
 
 
 def test_until_before_the_last_line_fires_nothing_more() -> None:
-    replay = Replay(PLAIN, ignore)
+    replay = Replay(PLAIN, ignore, machine_zones)
     replay.feed(RECEIPT)
     assert replay.close(monday_9am - 1) == []
     assert replay.state.journal_ms == monday_9am
 
 
 def test_without_policies_named_the_shipped_ones_act_before_line_one() -> None:
-    replay = Replay(None, ignore)
+    replay = Replay(None, ignore, machine_zones)
     replay.feed(b"")
     assert replay.state.digest == ""
     (opened,) = replay.feed(RECEIPT)
@@ -87,7 +88,7 @@ def test_without_policies_named_the_shipped_ones_act_before_line_one() -> None:
 
 def test_a_file_that_begins_with_an_activation_brings_its_own_policies() -> None:
     own = policies(changed={"sfp-refund": {"target": {"business_days": 3}}})
-    replay = Replay(None, ignore)
+    replay = Replay(None, ignore, machine_zones)
     assert replay.feed(activation(own, monday_9am)) == []
     assert replay.state.digest == hashlib.sha256(own.encode()).hexdigest()
     (opened,) = replay.feed(RECEIPT)
@@ -95,23 +96,23 @@ def test_a_file_that_begins_with_an_activation_brings_its_own_policies() -> None
 
 
 def test_a_bad_line_before_the_activation_brings_no_policies_yet() -> None:
-    replay = Replay(None, ignore)
+    replay = Replay(None, ignore, machine_zones)
     replay.feed(b"{")
     replay.feed(activation(PLAIN, monday_9am))
     assert replay.state.digest == hashlib.sha256(PLAIN.encode()).hexdigest()
 
 
 def test_a_file_that_begins_with_a_tick_has_the_shipped_policies() -> None:
-    replay = Replay(None, ignore)
+    replay = Replay(None, ignore, machine_zones)
     replay.feed(json.dumps({"type": "time.tick", "arrived_at": text(monday_9am)}).encode())
     assert replay.state.digest == hashlib.sha256(shipped_policies().encode()).hexdigest()
 
 
 def test_policies_that_do_not_load_end_the_run() -> None:
     with pytest.raises(PolicyError):
-        Replay("no toml", ignore)
+        Replay("no toml", ignore, machine_zones)
     with pytest.raises(PolicyError):
-        Replay(PLAIN, ignore).feed(activation("[calendars.x]", monday_9am))
+        Replay(PLAIN, ignore, machine_zones).feed(activation("[calendars.x]", monday_9am))
 
 
 def test_journal_time_never_goes_back() -> None:
@@ -136,10 +137,10 @@ def test_rows_that_rest_now_and_then_change_no_byte(monkeypatch: pytest.MonkeyPa
         RECEIPT.replace(b"R-1", b"R-2"),
         json.dumps({"type": "time.tick", "arrived_at": text(thursday_midnight)}).encode(),
     ]
-    whole = Replay(PLAIN, ignore)
+    whole = Replay(PLAIN, ignore, machine_zones)
     said = [event.value for line in lines for event in whole.feed(line)]
     monkeypatch.setattr(replay_module, "REST_EVERY", 1)
-    resting = Replay(PLAIN, ignore)
+    resting = Replay(PLAIN, ignore, machine_zones)
     assert [event.value for line in lines for event in resting.feed(line)] == said
 
 

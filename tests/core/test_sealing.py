@@ -111,7 +111,7 @@ def test_a_seal_moves_no_time_and_fires_nothing_but_counts_as_a_line() -> None:
     story = Story()
     story.tell("return.received", monday_9am)
     rows = list(canonical_rows(story.state))
-    seal = StateSealed(line=1, offset=0, state="0" * 64, journal="0" * 64)
+    seal = StateSealed(line=1, offset=0, state="0" * 64, journal="0" * 64, logic=1)
     assert step(story.state, Line(2, monday_9am, seal)) == []
     assert list(canonical_rows(story.state))[1:] == rows[1:]
     assert (story.state.lines, story.state.journal_ms) == (2, monday_9am)

@@ -13,6 +13,7 @@ from agents.demo.board import Board
 from agents.demo.generator import demo_policies, play
 from agents.demo.performance import line_of
 from agents.demo.view import Frame, facts, picture, plain_line, summary
+from agents.zones import machine_zones
 from schemas.codec import format_instant
 from schemas.dead_letters import Rejected
 from schemas.policies import RULE_NAMES
@@ -42,7 +43,7 @@ def event(kind: str, seq: int, **fields: object) -> bytes:
 def played(until_ms: int) -> tuple[Board, list[SlaEvent]]:
     """The board of a play that was replayed from records known when they were sent."""
     board, events = Board(), []
-    replay = Replay(demo_policies(), lambda number, original, why: None)
+    replay = Replay(demo_policies(), lambda number, original, why: None, machine_zones)
     for record in takewhile(lambda record: record.at_ms < START_MS + until_ms, play(1, START_MS)):
         events += replay.feed(line_of(record))
     events += replay.close(START_MS + until_ms)

@@ -14,12 +14,12 @@ from agents.auditing.what_if import WhatIf, World, what_if_files
 from agents.cli import main as cli
 from agents.journal.lines import JournalLine
 from agents.settings import Settings
-from schemas.facts import PolicyActivated
 from schemas.policies import load_policies
 from streams.rows import GONE
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, POLICIES, History
 from tests.cli.command import GOLDEN, dueclock, sentence_of
+from tests.zones import activation
 
 __all__ = ["run", "settings"]
 
@@ -73,7 +73,7 @@ def test_the_new_policies_act_from_line_1_and_later_activations_are_skipped(
 ) -> None:
     history = History(policies=with_target(3))
     again = f"{with_target(3)}\n# the same again\n"
-    history.add(PolicyActivated(digest=load_policies(again).digest, toml=again), 0).tell(BREACH)
+    history.add(activation(again), 0).tell(BREACH)
     journal = history.journal_file(tmp_path / "journal.jsonl")
     (clock,) = tried(tmp_path, capsys, POLICIES, journal)["clocks"]
     assert (clock["before"]["outcome"], clock["after"]["outcome"]) == ("met", "closed_late")

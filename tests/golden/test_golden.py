@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.zones import machine_zones
 from schemas.notifications import Rejected
 from streams.replay import Replay
 
@@ -30,7 +31,7 @@ def replayed(case: Path) -> tuple[list[bytes], list[dict[str, object]]]:
     def on_dead_letter(line: int, raw: bytes, rejected: Rejected) -> None:
         dead_letters.append({"line": line, "reason": rejected.reason})
 
-    replay = Replay(policies_of(case), on_dead_letter)
+    replay = Replay(policies_of(case), on_dead_letter, machine_zones)
     lines = (case / "notifications.jsonl").read_bytes().split(b"\n")
     events = [event.value + b"\n" for line in lines for event in replay.feed(line)]
     return events + [event.value + b"\n" for event in replay.close()], dead_letters
@@ -44,8 +45,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_all_forty_seven_cases_are_here() -> None:
-    assert len(CASES) == 47
+def test_all_sixty_four_cases_are_here() -> None:
+    assert len(CASES) == 64
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from schemas.policies import CalendarSpec
 from streams.calendar import Calendar, coverage_ends_ms
+from tests.zones import calendar_of, pairs_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -55,7 +56,7 @@ def calendar_in(
     opened: frozenset[date] = frozenset(),
     covers: tuple[date, date] = (date(2026, 1, 1), date(2026, 12, 31)),
 ) -> Calendar:
-    return Calendar(CalendarSpec("c", zone, weekend, closed, opened, covers))
+    return calendar_of(CalendarSpec("c", zone, weekend, closed, opened, covers))
 
 
 def ms(text: str) -> int:
@@ -102,7 +103,7 @@ def test_business_days_are_counted_on_beyond_the_years_of_the_table() -> None:
 def test_coverage_ends_with_the_local_midnight_after_its_last_day() -> None:
     covers = (date(2026, 1, 1), date(2026, 12, 31))
     spec = CalendarSpec("c", "America/Los_Angeles", frozenset(), frozenset(), frozenset(), covers)
-    assert coverage_ends_ms(spec) == ms("2027-01-01T00:00:00-08:00")
+    assert coverage_ends_ms(spec, pairs_of(spec)) == ms("2027-01-01T00:00:00-08:00")
 
 
 def test_an_open_day_is_a_business_day_in_spite_of_weekend_and_closed() -> None:

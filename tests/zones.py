@@ -1,0 +1,46 @@
+"""Zones and calendars for tests: the machine's data, cut as an activation would say them."""
+
+from __future__ import annotations
+
+from agents.worker.activating import Chosen, chosen
+from agents.zones import machine_zones
+from schemas.facts import PolicyActivated, Zones
+from schemas.policies import CalendarSpec, Policies, Retention, load_policies
+from streams.calendar import Calendar
+from streams.logic import NEWEST
+
+
+def calendar_of(spec: CalendarSpec) -> Calendar:
+    """The calendar with the machine's meaning of its zone."""
+    return Calendar(spec, pairs_of(spec))
+
+
+def pairs_of(spec: CalendarSpec) -> tuple[tuple[int, int], ...]:
+    """What the machine's data say of a calendar's zone."""
+    policies = Policies(
+        digest="",
+        toml="",
+        retention=Retention(settled_ms=1, unsettled_ms=1, evidence_ms=1),
+        calendars={spec.name: spec},
+        marketplaces={},
+        accounts={},
+        rules={},
+    )
+    return machine_zones(policies)[spec.timezone]
+
+
+def zones_of(toml: str) -> Zones:
+    """What the machine's data say of the zones of a policy file."""
+    return machine_zones(load_policies(toml))
+
+
+def activation(toml: str) -> PolicyActivated:
+    """The line with which a worker of this machine would put a policy file in force."""
+    policies = load_policies(toml)
+    return PolicyActivated(digest=policies.digest, toml=toml, zones=machine_zones(policies), logic=NEWEST)
+
+
+def chosen_of(toml: str) -> Chosen:
+    """What a worker of this machine that is started with a policy file would put in force."""
+    policies = load_policies(toml)
+    return chosen(policies, machine_zones(policies), NEWEST)
