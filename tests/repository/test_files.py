@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.tree import PACKAGES, PURE, ROOT, files_in_git, project, python_files, text_of
+from tests.repository.tree import PACKAGES, PURE, ROOMS, ROOT, files_in_git, project, python_files, text_of
 
 TOP_LEVEL = {*PACKAGES, "tests", ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"} | {
     "pyproject.toml",
@@ -74,7 +74,7 @@ def test_the_top_level_holds_what_it_should_and_nothing_else() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in files_in_git()} <= TOP_LEVEL
 
 
-@pytest.mark.parametrize("folder", [*PACKAGES, "tests"])
+@pytest.mark.parametrize("folder", [*PACKAGES, *ROOMS, "tests"])
 def test_every_folder_says_what_lives_there_and_what_may_not(folder: str) -> None:
     said = text_of(ROOT / folder / "README.md")
     assert said.startswith(f"# {folder}\n")

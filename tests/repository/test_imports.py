@@ -1,20 +1,29 @@
 """The import-linter contracts hold, and each of them breaks when it is broken on purpose: none is kept by accident."""
 
+import ast
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.repository.tree import PACKAGES, PURE, copy_packages, project, tool
+from tests.repository.tree import PACKAGES, PURE, ROOMS, ROOT, copy_packages, project, tool
 
 CONTRACTS = {contract["id"]: contract for contract in project()["tool"]["importlinter"]["contracts"]}
+FORBIDDING = [
+    *("pure", "live-path", "auditors-only-read", "faust-in-one-room", "faust-behind-the-door"),
+    "shipped-without-tests",
+]
 PURE_MUST_NOT_KNOW = {
     *("faust", "mode", "aiokafka", "prometheus_client", "rich"),
     *("asyncio", "threading", "subprocess", "socket", "logging"),
     *("os", "pathlib", "time", "random", "secrets", "locale"),
 }
+
+
+WRITERS = {"writer", "admin_client", "create_topics", "delete_topics", "Transactions", "Outbox", "AIOKafkaProducer"}
 
 
 class Offence(NamedTuple):
@@ -37,7 +46,16 @@ def offences_between_packages() -> list[Offence]:
     ]
 
 
-def offences_outside(contract: str) -> list[Offence]:
+def offences_against_the_floors() -> list[Offence]:
+    """Each import of a floor by one below it, and by its neighbours on the same floor."""
+    floors = [[f"agents.{room}" for room in floor.split(" | ")] for floor in CONTRACTS["rooms"]["layers"]]
+    upwards = [(low, high) for n, floor in enumerate(floors) for low in floor for above in floors[:n] for high in above]
+    sideways = [(one, other) for floor in floors for one in floor for other in floor if one != other]
+    return [Offence("rooms", importer, imported) for importer, imported in upwards + sideways]
+
+
+def offences_of(contract: str) -> list[Offence]:
+    """Each import that a contract forbids by name."""
     said = CONTRACTS[contract]
     return [
         Offence(contract, source, forbidden)
@@ -61,13 +79,29 @@ def lint(folder: Path) -> str:
 
 
 def commit(offence: Offence, folder: Path) -> None:
-    spoiled = folder / offence.importer / f"spoiled_by_{offence.imported}.py"
-    spoiled.write_text(f"import {offence.imported}\n", encoding="utf-8")
+    """Spoil the importer: a package gets a new module with the import, a module the import as its first line."""
+    spoiled = folder / offence.importer.replace(".", "/")
+    line = f"import {offence.imported}\n"
+    if spoiled.is_dir():
+        (spoiled / f"{_mark(offence)}.py").write_text(line, encoding="utf-8")
+    else:
+        module = spoiled.with_suffix(".py")
+        module.write_text(line + module.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-def was_caught(offence: Offence, said: str) -> bool:
-    is_named = f"{offence.importer}.spoiled_by_{offence.imported} -> {offence.imported} (l.1)" in said
-    return is_named and f"{CONTRACTS[offence.contract]['name']} BROKEN" in said
+def was_caught(offence: Offence, folder: Path, said: str) -> bool:
+    is_package = (folder / offence.importer.replace(".", "/")).is_dir()
+    spoiled = f"{offence.importer}.{_mark(offence)}" if is_package else offence.importer
+    is_named = re.search(rf"\b{re.escape(f'{spoiled} -> {offence.imported}')} \(l\.\d+", said) is not None
+    return is_named and is_broken(offence.contract, said)
+
+
+def is_broken(contract: str, said: str) -> bool:
+    return f"{CONTRACTS[contract]['name']} BROKEN" in said
+
+
+def _mark(offence: Offence) -> str:
+    return f"spoiled_by_{offence.imported.replace('.', '_')}"
 
 
 def test_every_contract_holds_as_the_packages_are(tmp_path: Path) -> None:
@@ -81,26 +115,71 @@ def test_an_import_against_the_direction_is_caught(offence: Offence, tmp_path: P
     copy_packages(tmp_path)
     commit(offence, tmp_path)
     said = lint(tmp_path)
-    assert was_caught(offence, said), said
+    assert was_caught(offence, tmp_path, said), said
 
 
-@pytest.mark.parametrize("contract", ["pure", "shipped-without-tests"])
-def test_each_forbidden_module_is_caught_in_each_package(contract: str, tmp_path: Path) -> None:
+def test_a_room_that_looks_upwards_or_sideways_is_caught(tmp_path: Path) -> None:
     copy_packages(tmp_path)
-    offences = offences_outside(contract)
+    offences = offences_against_the_floors()
     for offence in offences:
         commit(offence, tmp_path)
     said = lint(tmp_path)
-    assert [offence for offence in offences if not was_caught(offence, said)] == []
+    assert [offence for offence in offences if not was_caught(offence, tmp_path, said)] == []
+
+
+def test_a_file_that_stands_in_no_room_is_caught(tmp_path: Path) -> None:
+    copy_packages(tmp_path)
+    (tmp_path / "agents" / "newcomer.py").write_text('"""Nobody knows where I live."""\n', encoding="utf-8")
+    said = lint(tmp_path)
+    assert "not listed as layers" in said
+    assert "- agents.newcomer\n" in said
+    assert is_broken("rooms", said)
+
+
+@pytest.mark.parametrize("contract", FORBIDDING)
+def test_each_forbidden_module_is_caught_in_each_package(contract: str, tmp_path: Path) -> None:
+    copy_packages(tmp_path)
+    offences = offences_of(contract)
+    for offence in offences:
+        commit(offence, tmp_path)
+    said = lint(tmp_path)
+    assert [offence for offence in offences if not was_caught(offence, tmp_path, said)] == []
+
+
+def test_faust_behind_another_module_is_caught(tmp_path: Path) -> None:
+    copy_packages(tmp_path)
+    (tmp_path / "deploy" / "detour.py").write_text("import faust\n", encoding="utf-8")
+    (tmp_path / "agents" / "journal" / "lines.py").write_text("import deploy.detour\n", encoding="utf-8")
+    said = lint(tmp_path)
+    assert is_broken("faust-in-one-room", said), said
+    assert is_broken("auditors-only-read", said), said
 
 
 def test_every_contract_is_broken_by_one_of_these_tests() -> None:
-    assert {offence.contract for offence in offences_between_packages()} | {"pure", "shipped-without-tests"} == set(
-        CONTRACTS
-    )
+    assert {offence.contract for offence in offences_between_packages()} | {"rooms", *FORBIDDING} == set(CONTRACTS)
+
+
+def test_auditors_take_nothing_from_kafka_that_writes() -> None:
+    """`agents.kafka.clients` has a reader and a writer: the contract sees modules, this sees names."""
+    taken = {
+        name.name
+        for path in (ROOT / "agents" / "auditing").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("agents.kafka", "aiokafka"))
+        for name in node.names
+    }
+    assert taken >= {"log_cursor", "partitions_of"}
+    assert taken & WRITERS == set()
 
 
 def test_the_contracts_name_what_they_must() -> None:
     assert set(PURE) == set(CONTRACTS["pure"]["source_modules"])
     assert set(CONTRACTS["pure"]["forbidden_modules"]) >= PURE_MUST_NOT_KNOW
     assert set(CONTRACTS["shipped-without-tests"]["source_modules"]) == set(PACKAGES)
+    assert CONTRACTS["rooms"]["exhaustive"] is True
+    rooms = {f"agents.{room}" for floor in CONTRACTS["rooms"]["layers"] for room in floor.split(" | ")}
+    assert {room.replace("/", ".") for room in ROOMS} <= rooms
+    without_faust = (
+        CONTRACTS["faust-in-one-room"]["source_modules"] + CONTRACTS["faust-behind-the-door"]["source_modules"]
+    )
+    assert set(without_faust) == rooms - {"agents.worker"}

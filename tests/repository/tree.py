@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "streams", "agents", "deploy")
 PURE = ("schemas", "streams")
+ROOMS = tuple(sorted(f"agents/{room.parent.name}" for room in (ROOT / "agents").glob("*/__init__.py")))
 
 
 @cache
