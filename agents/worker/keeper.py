@@ -1,6 +1,6 @@
 """The keeper: the one writer of a partition, and the main job of the system (design.md).
 
-A slice goes through `Keeper.keep` in this order: take, validate, stamp, fold, write, commit, done. All that it brings
+A slice goes through `Keeper.keep` in this order: take, stamp, validate, fold, write, commit, done. All that it brings
 (journal lines, SLA events, dead letters, misrouted notifications, changed rows, positions) is one transaction. What may
 not happen (a line that `step` refuses, a broken promise of the log) is raised with the number of the journal line; the
 worker ends, and nothing of the slice has been written.
@@ -18,7 +18,7 @@ from agents.kafka.transactions import Outbox, Transactions
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
 from agents.worker.activating import Activator, Chosen
-from agents.worker.journal_time import BrokerClock, JournalTime
+from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Signpost
 from agents.worker.poison import poisoned
 from agents.worker.slices import Hand, Held, Record, origin_of
@@ -36,6 +36,7 @@ from streams.routing import account_key
 log = logging.getLogger("dueclock.keeper")
 
 LOG_APPEND_TIME = 1
+_WRITTEN = ("sla-journal", "sla-breach", "sla-escalation", "sla-clock", "sla-health", "dead-letter", "changelog")
 
 
 class Shop(NamedTuple):
@@ -46,7 +47,6 @@ class Shop(NamedTuple):
     """Logical name of each input topic: what metrics call it."""
     chosen: Chosen
     signpost: Signpost
-    clock: BrokerClock
     metrics: Metrics
     open_clocks: OpenClocks
     broker_now_ms: Callable[[], int | None]
@@ -64,14 +64,14 @@ class Keeper:
         hand: Hand,
         time: JournalTime,
         transactions: Transactions,
-        sealer: Sealer | None = None,
+        sealer: Sealer,
     ) -> None:
         self.state = state
         self.hand = hand
         self.time = time
         self._shop = shop
         self._transactions = transactions
-        self._sealer = sealer or Sealer(shop.settings, state, None)
+        self._sealer = sealer
         self._ticker = Ticker(time)
         self._activator = Activator(shop.chosen, state)
         self._since_ms = shop.broker_now_ms() or 0
@@ -83,8 +83,7 @@ class Keeper:
         """Put the worker's policies in force, then keep slices as they come and tick when a timer is due."""
         while not self._is_released:
             self._woken.clear()
-            if await self._activate() or await self._seal() or await self.keep() or await self._tick():
-                self._ticker.reset()
+            if await self.advance():
                 continue
             is_held = bool(self.hand) or self._activator.wanted
             pause_s = self._ticker.pause_s(self.state, self._shop.broker_now_ms(), is_held=is_held)
@@ -92,6 +91,13 @@ class Keeper:
                 await asyncio.wait_for(self._woken.wait(), pause_s)
             except TimeoutError:
                 continue
+
+    async def advance(self) -> bool:
+        """Write one transaction, for the first that calls for one: policies, seal, slices, tick. False: none did."""
+        if await self._activate() or await self._seal() or await self.keep() or await self._tick():
+            self._ticker.reset()
+            return True
+        return False
 
     def wake(self) -> None:
         """There is a slice in hand."""
@@ -109,11 +115,11 @@ class Keeper:
         outbox, tally = Outbox(), SliceTally()
         started_s = monotonic()
         floor_ms = self.time.floor_ms(self.hand.empty_topics())
+        if floor_ms is None:
+            return False
         for held in self.hand.take():  # take
-            if floor_ms is None:
-                break
             record = held.record
-            journal_ms = max(self.state.journal_ms, self.time.stamp(min(held.at_ms, floor_ms)))
+            journal_ms = max(self.state.journal_ms, self.time.stamp(min(held.at_ms, floor_ms)))  # stamp
             body = self._read(record)  # validate
             if isinstance(body, Rejected):
                 self._reject(record, body, outbox, tally)
@@ -123,15 +129,17 @@ class Keeper:
             elif (rejected := self._admit(body, record, journal_ms)) is not None:
                 self._reject(record, rejected, outbox, tally)
             else:
-                line = Line(self.state.lines + 1, journal_ms, body)  # stamp
+                line = Line(self.state.lines + 1, journal_ms, body)
                 events = self._fold(line, record)  # fold
                 self._journal(line, account.encode(), outbox, tally, record)
                 self._send(events, line, outbox, tally)
                 delay_s = (journal_ms - body.occurred_ms) / 1000
                 tally.tell(self._shop.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
+            tally.newest_ms[self._shop.logical[record.topic]] = record.timestamp
             if self._finish(held):
                 floor_ms = self.time.floor_ms(self.hand.empty_topics())
-            tally.newest_ms[self._shop.logical[record.topic]] = record.timestamp
+                if floor_ms is None:
+                    break
         tally.seconds["fold"] = monotonic() - started_s
         return await self._commit(outbox, tally)  # write, commit, done
 
@@ -253,6 +261,3 @@ class Keeper:
         self._journal(line, str(self.state.partition).encode(), outbox, tally)
         self._send(events, line, outbox, tally)
         return await self._commit(outbox, tally)
-
-
-_WRITTEN = ("sla-journal", "sla-breach", "sla-escalation", "sla-clock", "sla-health", "dead-letter", "changelog")

@@ -193,7 +193,6 @@ class Ownership:
             self.logical,
             self._chosen,
             Signpost(self._settings.topic("sla-repartition"), self.consumer.partitions_of(self._changelog)),
-            self.clock,
             self._metrics,
             self.open_clocks,
             self.broker_now_ms,

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from agents.errors import UserError
+from agents.journal.sealing import Sealer
 from agents.kafka.transactions import Outbox, Transactions
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
@@ -50,7 +51,6 @@ class Desk:
             {name: name for name in TOPICS},
             chosen_of(shipped_policies()),
             Signpost("sla-repartition", 1),
-            clock,
             Metrics(),
             OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
             lambda: clock.at(self.monotonic_s),
@@ -63,8 +63,9 @@ class Desk:
 
         transactions = cast(Transactions, SimpleNamespace(write=write))
         self.hand = Hand(positions)
+        state = new_state(0)
         time = JournalTime(positions, clock, self.answers.get, 50)
-        self.keeper = Keeper(shop, new_state(0), self.hand, time, transactions)
+        self.keeper = Keeper(shop, state, self.hand, time, transactions, Sealer(settings, state, None))
         self._offsets = dict.fromkeys(TOPICS, 0)
 
     def answer(self, topic: str, end: int, *, sent_s: float = 99.0) -> None:
@@ -87,8 +88,7 @@ class Desk:
 
     def until_idle(self) -> None:
         async def steps() -> None:
-            keeper = self.keeper
-            while await keeper._activate() or await keeper._seal() or await keeper.keep() or await keeper._tick():
+            while await self.keeper.advance():
                 pass
 
         asyncio.run(steps())
@@ -127,6 +127,12 @@ def test_nothing_is_written_while_one_topic_was_not_heard_of(desk: Desk) -> None
     desk.answer("refund-issued", 0)
     desk.until_idle()
     assert [name for _, name in desk.lines()] == ["policy.activated", "m1"]
+
+
+def test_nothing_is_taken_up_before_the_time_is_known(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.give("buyer-message", 90, message("m1", 90))
+    monkeypatch.setattr(desk.hand, "take", lambda: pytest.fail("two thousand records were sorted for nothing"))
+    assert asyncio.run(desk.keeper.keep()) is False
 
 
 def test_lines_stand_in_the_order_of_the_brokers_timestamps_and_are_stamped_by_them(desk: Desk) -> None:
