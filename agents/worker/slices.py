@@ -7,7 +7,6 @@ before time moves past it. The order within a topic is never changed.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -115,7 +114,3 @@ class Hand:
         held.popleft()
         self._bytes[topic] -= len(taken.record.value or b"")
         return not held
-
-    def topics(self) -> Iterable[str]:
-        """All input topics."""
-        return self._held.keys()

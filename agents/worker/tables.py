@@ -97,10 +97,3 @@ class OpenClocks:
                 rule, marketplace = name.split("|", 1)
                 sums[rule, marketplace] = sums.get((rule, marketplace), 0) + count
         return sums
-
-
-def due_within(app: Any, hours: int) -> dict[tuple[str, str], int]:
-    """Open clocks of this worker's partitions by rule and marketplace that fall due in the next `hours` hours."""
-    owner = app.owner
-    now_ms = owner.broker_now_ms()
-    return {} if now_ms is None else cast(OpenClocks, owner.open_clocks).due_within(now_ms, hours)
