@@ -42,6 +42,14 @@ TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 TopicPrefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,200}$")]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+_WORDS = {
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`str`": "text",
+    "`object`": "a table",
+    "`bool`": "true or false",
+    "enum value": "choice",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -248,16 +256,6 @@ def _plain(message: str) -> str:
     for ours, plain in _WORDS.items():
         text = text.replace(ours, plain)
     return text[:1].lower() + text[1:]
-
-
-_WORDS = {
-    "`int`": "a whole number",
-    "`float`": "a number",
-    "`str`": "text",
-    "`object`": "a table",
-    "`bool`": "true or false",
-    "enum value": "choice",
-}
 
 
 def _table(value: object) -> dict[str, object]:

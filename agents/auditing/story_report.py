@@ -23,6 +23,7 @@ _STYLES = {"breached": "bold red", "closed_late": "red", "met": "green", "open":
 
 ID_DIGITS = 12
 """Of an output id so many digits are shown; `--json` has all."""
+_OF = {"repeat": "of line", "replaced": "by line", "forgotten": "before line", "counts": ""}
 
 
 def story_text(story: dict[str, Any]) -> str:
@@ -131,9 +132,6 @@ def _write_facts(facts: list[dict[str, Any]], console: Console) -> None:
             style="dim" if fact["status"] != "counts" else None,
         )
     console.print(table)
-
-
-_OF = {"repeat": "of line", "replaced": "by line", "forgotten": "before line", "counts": ""}
 
 
 def _offset(offset: int | None) -> str:

@@ -20,6 +20,16 @@ from schemas.registry import INPUT_TOPIC_OF
 DAY_MS = 12_000
 _STORIES_BEGIN_WITHIN_MS = 9_000
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
+_BAD = {
+    "too_large": "buyer-message",
+    "not_json": "return-approved",
+    "unknown_type": "seller-account",
+    "bad_field": "support-case",
+    "future": "support-case",
+    "no_calendar": "support-case",
+    "calendar_not_covered": "a-to-z-claim",
+    "too_old": "support-case",
+}
 
 
 class Sent(NamedTuple):
@@ -113,15 +123,3 @@ def _broken(reason: str, at_ms: int) -> dict[str, str]:
         "calendar_not_covered": {"occurred_at": "2019-05-01T12:00:00Z"},
         "too_old": {"occurred_at": format_instant(at_ms - 60 * _DAY_MS)},
     }.get(reason, {})
-
-
-_BAD = {
-    "too_large": "buyer-message",
-    "not_json": "return-approved",
-    "unknown_type": "seller-account",
-    "bad_field": "support-case",
-    "future": "support-case",
-    "no_calendar": "support-case",
-    "calendar_not_covered": "a-to-z-claim",
-    "too_old": "support-case",
-}

@@ -20,6 +20,11 @@ from agents.settings import Settings
 from streams.standing import Asked, Standing, in_order, standing_clocks
 
 _ANSWERED_WITHIN_S = 60.0
+_REFUSALS = {
+    401: "The worker has another token; set DUECLOCK_CLOCKS_TOKEN to that of the worker.",
+    404: "The worker does not show its clocks; start it with a token of its own (setting `clocks_token`).",
+    503: "The worker is busy; try again, or leave --worker out to read the changelog.",
+}
 
 
 async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[Standing]:
@@ -51,13 +56,6 @@ def from_worker(address: str, token: str, asked: Asked) -> list[Standing]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise UserError(f"No worker answers at {address} ({reason}); give the address of its metrics port.") from None
-
-
-_REFUSALS = {
-    401: "The worker has another token; set DUECLOCK_CLOCKS_TOKEN to that of the worker.",
-    404: "The worker does not show its clocks; start it with a token of its own (setting `clocks_token`).",
-    503: "The worker is busy; try again, or leave --worker out to read the changelog.",
-}
 
 
 def as_query(asked: Asked) -> dict[str, Any]:

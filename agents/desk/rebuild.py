@@ -38,6 +38,7 @@ from streams.state import State
 
 RECORDS_AT_ONCE = 2_000
 """In one transaction."""
+_HANGS = "a broker never ended a transaction in this partition: rebuild without --dry-run ends it, then looks again"
 
 
 class Rebuilt(NamedTuple):
@@ -273,9 +274,6 @@ class _Rebuild:
 def _newest(audited: Audited) -> int:
     """The newest line that events tell of which the journal does not call for."""
     return max((one.line or 0 for one in audited.findings if one.kind == "extra"), default=0)
-
-
-_HANGS = "a broker never ended a transaction in this partition: rebuild without --dry-run ends it, then looks again"
 
 
 def _partition_row(rows: dict[bytes, bytes]) -> PartitionRow:

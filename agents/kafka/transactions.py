@@ -34,6 +34,7 @@ COMMIT_TIMEOUT_S = 40
 
 Headers = list[tuple[str, bytes]]
 Outgoing = tuple[int | None, bytes | None, bytes | None, Headers]
+_NO_ANSWER = (asyncio.TimeoutError, KafkaTimeoutError, KafkaConnectionError, NodeNotReadyError, RequestTimedOutError)
 
 
 class BrokerAwayError(Exception):
@@ -174,9 +175,6 @@ def _seen(answered: asyncio.Future[Any]) -> None:
 def is_no_answer(error: BaseException) -> bool:
     """Whether this only says that the broker is away or busy: what was asked may be asked again."""
     return isinstance(error, _NO_ANSWER) or (isinstance(error, KafkaError) and bool(error.retriable))
-
-
-_NO_ANSWER = (asyncio.TimeoutError, KafkaTimeoutError, KafkaConnectionError, NodeNotReadyError, RequestTimedOutError)
 
 
 def transactions_of(settings: Settings, number: int) -> Transactions:

@@ -20,6 +20,7 @@ from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
 from streams.events import SlaEvent
 
 Counts = defaultdict[Labels, int]
+_OUTCOMES = {"clock.met": "met", "clock.closed_late": "closed_late", "clock.superseded": "superseded"}
 
 
 class SliceTally:
@@ -73,7 +74,6 @@ class SliceTally:
         return late
 
 
-_OUTCOMES = {"clock.met": "met", "clock.closed_late": "closed_late", "clock.superseded": "superseded"}
 _LEVELS = (
     "sla_clocks_open",
     "sla_clocks_breached",

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from agents.worker.slices import Answer
+from schemas.registry import ANY_TIME_MS
 
 SAMPLES = 5
 
@@ -104,7 +105,7 @@ class JournalTime:
 
         Of no topics at all nothing holds the time back: the largest time there is.
         """
-        floor = LATEST_MS
+        floor = ANY_TIME_MS
         for topic in topics:
             known_ms = self._known_of(topic)
             if known_ms is None:
@@ -141,6 +142,3 @@ class JournalTime:
             return unknown[0], None
         topic = min(self._inputs, key=lambda name: self._inputs[name].known_ms or 0)
         return topic, self._inputs[topic].known_ms
-
-
-LATEST_MS = 2**63 - 1

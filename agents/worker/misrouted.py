@@ -13,6 +13,7 @@ from schemas.headers import HEADER_ORIGIN
 from streams.partitioner import partition_of
 
 log = logging.getLogger("dueclock.misrouted")
+MOST_REMEMBERED = 100_000
 
 
 class Signpost:
@@ -47,6 +48,3 @@ class Signpost:
                 home,
                 self._topic,
             )
-
-
-MOST_REMEMBERED = 100_000

@@ -1,5 +1,6 @@
 """What holds for every file: where it may stand, what it may not name, and that no rule is waived without a reason."""
 
+import ast
 import re
 import tokenize
 from collections.abc import Iterator
@@ -153,3 +154,27 @@ def test_make_test_demands_every_branch_of_the_pure_packages() -> None:
     said = project()["tool"]["coverage"]
     assert said["run"] == {"branch": True, "source": list(PURE)}
     assert said["report"]["fail_under"] == 100
+
+
+def constants_below_their_use(source: str) -> list[str]:
+    """The constants of a module that stand below a function or class that uses them: who reads has to go back."""
+    used: set[str] = set()
+    below: list[str] = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            used |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            below += [target.id for target in targets if isinstance(target, ast.Name) and target.id in used]
+    return below
+
+
+def test_a_constant_of_the_shell_stands_above_what_uses_it() -> None:
+    below = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in python_files()
+        if path.relative_to(ROOT).parts[0] == "agents"
+        for name in constants_below_their_use(text_of(path))
+    ]
+    assert below == []
+    assert constants_below_their_use("def half():\n    return WHOLE / 2\n\n\nWHOLE = 2\n") == ["WHOLE"]
