@@ -5,7 +5,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -17,8 +17,13 @@ from agents.metrics.counters import Metrics
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    # http.server asks the resolver for its own name otherwise, which may take seconds
-    allow_reuse_address = True
+
+    def server_bind(self) -> None:
+        """Bind, and be called by the address: http.server asks the resolver for a name, which may take seconds."""
+        TCPServer.server_bind(self)
+        host, port = self.server_address[:2]
+        self.server_name, self.server_port = str(host), port
+        self.setup_environ()
 
 
 class _Silent(WSGIRequestHandler):
