@@ -14,18 +14,18 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from agents.metrics.names import Metric
+from agents.metrics.names import LevelName, Metric
 
 Labels = tuple[str, ...]
-Shown = Mapping[str, Mapping[Labels, float]]
+Shown = Mapping[LevelName, Mapping[Labels, float]]
 """By metric and labels: what holds now."""
 
 
 class Levels(Collector):
     """Gauges, shown all at once."""
 
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics: Final = tuple(metrics)
+    def __init__(self, metrics: Mapping[LevelName, Metric]) -> None:
+        self._metrics: Final = metrics
         self._shown: Shown = {}
 
     def show(self, shown: Shown) -> None:
@@ -35,9 +35,9 @@ class Levels(Collector):
     def collect(self) -> Iterator[Family]:
         """What a scrape sees."""
         shown = self._shown
-        for metric in self._metrics:
-            family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
-            for labels, value in shown.get(metric.name, {}).items():
+        for name, metric in self._metrics.items():
+            family = GaugeMetricFamily(name, metric.meaning, labels=metric.labels)
+            for labels, value in shown.get(name, {}).items():
                 family.add_metric(labels, value)
             yield family
 

@@ -13,7 +13,7 @@ from time import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from agents.metrics.collectors import Labels, Levels, Spread
-from agents.metrics.names import METRIC_BY_NAME
+from agents.metrics.names import LEVELS, METRIC_BY_NAME
 from schemas.dead_letters import ALL_REASONS
 from schemas.policy_types import DUE_TYPES
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
@@ -74,22 +74,6 @@ class SliceTally:
         return late
 
 
-_LEVELS = (
-    "sla_clocks_open",
-    "sla_clocks_breached",
-    "sla_clocks_due",
-    "sla_accounts",
-    "sla_overdue_undetected",
-    "sla_time_lag_seconds",
-    "sla_held_back_by",
-    "sla_input_lag_records",
-    "sla_state_rows",
-    "sla_policy_info",
-    "sla_policy_covered_until_timestamp_seconds",
-)
-"""Set anew each second, all at once (agents/worker/watch.py)."""
-
-
 class Metrics:
     """The metrics of one worker; names and labels are those of agents/metrics/names.py."""
 
@@ -112,7 +96,7 @@ class Metrics:
         self.fact_delay = self._spread("sla_fact_delay_seconds")
         self.elapsed = self._spread("sla_clock_elapsed_seconds")
         self.lateness = self._spread("sla_breach_lateness_seconds")
-        self.levels = Levels(METRIC_BY_NAME[name] for name in _LEVELS)
+        self.levels = Levels({name: METRIC_BY_NAME[name] for name in LEVELS})
         self.registry.register(self.levels)
         self.batch_seconds = self._histogram("sla_batch_seconds")
         self.batch_lines = self._histogram("sla_batch_lines")

@@ -6,9 +6,24 @@ rule, marketplace, partition number), never an id. A counter whose label values 
 kind) stands at 0 from the start, so that its first rise is seen; a gauge of a partition goes when the partition goes.
 """
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
+LevelName: TypeAlias = Literal[
+    "sla_clocks_open",
+    "sla_clocks_breached",
+    "sla_clocks_due",
+    "sla_accounts",
+    "sla_overdue_undetected",
+    "sla_time_lag_seconds",
+    "sla_held_back_by",
+    "sla_input_lag_records",
+    "sla_state_rows",
+    "sla_policy_info",
+    "sla_policy_covered_until_timestamp_seconds",
+]
+"""The gauges that are set anew each second, all at once (agents/worker/watch.py). Typed: a slip would be a series that
+never appears."""
 
 _MINUTE: Final = 60.0
 _HOUR: Final = 3600.0
@@ -103,6 +118,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("sla_build_info", "1: this version runs.", "version"),
 )
 METRIC_BY_NAME: Final[dict[str, Metric]] = {metric.name: metric for metric in METRICS}
+LEVELS: Final[tuple[LevelName, ...]] = get_args(LevelName)
 
 
 def metric_rows() -> list[tuple[str, str, str]]:

@@ -86,7 +86,7 @@ class SliceThread(AIOKafkaConsumerThread):
     """The thread that fetches: it cuts slices and notes when fetches were sent."""
 
     seeks: int = 0
-    last_answer_s: float = 0.0
+    last_answer_s: float | None = None
     last_heartbeat_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -296,8 +296,8 @@ class SliceConsumer(Consumer):
         return self._thread.answers.get(tp)
 
     @property
-    def last_answer_s(self) -> float:
-        """Monotonic time of the newest fetch that was answered."""
+    def last_answer_s(self) -> float | None:
+        """Monotonic time at which the newest fetch that was answered had been sent; None before the first."""
         return self._thread.last_answer_s
 
     @property

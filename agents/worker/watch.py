@@ -10,6 +10,7 @@ from time import monotonic, time
 from typing import Any
 
 from agents.metrics.counters import Metrics
+from agents.metrics.names import LevelName
 from streams.calendar import coverage_ends_ms
 from streams.census import Census
 from streams.policies import PolicyBook
@@ -23,7 +24,7 @@ OVERDUE_AFTER_MS = 5_000
 """A timer that is so late is overdue: journal time trails the clock by a fraction of a second where all is well."""
 MOST_COUNTED = 10_000
 
-Levels = defaultdict[str, Any]
+Levels = defaultdict[LevelName, Any]
 """By metric: values by labels."""
 
 log = logging.getLogger("dueclock.watch")
@@ -38,6 +39,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self._held_back: set[int] = set()
         self._is_away = False
+        self._since_s = monotonic()
         self._worst_lag_s: float | None = None
         self._covered: dict[str, dict[tuple[str, ...], float]] = {}
         metrics.is_ready = self.is_ready
@@ -45,6 +47,7 @@ class Watch:
     def start(self) -> None:
         """Begin, if it has not begun."""
         if self._task is None:
+            self._since_s = monotonic()
             self._task = asyncio.create_task(self._run(), name="watch")
 
     async def stop(self) -> None:
@@ -112,7 +115,7 @@ class Watch:
 
     def _look_for_broker(self) -> None:
         heard_s = self._ownership.consumer.last_answer_s
-        silence_s = monotonic() - heard_s
+        silence_s = monotonic() - (self._since_s if heard_s is None else heard_s)
         if silence_s > AWAY_S and not self._is_away:
             self._is_away = True
             log.warning("no answer from the broker for %.0f s: waiting", silence_s)

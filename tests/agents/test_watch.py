@@ -1,0 +1,58 @@
+"""The watch over a worker's partitions: what it says of a broker that is silent, and that it says nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from types import SimpleNamespace
+
+import pytest
+
+from agents.metrics.counters import Metrics
+from agents.metrics.names import LEVELS, METRIC_BY_NAME
+from agents.worker.watch import AWAY_S, Watch
+
+
+def lines_after_one_look(last_answer_s: float | None, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What is logged by one look over a worker that keeps no partition and has last heard of the broker then."""
+    metrics = Metrics()
+    looked = asyncio.Event()
+    ownership = SimpleNamespace(
+        broker_now_ms=lambda: None,
+        wall_offset_s=0.0,
+        consumer=SimpleNamespace(last_answer_s=last_answer_s),
+        kept=list,
+        open_clocks=SimpleNamespace(open_clocks=dict),
+        is_open=True,
+    )
+    show = metrics.levels.show
+
+    def shown(levels: dict[str, object]) -> None:
+        show(levels)  # type: ignore[arg-type]  # the watch's own levels, handed on
+        looked.set()
+
+    async def look() -> None:
+        watch = Watch(ownership, metrics)
+        metrics.levels.show = shown  # type: ignore[method-assign,assignment]  # to know when the look is over
+        watch.start()
+        await asyncio.wait_for(looked.wait(), 10)
+        await watch.stop()
+
+    with caplog.at_level(logging.INFO, logger="dueclock.watch"):
+        asyncio.run(look())
+    return [record.getMessage() for record in caplog.records if record.name == "dueclock.watch"]
+
+
+def test_a_broker_that_was_never_asked_yet_is_not_called_silent(caplog: pytest.LogCaptureFixture) -> None:
+    assert lines_after_one_look(None, caplog) == []
+
+
+def test_a_broker_that_has_not_answered_for_long_is(caplog: pytest.LogCaptureFixture) -> None:
+    assert lines_after_one_look(monotonic() - 3 * AWAY_S, caplog) == [
+        "no answer from the broker for 15 s: waiting",
+    ]
+
+
+def test_every_level_is_a_gauge_of_the_table() -> None:
+    assert {METRIC_BY_NAME[name].kind for name in LEVELS} == {"gauge"}
