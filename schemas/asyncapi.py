@@ -10,20 +10,36 @@ from typing import Any, Final, TypeAlias
 from schemas.dead_letters import (
     ALL_REASONS,
     HEADER_FIELD,
+    HEADER_KEY_SHA256,
+    HEADER_KEY_SIZE,
     HEADER_OFFSET,
     HEADER_PARTITION,
     HEADER_REASON,
     HEADER_REDRIVEN,
+    HEADER_SHA256,
+    HEADER_SIZE,
     HEADER_SKIPPED_LINE,
     HEADER_TOPIC,
+    KEPT_BYTES,
+    LARGEST_KEY_BYTES,
+    LARGEST_VALUE_BYTES,
 )
 from schemas.events import EVENT_TYPES, Event
 from schemas.facts import NOTIFICATION_TYPES, Notification, type_name
-from schemas.headers import CE_SOURCE, CE_SPECVERSION, CONTENT_TYPE, HEADER_LINE, HEADER_ORIGIN, HEADER_POLICY
+from schemas.headers import (
+    CE_SOURCE,
+    CE_SPECVERSION,
+    CONTENT_TYPE,
+    HEADER_LINE,
+    HEADER_LOGIC,
+    HEADER_ORIGIN,
+    HEADER_POLICY,
+)
 from schemas.json_schemas import OUTPUT_INSTANT
 from schemas.registry import DEAD_LETTER_TOPIC, JOURNAL_TOPIC, TOPICS, Topic
 
 Document: TypeAlias = dict[str, Any]
+Examples: TypeAlias = Mapping[str, Sequence[object]]
 
 JOURNAL_MESSAGE: Final = "journal-line"
 DEAD_LETTER_MESSAGE: Final = "dead-letter"
@@ -37,6 +53,7 @@ _ACTIONS: Final = {
 }
 
 _NUMBER: Final[Document] = {"type": "string", "pattern": "^[0-9]+$"}
+_SHA256: Final[Document] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _ACCOUNT_KEY: Final[Document] = {
     "type": "string",
     "description": "The account, `<seller_id>/<marketplace_id>`, partitioned as Kafka's default partitioner does.",
@@ -44,8 +61,8 @@ _ACCOUNT_KEY: Final[Document] = {
 }
 
 
-def asyncapi_document(examples: Mapping[str, object]) -> Document:
-    """The document. `examples` holds an example of each type's value by the type's name."""
+def asyncapi_document(examples: Examples) -> Document:
+    """The document. `examples` holds examples of each type's value by the type's name."""
     channels = {topic.name: _channel(topic) for topic in TOPICS if topic.kind != "changelog"}
     operations = {
         f"{action}.{topic.name}": _operation(action, topic, channels[topic.name])
@@ -62,7 +79,7 @@ def asyncapi_document(examples: Mapping[str, object]) -> Document:
         "asyncapi": "3.0.0",
         "info": {
             "title": "dueclock",
-            "version": "1.0.0",
+            "version": "0.2.0",
             "description": "Notifications of what happens after a sale in; the seller's duties as SLA clocks out.",
             "license": {"name": "Apache-2.0"},
         },
@@ -121,7 +138,7 @@ def _summary(struct: type) -> str:
     return (struct.__doc__ or "").partition("\n")[0]
 
 
-def _notification(form: type[Notification], examples: Mapping[str, object]) -> Document:
+def _notification(form: type[Notification], examples: Examples) -> Document:
     name = type_name(form)
     return _message(
         name,
@@ -130,11 +147,11 @@ def _notification(form: type[Notification], examples: Mapping[str, object]) -> D
         _ACCOUNT_KEY,
         contentType=CONTENT_TYPE,
         payload={"$ref": f"./json/notifications/{name}.json"},
-        examples=[{"payload": examples[name]}],
+        examples=[{"payload": example} for example in examples[name]],
     )
 
 
-def _event(form: type[Event], examples: Mapping[str, object]) -> Document:
+def _event(form: type[Event], examples: Examples) -> Document:
     name = type_name(form)
     subject = "The clock's id." if name.startswith("clock.") else "The account."
     headers = _headers(
@@ -148,6 +165,7 @@ def _event(form: type[Event], examples: Mapping[str, object]) -> Document:
             "content-type": {"const": CONTENT_TYPE},
             HEADER_LINE: {**_NUMBER, "description": "Number of the journal line that brought the event."},
             HEADER_POLICY: {"type": "string", "pattern": "^[0-9a-f]{12}$", "description": "Digest of the policies."},
+            HEADER_LOGIC: {**_NUMBER, "description": "Number of the rules' code that decided."},
         }
     )
     return _message(
@@ -158,7 +176,7 @@ def _event(form: type[Event], examples: Mapping[str, object]) -> Document:
         contentType=CONTENT_TYPE,
         headers=headers,
         payload={"$ref": f"./json/events/{name}.json"},
-        examples=[{"payload": examples[name]}],
+        examples=[{"payload": example} for example in examples[name]],
     )
 
 
@@ -182,32 +200,37 @@ def _journal_line() -> Document:
 
 
 def _dead_letter() -> Document:
-    headers = _headers(
-        {
-            HEADER_REASON: {"enum": list(ALL_REASONS)},
-            HEADER_FIELD: {"type": "string", "description": "The first field to blame, where there is one."},
-            HEADER_TOPIC: {"type": "string"},
-            HEADER_PARTITION: _NUMBER,
-            HEADER_OFFSET: _NUMBER,
-            HEADER_SKIPPED_LINE: {
-                **_NUMBER,
-                "description": "Skipped by an operator: the journal line it would have been.",
-            },
-            HEADER_REDRIVEN: {
-                **_NUMBER,
-                "description": "Alone and without a value, it marks that the letter at this offset was sent again.",
-            },
+    always: Document = {
+        HEADER_REASON: {"enum": list(ALL_REASONS)},
+        HEADER_TOPIC: {"type": "string"},
+        HEADER_PARTITION: _NUMBER,
+        HEADER_OFFSET: _NUMBER,
+    }
+    sometimes: Document = {
+        HEADER_FIELD: {"type": "string", "description": "The first field to blame, where there is one."},
+        HEADER_SIZE: {**_NUMBER, "description": "Bytes of the whole value, where it was cut."},
+        HEADER_SHA256: {**_SHA256, "description": "SHA-256 of the whole value, where it was cut."},
+        HEADER_KEY_SIZE: {**_NUMBER, "description": "Bytes of the whole key, where it was cut."},
+        HEADER_KEY_SHA256: {**_SHA256, "description": "SHA-256 of the whole key, where it was cut."},
+        HEADER_SKIPPED_LINE: {
+            **_NUMBER,
+            "description": "Skipped by an operator: the journal line it would have been.",
         },
-        optional=(HEADER_FIELD, HEADER_SKIPPED_LINE, HEADER_REDRIVEN),
-    )
+        HEADER_REDRIVEN: {
+            **_NUMBER,
+            "description": "Alone and without a value, it marks that the letter at this offset was sent again.",
+        },
+    }
     return _message(
         DEAD_LETTER_MESSAGE,
         "DeadLetter",
         "Input that is no fact; key and value as they came.",
-        {"description": "Any bytes, as they came."},
+        {"description": f"Any bytes, as they came; of more than {LARGEST_KEY_BYTES:,} the first {KEPT_BYTES:,}."},
         contentType="application/octet-stream",
-        headers=headers,
-        payload={"description": "Any bytes, as they came."},
+        headers=_headers({**always, **sometimes}, optional=tuple(sometimes)),
+        payload={
+            "description": f"Any bytes, as they came; of more than {LARGEST_VALUE_BYTES:,} the first {KEPT_BYTES:,}."
+        },
     )
 
 

@@ -20,13 +20,14 @@ def documents() -> dict[str, bytes]:
     return {path: orjson.dumps(text, option=orjson.OPT_INDENT_2) + b"\n" for path, text in texts.items()}
 
 
-def examples() -> dict[str, object]:
-    """The example of each type by the type's name."""
-    return {
-        file.name.removesuffix(".json"): orjson.loads(file.read_bytes())
-        for folder in ("notifications", "events")
-        for file in sorted(_examples().joinpath(folder).iterdir(), key=lambda file: file.name)
-    }
+def examples() -> dict[str, list[object]]:
+    """The examples of each type by its name: `<type>.json`, and `<type>.<shape>.json` for what it looks like else."""
+    found: dict[str, list[object]] = {}
+    for folder in ("notifications", "events"):
+        for file in sorted(_examples().joinpath(folder).iterdir(), key=lambda file: file.name.removesuffix(".json")):
+            name = ".".join(file.name.split(".")[:2])
+            found.setdefault(name, []).append(orjson.loads(file.read_bytes()))
+    return found
 
 
 def _examples() -> Traversable:

@@ -317,10 +317,7 @@ class TimeTick(Struct, frozen=True, gc=False, tag_field="type", tag="time.tick")
 
 
 class PolicyActivated(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", tag="policy.activated"):
-    """The policies that decide from here on, what their time zones mean, and the number of the rules' code.
-
-    Files and the journal only. What `zones` and `logic` stand for where they are absent is the core's business.
-    """
+    """The policies, zones and logic that decide from here on: files and the journal only."""
 
     digest: Digest
     toml: str
@@ -329,10 +326,7 @@ class PolicyActivated(Struct, frozen=True, gc=False, omit_defaults=True, tag_fie
 
 
 class StateSealed(Struct, frozen=True, gc=False, tag_field="type", tag="state.sealed"):
-    """A seal: what the state and all journal records were after a line, and the logic then in force.
-
-    Files and the journal only.
-    """
+    """A seal: what the state and all journal records were after a line. Files and the journal only."""
 
     line: Number
     offset: Number

@@ -72,7 +72,7 @@ SubjectHash: TypeAlias = Annotated[
 ]
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=INTEGER_LIMIT)]
 Logic: TypeAlias = Annotated[
-    int, Meta(ge=1, le=INTEGER_LIMIT, description="The number of the rules' code that decides from here on.")
+    int, Meta(ge=1, le=INTEGER_LIMIT, description="The number of the rules' code that decides.")
 ]
 Figure: TypeAlias = Annotated[int, Meta(ge=0, le=_FIGURE_LIMIT)]
 WindowDays: TypeAlias = Annotated[int, Meta(ge=1, le=366)]
@@ -90,7 +90,7 @@ ZonesSaid: TypeAlias = Annotated[
             tuple[
                 tuple[
                     Annotated[int, Meta(ge=FIRST_MS, le=LAST_MS, description="From when, in milliseconds UTC.")],
-                    Annotated[int, Meta(gt=-_DAY_S, lt=_DAY_S, description="Seconds east of UTC.")],
+                    Annotated[int, Meta(ge=1 - _DAY_S, le=_DAY_S - 1, description="Seconds east of UTC.")],
                 ],
                 ...,
             ],

@@ -1,8 +1,8 @@
 """JSON Schemas (draft 2020-12), made from the types: for each notification, each event, the journal and dead letters.
 
-What a schema cannot say stays with the decoder: `1.0` is an integer to JSON Schema and none to the contract, and 30
-February matches any pattern. Unknown fields are open wherever the contract lets a reader or a writer have them; the
-journal alone is closed.
+What a schema cannot say stays with the decoder: `1.0` is an integer to JSON Schema and none to the contract, 30 February
+fits any pattern, and no keyword holds one figure to another or a list to its order. Unknown fields are open wherever the
+contract lets a reader or a writer have them; the journal alone is closed.
 """
 
 from typing import Any, Final, TypeAlias
@@ -14,6 +14,7 @@ from schemas.codec import INSTANT_PATTERN
 from schemas.dead_letters import REASONS
 from schemas.events import EVENT_TYPES, Event
 from schemas.facts import FILE_ONLY_TYPES, NOTIFICATION_TYPES, FileOnly, Notification, type_name
+from schemas.forms import FILE_TIMES, FORMS
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -22,31 +23,29 @@ OUTPUT_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}
 
 _INPUT_TIME: Final[Schema] = {"type": "string", "format": "date-time", "pattern": f"^{INSTANT_PATTERN}$"}
 _OUTPUT_TIME: Final[Schema] = {"type": "string", "format": "date-time", "pattern": OUTPUT_INSTANT}
-_FILE_TIMES: Final = {
-    "arrived_at": "Journal time of this line.",
-    "journaled_at": "Journal time of this line in an exported journal.",
-}
+_ABSENT: Final[tuple[Schema, ...]] = ({"type": "null"}, {"const": ""})  # what counts as not said, where it may be so
+_OF_FILE_TIMES: Final = ("Journal time of this line.", "Journal time of this line in an exported journal.")
 
 
 def notification_schema(body_type: type[Notification]) -> Schema:
-    """The value of an input record. A field that is null counts as absent, a field unknown to us as not said."""
-    said = _form(body_type, null_is_absent=True)
+    """The value of an input record: a field unknown to us counts as not said."""
+    said = _input_form(body_type)
     said["properties"]["occurred_at"] |= _INPUT_TIME
     return _root(f"notification:{type_name(body_type)}", said)
 
 
 def file_only_schema(body_type: type[FileOnly]) -> Schema:
     """A tick, an activation or a seal as a line of a file: it must bring its journal time."""
-    line = _form(body_type, null_is_absent=True)
-    for name, description in _FILE_TIMES.items():
-        line["properties"][name] = {"anyOf": [_INPUT_TIME, {"type": "null"}], "description": description}
-    line["anyOf"] = [{"properties": {name: {"type": "string"}}, "required": [name]} for name in _FILE_TIMES]
+    line = _input_form(body_type)
+    for name, description in zip(FILE_TIMES, _OF_FILE_TIMES, strict=True):
+        line["properties"][name] = {"anyOf": [_INPUT_TIME, *_ABSENT], "description": description}
+    line["anyOf"] = [{"properties": {name: _INPUT_TIME}, "required": [name]} for name in FILE_TIMES]
     return _root(f"notification:{type_name(body_type)}", line)
 
 
 def event_schema(event_type: type[Event]) -> Schema:
     """The value of a record of an output topic."""
-    event = _form(event_type, null_is_absent=False)
+    event = _form(event_type)
     del event["additionalProperties"]  # a later version may say more, and a subscriber ignores what it does not know
     return _root(f"event:{type_name(event_type)}", event)
 
@@ -56,7 +55,7 @@ def journal_schema() -> Schema:
     forms: Schema = {}
     body_types: tuple[type[Struct], ...] = (*NOTIFICATION_TYPES, *FILE_ONLY_TYPES)
     for body_type in body_types:
-        form = _form(body_type, null_is_absent=False)
+        form = _form(body_type)
         if "occurred_at" in form["properties"]:
             form["properties"]["occurred_at"] |= _OUTPUT_TIME
         forms[type_name(body_type)] = form | {"additionalProperties": False}
@@ -106,21 +105,29 @@ def _root(name: str, schema: Schema) -> Schema:
     return {"$schema": DIALECT, "$id": f"urn:dueclock:{name}", **schema}
 
 
-def _form(struct: type[Struct], *, null_is_absent: bool) -> Schema:
-    """What msgspec says of one flat struct, without its wrapping."""
+def _form(struct: type[Struct]) -> Schema:
+    """What msgspec says of one flat struct, without its wrapping. Absent is absent: no default, and no null."""
     form: Schema = msgspec.json.schema(struct)["$defs"][struct.__name__]
     for name, said in form["properties"].items():
-        form["properties"][name] = _property(said, null_is_absent=null_is_absent)
+        form["properties"][name] = _said(said)
     form["properties"]["type"] = {"const": type_name(struct)}
     return form
 
 
-def _property(said: Schema, *, null_is_absent: bool) -> Schema:
-    """One field: no default (absent is absent), and null only where the contract lets it stand for absent."""
-    said.pop("default", None)
-    alternatives = said.get("anyOf")
-    if null_is_absent or alternatives is None:
-        return said
+def _said(property_: Schema) -> Schema:
+    """The schema of a field that is there."""
+    property_.pop("default", None)
+    alternatives = property_.pop("anyOf", [{}, {"type": "null"}])
     (only,) = (alternative for alternative in alternatives if alternative != {"type": "null"})
-    del said["anyOf"]
-    return {**only, **said}
+    return {**only, **property_}
+
+
+def _input_form(struct: type[Struct]) -> Schema:
+    """As `_form`, with what an input may say beyond what is kept: nothing, in two ways, and any text for a code."""
+    form = _form(struct)
+    properties = form["properties"]
+    for name, _ in FORMS[type_name(struct)].reworded:
+        properties[name] = {"type": "string", "description": properties[name]["description"]}
+    for name in properties.keys() - set(form["required"]):
+        properties[name] = {"anyOf": [properties[name], *_ABSENT]}
+    return form

@@ -1,27 +1,25 @@
 """The policy file: TOML text in, frozen `Policies` out, or one `PolicyError` sentence; nothing in between.
 
 Promises: the same text always gives equal policies; nothing is guessed, corrected or looked up, save the shipped file
-and, where no zones are said with the policies, the names of the pinned `tzdata` package's zones: both package data.
-Callers read files as bytes and decode them as UTF-8, newlines untouched: the digest is of the text. Meaning: contract §5.
+and, where no zones are said with the policies, the names of the machine's zones. Callers read files as bytes and decode
+them as UTF-8, newlines untouched: the digest is of the text. Meaning: contract §5.
 """
 
 import hashlib
 import tomllib
 from collections.abc import Collection
-from datetime import date
-from functools import cache
 from importlib import resources
 from itertools import pairwise
 from typing import get_args
 
 from schemas.codec import DAY_MS
 from schemas.fields import Program
+from schemas.policy_calendars import WEEKDAYS, read_calendars
 from schemas.policy_succession import check_successor
 from schemas.policy_tables import (
     DURATION_EXPECTED,
     LONGEST_DAYS,
     Table,
-    as_date,
     as_duration_ms,
     as_text,
     is_id,
@@ -44,6 +42,7 @@ from schemas.policy_types import (
 
 __all__ = [
     "RULE_NAMES",
+    "WEEKDAYS",
     "CalendarSpec",
     "Policies",
     "PolicyError",
@@ -55,9 +54,6 @@ __all__ = [
     "shipped_policies",
 ]
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_FIRST_COVERED = date(1970, 1, 2)  # a day later than the epoch, so that no zone has facts before it
-_DATES_EXPECTED = "a list of local dates, such as [2026-01-01]"
 _OBLIGORS: tuple[Obligor, ...] = get_args(Obligor)
 _APPLIES_TO: tuple[AppliesTo, ...] = get_args(AppliesTo)
 _PROGRAMS: tuple[Program, ...] = get_args(Program)
@@ -72,7 +68,7 @@ def load_policies(text: str, *, zone_names: Collection[str] | None = None) -> Po
     `zone_names` are those of the zones that an activation says: they count, and the machine's do not.
     """
     root = Table(_parsed(text), "The policy file", ("retention", "calendars", "marketplaces", "accounts", "rules"))
-    calendars = _calendars(root, zone_names)
+    calendars = read_calendars(root, zone_names)
     return Policies(
         digest=hashlib.sha256(text.encode()).hexdigest(),
         toml=text,
@@ -111,67 +107,6 @@ def _retention(root: Table) -> Retention:
         unsettled_ms=table.count("unsettled_days", 200, LONGEST_DAYS) * DAY_MS,
         evidence_ms=table.count("evidence_days", 225, LONGEST_DAYS) * DAY_MS,
     )
-
-
-def _calendars(root: Table, zone_names: Collection[str] | None) -> dict[str, CalendarSpec]:
-    tables = Table(root.value_or("calendars", {}), "[calendars]", None)
-    return {name: _calendar(name, tables.value(name), zone_names) for name in tables.names()}
-
-
-def _calendar(name: str, raw: object, zone_names: Collection[str] | None) -> CalendarSpec:
-    place = f"[calendars.{name}]"
-    table = Table(raw, place, ("timezone", "weekend", "closed", "open", "covers"))
-    zone = _zone(table, zone_names)
-    first_on, last_on = _covers(table)
-    closed = frozenset(table.items("closed", as_date, _DATES_EXPECTED))
-    opened = frozenset(table.items("open", as_date, _DATES_EXPECTED))
-    for day in sorted(closed | opened):
-        if not first_on <= day <= last_on:
-            raise PolicyError(f"{place} lists {day}, which its 'covers' ({first_on} to {last_on}) leaves out.")
-    for day in sorted(closed & opened):
-        raise PolicyError(f"{place} lists {day} as closed and as open; take it out of one of the two.")
-    return CalendarSpec(name, zone, _weekend(table), closed, opened, (first_on, last_on))
-
-
-def _zone(table: Table, zone_names: Collection[str] | None) -> str:
-    zone = table.text("timezone")
-    if zone_names is None:
-        if zone not in _machine_zone_names():
-            raise PolicyError(
-                f"{table.place} names the unknown time zone {zone!r}; {nearest(zone, _machine_zone_names())}"
-            )
-    elif zone not in zone_names:
-        raise PolicyError(
-            f"{table.place} names the time zone {zone!r}, which the activation's 'zones' lack; add it to them."
-        )
-    return zone
-
-
-def _covers(table: Table) -> tuple[date, date]:
-    table.value("covers")
-    covers = table.items("covers", as_date, "a list of two local dates, the first and the last one covered")
-    if len(covers) != 2:
-        raise table.wrong("covers", "a list of two local dates, the first and the last one covered")
-    first_on, last_on = covers
-    if first_on > last_on:
-        raise PolicyError(f"'covers' in {table.place} ends ({last_on}) before it begins ({first_on}); swap the dates.")
-    if first_on < _FIRST_COVERED:
-        raise PolicyError(f"'covers' in {table.place} begins before {_FIRST_COVERED}; journal time begins with 1970.")
-    return first_on, last_on
-
-
-def _weekend(table: Table) -> frozenset[int]:
-    expected = "a list of at most six of " + ", ".join(f'"{day}"' for day in WEEKDAYS)
-    table.value("weekend")
-    days = table.items("weekend", lambda day: WEEKDAYS.index(day) if day in WEEKDAYS else None, expected)
-    if len(set(days)) == len(WEEKDAYS):
-        raise table.wrong("weekend", expected)
-    return frozenset(days)
-
-
-@cache
-def _machine_zone_names() -> frozenset[str]:
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text("ascii").split())
 
 
 def _marketplaces(root: Table, calendars: dict[str, CalendarSpec]) -> dict[str, str]:

@@ -179,7 +179,7 @@ DEAD_LETTER_TOPIC: Final = Topic(
     7 * DAY_MS,  # the original may hold personal data; stamped by the broker, so that the week begins on arrival
     "LogAppendTime",
     2 * _INPUT_BYTES,
-    "Input that is no fact: key and value as they came, the reason in headers.",
+    "Input that is no fact: key and value as they came (what is too large cut), the reason in headers.",
 )
 CHANGELOG_TOPIC: Final = Topic(
     "changelog",

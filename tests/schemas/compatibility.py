@@ -5,16 +5,17 @@ hold the old schema and we the new one; on output we write by the new one and th
 sides a field that is gone is a break, though every value stays valid. A keyword not understood is an error and no yes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 Schema: TypeAlias = dict[str, Any]
 Direction: TypeAlias = Literal["input", "output"]
 
+_ABSENT: Final = ({"type": "null"}, {"const": ""})  # what a reader of ours takes for a field that is not there
 _NOTES: Final = {"$schema", "$id", "title", "description", "examples"}
 _UNDERSTOOD: Final = {
-    "additionalProperties", "anyOf", "const", "contentEncoding", "$defs", "enum", "format", "items", "maximum",
-    "minimum", "oneOf", "pattern", "properties", "required", "type",
+    "additionalProperties", "anyOf", "const", "contentEncoding", "$defs", "enum", "format", "items", "maxItems",
+    "maximum", "minItems", "minimum", "oneOf", "pattern", "prefixItems", "properties", "required", "type",
 }  # fmt: skip
 
 
@@ -46,15 +47,22 @@ def _lost(old: Schema, new: Schema, where: str) -> Iterator[str]:
             yield from _lost(schema, new["properties"][name], f"{where}.{name}")
 
 
-def _refusals(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
+def _refusals(writer: Schema | bool, reader: Schema | bool, where: str) -> Iterator[str]:
+    if writer is False:
+        return
+    if reader is False:
+        yield f"{where} may no longer be there"
+        return
+    writer, reader = (({} if one is True else one) for one in (writer, reader))
     unknown = (writer.keys() | reader.keys()) - _UNDERSTOOD
     if unknown:
         raise NotImplementedError(f"teach tests/schemas/compatibility.py what {sorted(unknown)} means")
     if not reader:
         return
     written, read = _alternatives(writer), _alternatives(reader)
-    if written.is_nullable and not read.is_nullable:
-        yield f"{where} may no longer be null"
+    for absent in written.absent:
+        if absent not in read.absent:
+            yield f"{where} may no longer be {'null' if 'type' in absent else 'empty'}"
     yield from _value_refusals(written.schema, read.schema, where)
     yield from _object_refusals(written.schema, read.schema, where)
     for name, schema in writer.get("$defs", {}).items():
@@ -66,18 +74,18 @@ def _refusals(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
 
 
 class _Alternatives:
-    """A schema that may also be null, taken apart."""
+    """A schema that may also be absent in so many words, taken apart."""
 
-    def __init__(self, schema: Schema, *, is_nullable: bool) -> None:
+    def __init__(self, schema: Schema, absent: Sequence[Schema]) -> None:
         self.schema = schema
-        self.is_nullable = is_nullable
+        self.absent = absent
 
 
 def _alternatives(schema: Schema) -> _Alternatives:
-    others = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
-    if len(others) == 1 and len(schema["anyOf"]) == 2:
-        return _Alternatives(others[0], is_nullable=True)
-    return _Alternatives(schema, is_nullable=False)
+    others = [one for one in schema.get("anyOf", []) if one not in _ABSENT]
+    if len(others) == 1 and len(schema["anyOf"]) > 1:
+        return _Alternatives(others[0], [one for one in schema["anyOf"] if one in _ABSENT])
+    return _Alternatives(schema, [])
 
 
 def _values(schema: Schema) -> set[Any] | None:
@@ -98,12 +106,26 @@ def _value_refusals(writer: Schema, reader: Schema, where: str) -> Iterator[str]
     for keyword in ("pattern", "format", "contentEncoding", "anyOf"):
         if keyword in reader and writer.get(keyword) != reader[keyword]:
             yield f"{where} has another {keyword}"
-    if reader.get("minimum", float("-inf")) > writer.get("minimum", float("-inf")):
-        yield f"{where} has a larger minimum"
-    if reader.get("maximum", float("inf")) < writer.get("maximum", float("inf")):
-        yield f"{where} has a smaller maximum"
-    if "items" in reader:
-        yield from _refusals(writer.get("items", {}), reader["items"], f"{where}[]")
+    for keyword in ("minimum", "minItems"):
+        if reader.get(keyword, float("-inf")) > writer.get(keyword, float("-inf")):
+            yield f"{where} has a larger {keyword}"
+    for keyword in ("maximum", "maxItems"):
+        if reader.get(keyword, float("inf")) < writer.get(keyword, float("inf")):
+            yield f"{where} has a smaller {keyword}"
+    yield from _item_refusals(writer, reader, where)
+
+
+def _item_refusals(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
+    """The first items by their place, the rest by what holds for all."""
+    written, read = (one.get("prefixItems", []) for one in (writer, reader))
+    rest_written, rest_read = (one.get("items", True) for one in (writer, reader))
+    for place in range(max(len(written), len(read))):
+        yield from _refusals(
+            written[place] if place < len(written) else rest_written,
+            read[place] if place < len(read) else rest_read,
+            f"{where}[{place}]",
+        )
+    yield from _refusals(rest_written, rest_read, f"{where}[]")
 
 
 def _is_all_of(written: set[Any] | None, writer: Schema, type_name: str) -> bool:
@@ -122,5 +144,8 @@ def _object_refusals(writer: Schema, reader: Schema, where: str) -> Iterator[str
             yield from _refusals(schema, properties[name], f"{where}.{name}")
         elif reader.get("additionalProperties", True) is False:
             yield f"{where}.{name} is not allowed"
-    if reader.get("additionalProperties", True) is False and writer.get("additionalProperties", True) is not False:
+    written, read = (one.get("additionalProperties", True) for one in (writer, reader))
+    if read is False and written is not False:
         yield f"{where} may no longer hold unknown fields"
+    elif read is not False:
+        yield from _refusals(written, read, f"{where}.*")

@@ -16,9 +16,16 @@ BREACH = RELEASED["events/clock.breached.json"]
 JOURNAL = RELEASED["journal.json"]
 TICK = RELEASED["notifications/time.tick.json"]
 SENT = RELEASED["notifications/message.sent.json"]
+ACTIVATION = RELEASED["notifications/policy.activated.json"]
 METRICS = RELEASED["notifications/account.metrics_reported.json"]
 
 Change = Callable[[Schema], object]
+
+
+def zone_of(activation: Schema) -> Schema:
+    """What an activation may say of one zone."""
+    zone: Schema = activation["properties"]["zones"]["anyOf"][0]["additionalProperties"]
+    return zone
 
 
 def direction_of(path: str) -> Direction:
@@ -56,6 +63,55 @@ BREAKING: list[tuple[str, Schema, Direction, Change, str]] = [
         "input",
         lambda s: s["properties"].update(full={"type": "boolean"}),
         "value.full may no longer be null",
+    ),
+    (
+        "an optional input field refuses the empty text",
+        REFUND,
+        "input",
+        lambda s: s["properties"]["full"]["anyOf"].remove({"const": ""}),
+        "value.full may no longer be empty",
+    ),
+    (
+        "a free input text is held to a pattern",
+        REFUND,
+        "input",
+        lambda s: s["properties"]["reason_code"]["anyOf"][0].update(pattern="^[A-Z_]+$"),
+        "value.reason_code has another pattern",
+    ),
+    (
+        "a zone needs more pairs",
+        ACTIVATION,
+        "input",
+        lambda s: zone_of(s).update(minItems=2),
+        "value.zones.* has a larger minItems",
+    ),
+    (
+        "a zone may have fewer pairs",
+        ACTIVATION,
+        "input",
+        lambda s: zone_of(s).update(maxItems=9),
+        "value.zones.* has a smaller maxItems",
+    ),
+    (
+        "the second of a pair may not be as large",
+        ACTIVATION,
+        "input",
+        lambda s: zone_of(s)["items"]["prefixItems"][1].update(maximum=3_600),
+        "value.zones.*[][1] has a smaller maximum",
+    ),
+    (
+        "the second of a pair is refused",
+        ACTIVATION,
+        "input",
+        lambda s: zone_of(s)["items"]["prefixItems"].pop(),
+        "value.zones.*[][1] may no longer be there",
+    ),
+    (
+        "the zones may not be named freely",
+        ACTIVATION,
+        "input",
+        lambda s: s["properties"]["zones"]["anyOf"][0].update(additionalProperties=False),
+        "value.zones may no longer hold unknown fields",
     ),
     (
         "an input field changes its type",
@@ -171,6 +227,7 @@ ADDITIVE: list[tuple[str, Schema, Direction, Change]] = [
     ("a new optional event field", BREACH, "output", lambda s: s["properties"].update(x={"type": "string"})),
     ("an event field becomes required", BREACH, "output", lambda s: s["required"].append("consequences")),
     ("an event enum loses a value", BREACH, "output", lambda s: s["properties"]["obligor"]["enum"].remove("csba")),
+    ("a zone may say more", ACTIVATION, "input", lambda s: zone_of(s)["items"].update(maxItems=3, items=True)),
     ("a new journal form", JOURNAL, "input", lambda s: s["$defs"].update({"x": {"type": "object"}})),
 ]
 

@@ -8,7 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.notifications import Rejected, decode_journal_value, decode_notification, journal_value
-from tests.schemas.plain_validator import ENVELOPE, FILE_TIMES, FILE_TYPES, ID_CHARACTERS, TYPES, judge
+from tests.schemas.plain_validator import (
+    ENVELOPE,
+    FILE_TIMES,
+    FILE_TYPES,
+    ID_CHARACTERS,
+    INTEGERS,
+    KNOWN_TOPICS,
+    TYPES,
+    judge,
+)
 
 # A busy machine is no failure of a law.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,26 +30,39 @@ instants = st.builds(
     st.one_of(st.just(""), st.text(string.digits, min_size=1, max_size=9).map(lambda text: f".{text}")),
     st.sampled_from(["Z", "z", "+00:00", "-00:00", "-08:00", "+09:00", "+05:45", "+23:59", "-23:59"]),
 )
+zones = st.lists(
+    st.tuples(st.integers(*INTEGERS["instant"]), st.integers(*INTEGERS["offset"])).map(list),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda pair: pair[0],
+).map(sorted)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "id": ids,
     "id64": ids,
     "id32": ids,
-    "order": st.from_regex(r"[0-9]{3}-[0-9]{7}-[0-9]{7}", fullmatch=True),
+    "order": st.from_regex(r"[0-9A-Z]{3}-[0-9]{7}-[0-9]{7}", fullmatch=True),
     "amount": st.one_of(digits, st.builds("{}.{}".format, digits, st.from_regex(r"[0-9]{1,2}", fullmatch=True))),
     "currency": st.text(string.ascii_uppercase, min_size=3, max_size=3),
     "digest": st.text(string.hexdigits, min_size=64, max_size=64),
     "time": instants,
     "text": st.text(max_size=40),
     "bool": st.booleans(),
-    "count": st.integers(0, 2**53 - 1),
-    "days": st.integers(1, 366),
+    "code": st.one_of(ids, st.text(min_size=1, max_size=140)),
+    "hash": st.one_of(ids, st.text(max_size=140)),
+    "topic": st.one_of(st.sampled_from(KNOWN_TOPICS), st.text(min_size=1, max_size=20)),
+    "zones": st.dictionaries(st.text(max_size=8), zones, max_size=3),
+    **{kind: st.integers(low, high) for kind, (low, high) in INTEGERS.items()},
 }
 # What is nearly right: bad in one place or another, or right elsewhere.
 NEARLY: list[Any] = [
     None, "", " ", "\n", "x" * 33, "x" * 65, "x" * 129, "a/b", "é", "id\n",
     "111-0000001-0000001\n", "١١١-0000001-0000001", "111-1-1", "111-0000001-0000001-1",
+    "D01-0000001-0000001", "d01-0000001-0000001", "Ａ01-0000001-0000001", "free text", "other", "REFUND",
     "1.234", "1e3", "01.5", "1.", ".5", "1234567890123", "USD\n", "usd", "ＵＳＤ", "SFP", "sfp", "seller", "buyer",
-    0, 1, -1, 366, 367, 2**53, 2**53 - 1, 2**64, 1.0, 0.5, True, False,
+    {"A/B": []}, {"A/B": [[0, 0]]}, {"A/B": [[1, 0], [0, 0]]}, {"A/B": [[0, 0], [0, 1]]}, {"A/B": [[0, 86_400]]},
+    {"A/B": [[0, -86_399], [1, 86_399]]}, {"A/B": [[0, -86_400]]}, {"A/B": [[0]]}, {"A/B": [[0, 0, 0]]},
+    {"A/B": [[0.0, 0]]}, {"A/B": [[True, 0]]}, {"A/B": [{}]}, {"A/B": "x"}, {"A/B": [[10**15, 0]]}, {"A/B": None},
+    0, 1, -1, 366, 367, 10**9, 10**9 + 1, 2**53, 2**53 - 1, 2**64, 1.0, 0.5, True, False,
     [], ["buyer"], ["buyer", "no"], ["buyer", 1], [None], {}, {"type": "x"},
     "2026-02-30T10:15:00Z", "2026-02-03T10:15:00", "2026-02-03T10:15:60Z", "2026-02-03 10:15:00Z",
     "2026-02-03T24:00:00Z", "2026-02-03T10:15:00.1234567891Z", "2026-02-03T10:15:00,5Z", "2026-02-03T10:15:00.Z",
@@ -48,7 +70,11 @@ NEARLY: list[Any] = [
     "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "2026-02-03T10:15Z",
     "2026-W06-2T10:15:00Z", "2026-02-03T10:15:00Z\n", "٢٠٢٦-02-03T10:15:00Z", "2026-02-03T10:15:00.1+08:00:00",
 ]  # fmt: skip
-DAMAGE = [b'"', b"}", b",", b"\\ud800", b"NaN", b"1e400", b"\xef\xbb\xbf", b"\x00", b"\xff", b"\xed\xa0\x80"]
+DAMAGE = [
+    b'"', b"}", b",", b"\\ud800", b"NaN", b"1e400", b"-1e400", b"0e400", b"9" * 309, b"17976931348623158" + b"0" * 292,
+    b"[" * 1_024 + b"]" * 1_024, b"[" * 1_022 + b"]" * 1_022,
+    b"\xef\xbb\xbf", b"\x00", b"\xff", b"\xed\xa0\x80",
+]  # fmt: skip
 
 
 def value_of(kind: str) -> st.SearchStrategy[Any]:
@@ -69,9 +95,11 @@ def notifications(draw: st.DrawFn) -> dict[str, Any]:
         if not key.endswith("?") or draw(st.booleans()):
             said[key.rstrip("?")] = draw(value_of(kind))
         elif draw(st.booleans()):
-            said[key.rstrip("?")] = None
-    if said.get("journaled_at") is None and said.get("arrived_at") is None and name in FILE_TYPES:
+            said[key.rstrip("?")] = draw(st.sampled_from([None, ""]))
+    if not said.get("journaled_at") and not said.get("arrived_at") and name in FILE_TYPES:
         said["arrived_at"] = draw(instants)
+    if "orders_with_defects" in said:
+        said["orders_with_defects"] = draw(st.integers(0, said["order_count"]))
     said.update(draw(st.dictionaries(st.text(max_size=8), st.sampled_from([None, 1, "x", [1.5]]), max_size=2)))
     names = draw(st.permutations(list(said)))
     return {key: said[key] for key in names}
@@ -133,9 +161,7 @@ def test_damaged_bytes_are_judged_as_the_plain_reading_judges_them(
     raw = bytes_of(said)
     start = data.draw(st.integers(0, len(raw)))
     end = data.draw(st.integers(start, min(len(raw), start + 8)))
-    junk = data.draw(
-        st.one_of(st.binary(max_size=4), st.sampled_from([b'"', b"}", b"\\ud800", b"NaN", b"\xef\xbb\xbf", b"\x00"]))
-    )
+    junk = data.draw(st.one_of(st.binary(max_size=4), st.sampled_from(DAMAGE)))
     agrees(raw[:start] + junk + raw[end:], from_file=from_file)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import schemas
-from schemas.dead_letters import REASONS, Rejected, dead_letter_line
+from schemas.dead_letters import REASONS, Rejected, dead_letter_headers, dead_letter_line, letter_of
 from schemas.documents import documents, examples
 from schemas.events import decode_event, encode_event
 from schemas.headers import event_headers
@@ -54,7 +54,7 @@ def test_every_type_has_an_example() -> None:
 
 @pytest.mark.parametrize("name", sorted({**TYPES, **FILE_TYPES}))
 def test_the_example_of_a_notification_is_valid_and_decodes(name: str) -> None:
-    example = examples()[name]
+    (example,) = examples()[name]
     assert is_valid(f"notifications/{name}.json", example)
     answer = decode_notification(orjson.dumps(example), from_file=name in FILE_TYPES)
     assert not isinstance(answer, Rejected)
@@ -63,18 +63,32 @@ def test_the_example_of_a_notification_is_valid_and_decodes(name: str) -> None:
     assert is_valid("journal.json", value)
 
 
-def test_the_example_of_an_activation_loads_and_has_the_digest_it_says() -> None:
-    answer = decode_notification(orjson.dumps(examples()["policy.activated"]), from_file=True)
+def test_no_example_shows_what_is_not_kept() -> None:
+    for name in TYPES:
+        (example,) = examples()[name]
+        answer = decode_notification(orjson.dumps(example), from_file=False)
+        assert not isinstance(answer, Rejected)
+        assert isinstance(example, dict)
+        kept = orjson.loads(journal_value(answer.body))
+        assert {**kept, "occurred_at": example["occurred_at"]} == example, name
+
+
+def test_the_example_of_an_activation_loads_with_its_zones_and_has_the_digest_it_says() -> None:
+    answer = decode_notification(orjson.dumps(examples()["policy.activated"][0]), from_file=True)
     assert not isinstance(answer, Rejected)
     assert isinstance(answer.body, PolicyActivated)
-    assert load_policies(answer.body.toml).digest == answer.body.digest
+    assert answer.body.zones
+    assert answer.body.logic == 1
+    assert load_policies(answer.body.toml, zone_names=answer.body.zones).digest == answer.body.digest
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.joinpath("examples/events").iterdir()), ids=lambda path: path.stem)
 def test_the_example_of_an_event_is_one_that_a_golden_case_emits(path: Path) -> None:
     line = path.read_bytes().removesuffix(b"\n")
     assert encode_event(decode_event(line)) == line
-    assert is_valid(f"events/{path.name}", orjson.loads(line))
+    event = orjson.loads(line)
+    assert is_valid(f"events/{event['type']}.json", event)
+    assert path.stem in (event["type"], f"{event['type']}.{event.get('reason')}")
     assert line in {golden for _, _, golden in golden_lines("expected.jsonl")}
 
 
@@ -97,7 +111,7 @@ def test_every_golden_event_is_valid_by_its_schema() -> None:
     "change", [{"order_id": None}, {"seq": 0}, {"collapsed": False}, {"at": "2026-02-11T08:00:00Z"}, {"output_id": "x"}]
 )
 def test_the_schema_of_an_event_is_exact_where_it_speaks(change: dict[str, object]) -> None:
-    event = examples()["clock.escalated"]
+    (event,) = examples()["clock.escalated"]
     assert isinstance(event, dict)
     assert is_valid("events/clock.escalated.json", {**event, "a_new_field": 1})
     assert not is_valid("events/clock.escalated.json", {**event, **change})
@@ -117,6 +131,30 @@ def test_a_tick_needs_its_time_by_the_schema_too() -> None:
     assert is_valid("notifications/time.tick.json", {"type": "time.tick", "journaled_at": "2026-02-03T10:15:00Z"})
     assert not is_valid("notifications/time.tick.json", {"type": "time.tick"})
     assert not is_valid("notifications/time.tick.json", {"type": "time.tick", "journaled_at": None})
+
+
+def test_an_activation_in_a_file_needs_its_time_and_sound_zones_by_the_schema_too() -> None:
+    (example,) = examples()["policy.activated"]
+    assert isinstance(example, dict)
+    path = "notifications/policy.activated.json"
+    assert is_valid(path, {**example, "zones": "", "logic": None})
+    assert not is_valid(path, {**example, "arrived_at": ""})
+    for zones in ({"A/B": []}, {"A/B": [[0]]}, {"A/B": [[0, 0, 0]]}, {"A/B": [[0, 86_400]]}, {"A/B": [["0", 0]]}, []):
+        assert not is_valid(path, {**example, "zones": zones}), zones
+    for logic in (0, "1", True):
+        assert not is_valid(path, {**example, "logic": logic}), logic
+
+
+def test_an_input_may_say_any_text_for_a_code_and_the_journal_keeps_codes_alone() -> None:
+    (example,) = examples()["refund.issued"]
+    assert isinstance(example, dict)
+    free = {**example, "reason_code": "the box was open, sorry"}
+    assert is_valid("notifications/refund.issued.json", free)
+    assert not is_valid("notifications/refund.issued.json", {**example, "reason_code": 7})
+    kept = {**example, "occurred_at": "2026-02-11T17:00:00.000Z"}
+    assert is_valid("journal.json", kept)
+    assert not is_valid("journal.json", {**kept, "reason_code": free["reason_code"]})
+    assert not is_valid("journal.json", {**kept, "reason_code": ""})
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -167,8 +205,25 @@ def test_the_system_receives_notifications_and_sends_the_rest() -> None:
 
 def test_the_headers_we_send_are_those_the_document_names() -> None:
     headers = event_headers(
-        output_id="x", type="clock.breached", at="2026-02-11T08:00:00.000Z", subject="s", line=1, digest="0a" * 32
+        output_id="x",
+        type="clock.breached",
+        at="2026-02-11T08:00:00.000Z",
+        subject="s",
+        line=1,
+        digest="0a" * 32,
+        logic=1,
     )
     schema = ASYNCAPI["components"]["messages"]["clock.breached"]["headers"]
     assert Draft202012Validator(schema).is_valid({name: value.decode() for name, value in headers})
     assert sorted(schema["required"]) == sorted(name for name, _ in headers)
+
+
+def test_the_headers_of_a_letter_are_those_the_document_names() -> None:
+    letter = letter_of(b"k" * 70_000, b"v" * 2_000_000)
+    headers = [*dead_letter_headers(Rejected("too_large", None), topic="t", partition=0, offset=1), *letter.headers]
+    schema = ASYNCAPI["components"]["messages"]["dead-letter"]["headers"]
+    said = {name: value.decode() for name, value in headers}
+    assert Draft202012Validator(schema).is_valid(said)
+    assert set(said) <= set(schema["properties"])
+    assert not Draft202012Validator(schema).is_valid({**said, "dl_sha256": "x"})
+    assert not Draft202012Validator(schema).is_valid({**said, "dl_reason": "x"})

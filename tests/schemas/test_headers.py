@@ -11,6 +11,7 @@ def test_an_event_carries_cloudevents_and_its_provenance() -> None:
         subject="A3GOLDEN/ATVPDKIKX0DER/sfp-refund/111-0000001-0000001/RET-2",
         line=42,
         digest="0ae10f520011ae4212d49042f3d34e0dfd91e3d5e2c0d88ef2465f7ffe21d9f6",
+        logic=1,
     )
     assert headers == [
         ("ce_specversion", b"1.0"),
@@ -22,6 +23,7 @@ def test_an_event_carries_cloudevents_and_its_provenance() -> None:
         ("content-type", b"application/json"),
         ("line", b"42"),
         ("policy", b"0ae10f520011"),
+        ("logic", b"1"),
     ]
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.codec import DAY_MS
+from schemas.dead_letters import LARGEST_KEY_BYTES, LARGEST_VALUE_BYTES
 from schemas.events import EVENT_TYPES
 from schemas.facts import NOTIFICATION_TYPES, type_name
 from schemas.registry import (
@@ -46,6 +47,12 @@ def test_every_notification_has_one_input_topic() -> None:
     homes = [name for topic in INPUT_TOPICS for name in topic.types]
     assert sorted(homes) == sorted(type_name(body_type) for body_type in NOTIFICATION_TYPES)
     assert INPUT_TOPIC_OF["safet.filed"] == "a-to-z-claim"
+    assert INPUT_TOPIC_OF["replacement.sent"] == "refund-issued"
+    assert INPUT_TOPIC_OF["message.undelivered"] == "buyer-message"
+    assert {INPUT_TOPIC_OF[name] for name in ("claim.appealed", "chargeback.opened", "chargeback.answered")} == {
+        "a-to-z-claim"
+    }
+    assert INPUT_TOPIC_OF["chargeback.decided"] == "a-to-z-claim"
     assert INPUT_TOPIC_OF["account.metrics_reported"] == "seller-account"
 
 
@@ -76,6 +83,7 @@ def test_dead_letters_are_gone_after_a_week_and_have_room_for_what_an_input_lets
     assert settings["retention.ms"] == str(7 * DAY_MS)
     largest = max(topic.max_message_bytes for topic in INPUT_TOPICS)
     assert int(settings["max.message.bytes"]) > largest
+    assert int(settings["max.message.bytes"]) > LARGEST_KEY_BYTES + LARGEST_VALUE_BYTES
 
 
 def test_state_rows_are_compacted_and_never_die_of_age() -> None:
