@@ -139,7 +139,15 @@ def test_an_activation_in_a_file_needs_its_time_and_sound_zones_by_the_schema_to
     path = "notifications/policy.activated.json"
     assert is_valid(path, {**example, "zones": "", "logic": None})
     assert not is_valid(path, {**example, "arrived_at": ""})
-    for zones in ({"A/B": []}, {"A/B": [[0]]}, {"A/B": [[0, 0, 0]]}, {"A/B": [[0, 86_400]]}, {"A/B": [["0", 0]]}, []):
+    bad_zones: tuple[object, ...] = (
+        {"A/B": []},
+        {"A/B": [[0]]},
+        {"A/B": [[0, 0, 0]]},
+        {"A/B": [[0, 86_400]]},
+        {"A/B": [["0", 0]]},
+        [],
+    )
+    for zones in bad_zones:
         assert not is_valid(path, {**example, "zones": zones}), zones
     for logic in (0, "1", True):
         assert not is_valid(path, {**example, "logic": logic}), logic
