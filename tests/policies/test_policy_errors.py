@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import RULE_NAMES, PolicyError, load_policies
 from tests.policies.policy_texts import CALENDAR, MARKETPLACE, policy_text, version_table
+
+PLACE = "[[rules.sfp-refund]] (table 1)"
 
 
 def error_of(text: str) -> str:
@@ -94,6 +96,31 @@ def test_a_zone_that_is_like_no_other_is_named_without_the_hundreds_there_are() 
     )
 
 
+MARS = CALENDAR.replace("America/Los_Angeles", "Mars/Olympus")
+
+
+def test_with_zones_said_a_calendar_may_name_those_and_no_others() -> None:
+    zone_names = {"Mars/Olympus": 1, "Etc/UTC": 2}
+    assert load_policies(policy_text(calendar=MARS), zone_names=zone_names).calendars["us"].timezone == "Mars/Olympus"
+    assert error_of(policy_text(calendar=MARS)).startswith(
+        "[calendars.us] names the unknown time zone 'Mars/Olympus'; "
+    )
+    for zones in (zone_names, {}):
+        with pytest.raises(PolicyError) as caught:
+            load_policies(policy_text(), zone_names=zones)
+        assert str(caught.value) == (
+            "[calendars.us] names the time zone 'America/Los_Angeles', which the activation's 'zones' lack; "
+            "add it to them."
+        )
+
+
+def test_every_zone_that_a_calendar_names_must_be_said_also_where_no_marketplace_has_the_calendar() -> None:
+    text = policy_text(calendar=CALENDAR + MARS.replace("calendars.us", "calendars.mars"))
+    load_policies(text, zone_names=["Mars/Olympus", "America/Los_Angeles"])
+    with pytest.raises(PolicyError, match=r"^\[calendars\.mars\] names the time zone 'Mars/Olympus', which "):
+        load_policies(text, zone_names=["America/Los_Angeles"])
+
+
 @pytest.mark.parametrize("number", ["1", "2"])
 def test_versions_are_listed_oldest_first(number: str) -> None:
     text = policy_text(version_table(version="2"), version_table(version=number))
@@ -119,7 +146,7 @@ def test_a_newer_version_is_not_in_force_before_an_older_one() -> None:
     ],
 )
 def test_an_escalation_before_the_start_is_refused(target: str, offset: str, said: str) -> None:
-    text = policy_text(version_table(target=target, escalate_before=f'["1s", "{offset}"]'))
+    text = policy_text(version_table(target=target, escalate_before=f'["{offset}", "1s"]'))
     assert error_of(text) == (
         "'escalate_before' in [[rules.sfp-refund]] (table 1) has an offset that is not shorter than the target "
         f"({said}); shorten it."
@@ -128,6 +155,25 @@ def test_an_escalation_before_the_start_is_refused(target: str, offset: str, sai
 
 def test_the_longest_escalation_is_just_shorter_than_the_target() -> None:
     load_policies(policy_text(version_table(target="{ hours = 1 }", escalate_before='["3599s"]')))
+
+
+@pytest.mark.parametrize("offsets", ['["4h", "12h"]', '["12h", "4h", "4h"]', '["12h", "720m"]', '["8h", "4h", "6h"]'])
+def test_the_offsets_before_the_due_fall(offsets: str) -> None:
+    assert error_of(policy_text(version_table(escalate_before=offsets))) == (
+        f"The offsets of 'escalate_before' in {PLACE} do not fall; list the longest first."
+    )
+
+
+@pytest.mark.parametrize("offsets", ['["12h", "4h"]', '["4h", "4h", "12h"]', '["12h", "720m"]', '["4h", "8h", "6h"]'])
+def test_the_offsets_after_the_due_rise(offsets: str) -> None:
+    assert error_of(policy_text(version_table(escalate_after=offsets))) == (
+        f"The offsets of 'escalate_after' in {PLACE} do not rise; list the shortest first."
+    )
+
+
+def test_offsets_in_order_are_taken_also_one_alone_and_none() -> None:
+    for before, after in (('["24h", "4h", "1s"]', '["0s", "1s", "400d"]'), ('["1h"]', '["1h"]'), ("[]", "[]")):
+        load_policies(policy_text(version_table(escalate_before=before, escalate_after=after)))
 
 
 @pytest.mark.parametrize("key", ["timezone", "weekend", "covers"])
@@ -199,7 +245,6 @@ def test_a_weekend_is_at_most_six_weekdays_by_their_short_names(weekend: str) ->
     )
 
 
-PLACE = "[[rules.sfp-refund]] (table 1)"
 DURATION = 'a whole number with s, m, h or d, such as "24h", of at most 3660 days'
 
 
@@ -238,11 +283,42 @@ def test_a_target_counts_in_positive_integers(count: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("kind", "longest"), [("business_days", 3_660), ("hours", 87_840), ("seconds", 316_224_000)])
+@pytest.mark.parametrize(("kind", "longest"), [("calendar_days", 3_660), ("hours", 87_840), ("seconds", 316_224_000)])
 def test_no_target_is_longer_than_ten_years(kind: str, longest: int) -> None:
     load_policies(policy_text(version_table(target=f"{{ {kind} = {longest} }}")))
     assert error_of(policy_text(version_table(target=f"{{ {kind} = {longest + 1} }}"))) == (
         f"'{kind}' in 'target' in {PLACE} must be at most {longest}."
+    )
+
+
+def test_business_days_are_at_most_15_so_that_the_coverage_holds_their_due() -> None:
+    load_policies(policy_text(version_table(target="{ business_days = 15 }")))
+    assert error_of(policy_text(version_table(target="{ business_days = 16 }"))) == (
+        f"'business_days' in 'target' in {PLACE} must be at most 15."
+    )
+
+
+@pytest.mark.parametrize("kind", ["hours", "minutes", "seconds", "business_days", "calendar_days"])
+def test_a_target_of_one_is_the_shortest_of_each_kind(kind: str) -> None:
+    load_policies(policy_text(version_table(target=f"{{ {kind} = 1 }}")))
+    assert error_of(policy_text(version_table(target=f"{{ {kind} = 0 }}"))) == (
+        f"'{kind}' in 'target' in {PLACE} must be a positive integer."
+    )
+
+
+@pytest.mark.parametrize("programs", ["[]", '["sfp", "prime"]', '["SFP"]', "[1]", '"sfp"', "[[]]"])
+def test_the_programs_of_safe_t_are_known_ones_and_at_least_one(programs: str) -> None:
+    assert error_of(policy_text(version_table("safe-t-window", programs=programs))) == (
+        "'programs' in [[rules.safe-t-window]] (table 1) must be a list of at least one of "
+        '"sfp", "mfn", "fba", "csba_jp".'
+    )
+
+
+@pytest.mark.parametrize("programs", ['["sfp"]', "[]", "1"])
+@pytest.mark.parametrize("rule", sorted({*RULE_NAMES} - {"safe-t-window"}))
+def test_no_other_rule_has_programs(rule: str, programs: str) -> None:
+    assert error_of(policy_text(version_table(rule, programs=programs))) == (
+        f"[[rules.{rule}]] (table 1) has 'programs', which safe-t-window alone may have; take it out."
     )
 
 

@@ -13,6 +13,7 @@ from schemas.policies import (
     RuleVersion,
     Target,
     load_policies,
+    shipped_policies,
 )
 from tests.policies.policy_texts import policy_text, version_table
 
@@ -27,13 +28,17 @@ def version_of(**keys: str) -> RuleVersion:
 
 def test_an_empty_file_is_a_policy_with_the_default_retention() -> None:
     policies = load_policies("")
-    assert policies.retention == Retention(45 * DAY_MS, 200 * DAY_MS, 225 * DAY_MS)
+    assert policies.retention == Retention(120 * DAY_MS, 200 * DAY_MS, 225 * DAY_MS)
     assert (policies.calendars, policies.marketplaces, policies.accounts, policies.rules) == ({}, {}, {}, {})
+
+
+def test_a_retention_that_is_left_out_is_the_shipped_one() -> None:
+    assert load_policies("").retention == load_policies(shipped_policies()).retention
 
 
 def test_retention_is_in_days_and_each_has_its_own_default() -> None:
     assert load_policies("[retention]\nunsettled_days = 7").retention == Retention(
-        45 * DAY_MS, 7 * DAY_MS, 225 * DAY_MS
+        120 * DAY_MS, 7 * DAY_MS, 225 * DAY_MS
     )
 
 
@@ -77,6 +82,7 @@ def test_a_version_that_says_only_what_it_must_has_the_defaults() -> None:
         on_due="clock.breached",
         consequences=(),
         applies_to="new",
+        programs=frozenset(),
     )
 
 
@@ -88,7 +94,7 @@ def test_a_version_that_says_everything_is_read_in_full() -> None:
         target="{ hours = 6 }",
         confirm_after='"12h"',
         escalate_before='["2h", "30m"]',
-        escalate_after='["1d", "45s"]',
+        escalate_after='["45s", "1d"]',
         obligor='"csba"',
         on_due='"clock.lapsed"',
         consequences='["b", "a"]',
@@ -101,7 +107,7 @@ def test_a_version_that_says_everything_is_read_in_full() -> None:
         target=Target("hours", 6),
         confirm_after_ms=12 * HOUR_MS,
         escalate_before_ms=(2 * HOUR_MS, HOUR_MS // 2),
-        escalate_after_ms=(DAY_MS, 45_000),
+        escalate_after_ms=(45_000, DAY_MS),
         obligor="csba",
         on_due="clock.lapsed",
         consequences=("b", "a"),
@@ -122,6 +128,30 @@ def test_a_version_that_says_everything_is_read_in_full() -> None:
 def test_a_target_is_days_or_elapsed_time(kind: str, is_days: bool, elapsed_ms: int) -> None:
     target = version_of(target=f"{{ {kind} = 3 }}").target
     assert (target.kind, target.count, target.is_days, target.elapsed_ms) == (kind, 3, is_days, elapsed_ms)
+
+
+@pytest.mark.parametrize(
+    ("said", "programs"),
+    [
+        ("", {"sfp"}),
+        ('["sfp"]', {"sfp"}),
+        ('["mfn", "sfp", "mfn"]', {"sfp", "mfn"}),
+        ('["fba", "csba_jp"]', {"fba", "csba_jp"}),
+    ],
+)
+def test_the_programs_that_open_safe_t_are_those_said_else_sfp(said: str, programs: set[str]) -> None:
+    (version,) = load_policies(policy_text(version_table("safe-t-window", programs=said))).rules["safe-t-window"]
+    assert version.programs == programs
+
+
+def test_the_rules_are_those_of_the_contract_in_its_order() -> None:
+    assert RULE_NAMES[8:12] == ("return-response", "a-to-z-evidence", "a-to-z-appeal", "chargeback-answer")
+    assert len(RULE_NAMES) == len(set(RULE_NAMES)) == 16
+
+
+def test_zones_that_no_calendar_names_are_no_error_and_change_nothing() -> None:
+    text = policy_text(version_table())
+    assert load_policies(text, zone_names={"America/Los_Angeles", "Mars/Olympus"}) == load_policies(text)
 
 
 @pytest.mark.parametrize("rule", RULE_NAMES)

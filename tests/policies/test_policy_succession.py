@@ -41,6 +41,16 @@ def test_an_activated_version_may_not_change() -> None:
     )
 
 
+def test_the_programs_of_an_activated_version_may_not_change_but_may_be_said() -> None:
+    silent = policy_text(version_table("safe-t-window"))
+    check_successor(
+        load_policies(silent), load_policies(policy_text(version_table("safe-t-window", programs='["sfp"]')))
+    )
+    assert error_of(silent, policy_text(version_table("safe-t-window", programs='["sfp", "mfn"]'))) == (
+        "Version 1 of rule safe-t-window has been activated and may not change; put it back and write a new version."
+    )
+
+
 @pytest.mark.parametrize("new", [policy_text(), policy_text(version_table(version="2"))])
 def test_an_activated_version_may_not_disappear(new: str) -> None:
     assert error_of(OLD, new) == "Version 1 of rule sfp-refund has been activated and is missing; put it back."

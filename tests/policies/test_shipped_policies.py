@@ -98,9 +98,21 @@ def test_the_us_notices_bind_the_us_only() -> None:
         assert bound == expected, rule
 
 
+def test_safe_t_opens_for_sfp_and_since_the_us_notice_for_mfn_too() -> None:
+    assert [version.programs for version in POLICIES.rules["safe-t-window"]] == [{"sfp"}, {"sfp", "mfn"}]
+
+
+def test_the_tables_of_the_canary_fit_behind_the_shipped_ones() -> None:
+    canary = load_policies(shipped_policies(canary=True))
+    check_successor(POLICIES, canary)
+    assert {rule for rule, versions in canary.rules.items() if versions != POLICIES.rules[rule]} == {
+        "csba-inquiry-reply"
+    }
+
+
 def test_retention_is_said_and_not_left_to_defaults() -> None:
     assert tomllib.loads(shipped_policies())["retention"] == {
-        "settled_days": 45,
+        "settled_days": 120,
         "unsettled_days": 200,
         "evidence_days": 225,
     }

@@ -70,3 +70,25 @@ def test_an_absent_field_is_none() -> None:
 def test_what_the_contract_does_not_know_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         decode_event(orjson.dumps({**a_breach(), **change}))
+
+
+def the_first(type_: str, reason: str) -> dict[str, object]:
+    """The first event of this type and reason that a golden case emits."""
+    events = (orjson.loads(line) for _, _, line in EXPECTED)
+    said: dict[str, object] = next(event for event in events if (event["type"], event.get("reason")) == (type_, reason))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("type_", "reason", "unknown"),
+    [
+        ("clock.exempt", "replaced", "message_undelivered"),
+        ("clock.exempt", "chargeback_closed", "refund_cancelled"),
+        ("clock.retracted", "message_undelivered", "replaced"),
+    ],
+)
+def test_a_reason_belongs_to_its_type_of_event(type_: str, reason: str, unknown: str) -> None:
+    said = the_first(type_, reason)
+    assert encode_event(decode_event(orjson.dumps(said))) == orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    with pytest.raises(msgspec.ValidationError, match="reason"):
+        decode_event(orjson.dumps({**said, "reason": unknown}))

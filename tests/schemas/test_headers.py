@@ -1,5 +1,7 @@
 """The headers of our records, as the wire has them."""
 
+import pytest
+
 from schemas.headers import Origin, event_headers, journal_headers, line_number, line_of
 
 
@@ -49,3 +51,13 @@ def test_what_names_no_line_comes_from_none() -> None:
     assert line_of([("policy", b"0ae10f520011")]) is None
     assert line_of([("line", None)]) is None
     assert line_of([("line", b"forty-two")]) is None
+
+
+def test_an_origin_is_read_back_from_its_text() -> None:
+    origin = Origin("return-received", 3, 1042)
+    assert Origin.parse(str(origin)) == origin
+
+
+@pytest.mark.parametrize("text", ["", "t", "t/1", "t/1/2/3", "t/x/2", "t/1/-2", "t/1/", "t/1/٢"])
+def test_what_names_no_record_is_no_origin(text: str) -> None:
+    assert Origin.parse(text) is None

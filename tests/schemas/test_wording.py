@@ -81,6 +81,12 @@ def test_a_code_that_is_no_text_is_bad(value: object) -> None:
     assert blamed(live({**ASKED, "topic": value})) == "topic"
 
 
+def test_a_text_that_is_worded_anew_is_not_blamed_where_another_field_is_bad() -> None:
+    assert blamed(live({**REFUND, "deduction_reason": "sorry Jo", "reason_code": 7})) == "reason_code"
+    assert blamed(in_file({**ASKED, "topic": "Refund", "program": "x"})) == "program"
+    assert blamed(live({**CASE, "subject_hash": "from Jo", "priority": "low"})) == "priority"
+
+
 @pytest.mark.parametrize("text", [*CODES, *FREE_TEXTS, ""])
 def test_a_subject_that_is_no_hash_is_hashed_in_its_place(text: str) -> None:
     expected = text if text in CODES else hashlib.sha256(text.encode()).hexdigest()[:32]
