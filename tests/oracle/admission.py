@@ -4,13 +4,16 @@ Only what a line says by itself is judged here: too_large, not_json, unknown_typ
 The first field to blame is the first one in the order of the contract's tables.
 """
 
-import json
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from .json_text import parse
+
 MAX_BYTES = 65_536
 DAY_MS = 86_400_000
+BILLION = 10**9
 
 PROGRAMS = ("sfp", "mfn", "fba", "csba_jp")
 EVIDENCE_KINDS = ("chat_log", "delivery_proof", "qc_report")
@@ -29,10 +32,11 @@ RETURN: list[Field] = [("return_id", "id", True), ("order_id", "order", True)]
 PROGRAM: Field = ("program", PROGRAMS, True)
 MARK: list[Field] = [("message_id", "id", True), ("thread_id", "id", True)]
 CLAIM: list[Field] = [("claim_id", "id", True), ("order_id", "order", True)]
+CHARGEBACK: list[Field] = [("chargeback_id", "id", True), ("order_id", "order", True)]
 EVIDENCE: list[Field] = [("evidence_id", "id", True), ("kind", EVIDENCE_KINDS, True), ("order_id", "order", True)]
 
 FIELDS: dict[str, list[Field]] = {
-    "return.requested": [*RETURN, PROGRAM, ("in_policy", "bool", False), ("reason", "string", False)],
+    "return.requested": [*RETURN, PROGRAM, ("in_policy", "bool", False), ("reason", "code", False)],
     "return.approved": [
         *RETURN,
         PROGRAM,
@@ -64,17 +68,23 @@ FIELDS: dict[str, list[Field]] = {
         ("return_id", "id", False),
         ("receipt_id", "id", False),
         ("full", "bool", False),
-        ("deduction_reason", "string", False),
-        ("reason_code", "string", False),
+        ("deduction_reason", "code", False),
+        ("reason_code", "code", False),
     ],
     "refund.cancelled": [("refund_id", "id", True), ("order_id", "order", True)],
+    "replacement.sent": [
+        ("replacement_id", "id", True),
+        ("order_id", "order", True),
+        ("return_id", "id", True),
+        ("receipt_id", "id", False),
+    ],
     "message.received": [
         *MARK,
         ("from_role", ("buyer", "amazon_cs", "csba"), True),
         ("routed_to", ("seller", "csba"), False),
         ("order_id", "order", False),
         ("program", PROGRAMS, False),
-        ("topic", ("product", "order", "return", "refund", "delivery", "other"), False),
+        ("topic", "topic", False),
     ],
     "message.sent": [
         *MARK,
@@ -83,17 +93,22 @@ FIELDS: dict[str, list[Field]] = {
         ("auto_reply", "bool", False),
         ("order_id", "order", False),
     ],
+    "message.undelivered": MARK,
     "message.marked": MARK,
     "message.unmarked": MARK,
     "claim.opened": [*CLAIM, ("kind", ("a_to_z", "not_received"), True)],
     "claim.evidence_submitted": CLAIM,
     "claim.withdrawn": CLAIM,
     "claim.decided": [*CLAIM, ("outcome", ("granted", "denied"), True)],
+    "claim.appealed": CLAIM,
+    "chargeback.opened": CHARGEBACK,
+    "chargeback.answered": CHARGEBACK,
+    "chargeback.decided": CHARGEBACK,
     "safet.filed": [*CLAIM, ("refund_id", "id", False)],
     "case.opened": [
         ("case_id", "id", True),
         ("priority", ("high", "normal"), True),
-        ("subject_hash", "string", True),
+        ("subject_hash", "hash", True),
     ],
     "case.activity": [("case_id", "id", True), ("actor", ("amazon", "seller"), True)],
     "case.closed": [("case_id", "id", True)],
@@ -102,15 +117,21 @@ FIELDS: dict[str, list[Field]] = {
     "evidence.stored": EVIDENCE,
     "evidence.deleted": EVIDENCE,
     "account.metrics_reported": [
-        ("order_count", "integer", True),
-        ("orders_with_defects", "integer", True),
+        ("order_count", "count", True),
+        ("orders_with_defects", "count", True),
         ("window_days", "days", True),
     ],
 }
 TIMES: list[Field] = [("arrived_at", "time", False), ("journaled_at", "time", False)]
 TIME_LINES: dict[str, list[Field]] = {
     "time.tick": TIMES,
-    "policy.activated": [*TIMES, ("digest", "string", True), ("toml", "string", True)],
+    "policy.activated": [
+        *TIMES,
+        ("digest", "string", True),
+        ("toml", "string", True),
+        ("zones", "zones", False),
+        ("logic", "logic", False),
+    ],
 }
 
 
@@ -130,8 +151,8 @@ class Said:
 
 def read_line(raw: bytes) -> Said | DeadLetter:
     try:
-        obj = _parse_json(raw)
-    except (ValueError, RecursionError):
+        obj = parse(raw)
+    except ValueError:
         return DeadLetter("too_large" if len(raw) > MAX_BYTES else "not_json")
     if len(raw) > MAX_BYTES and not _was_journaled(obj):
         return DeadLetter("too_large")
@@ -142,11 +163,9 @@ def read_line(raw: bytes) -> Said | DeadLetter:
         return DeadLetter("unknown_type", "type")
     table = TIME_LINES[type_] if type_ in TIME_LINES else COMMON + FIELDS[type_]
     fields: dict[str, Any] = {}
-    if type_ in TIME_LINES and obj.get("arrived_at") is None and obj.get("journaled_at") is None:
-        return DeadLetter("bad_field", "arrived_at")
     for name, kind, is_required in table:
         value = obj.get(name)
-        if value is None:
+        if value is None or (value == "" and not is_required):
             if is_required:
                 return DeadLetter("bad_field", name)
             continue
@@ -154,39 +173,18 @@ def read_line(raw: bytes) -> Said | DeadLetter:
             fields[name] = _checked(value, kind)
         except ValueError:
             return DeadLetter("bad_field", name)
+    if type_ in TIME_LINES and "arrived_at" not in fields and "journaled_at" not in fields:
+        return DeadLetter("bad_field", "arrived_at")
+    if fields.get("orders_with_defects", 0) > fields.get("order_count", BILLION):
+        return DeadLetter("bad_field", "orders_with_defects")
     return Said(type_, fields)
 
 
 def _was_journaled(obj: Any) -> bool:
     """A journaled line is never invalid, and its export may be larger than the record that once arrived."""
-    return isinstance(obj, dict) and (obj.get("journaled_at") is not None or obj.get("type") == "policy.activated")
-
-
-def _parse_json(raw: bytes) -> Any:
-    return json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant, parse_int=_integer)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for key, value in pairs:
-        _refuse_lone_surrogates(key)
-        _refuse_lone_surrogates(value)
-    return dict(pairs)  # of a key named twice the last counts
-
-
-def _refuse_lone_surrogates(value: Any) -> None:
-    if isinstance(value, str) and any(0xD800 <= ord(char) <= 0xDFFF for char in value):
-        raise ValueError("lone surrogate")
-    if isinstance(value, list):
-        for item in value:
-            _refuse_lone_surrogates(item)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-def _integer(text: str) -> Any:
-    return int(text) if len(text) <= 40 else float("inf")
+    return isinstance(obj, dict) and (
+        obj.get("journaled_at") not in (None, "") or obj.get("type") == "policy.activated"
+    )
 
 
 def _checked(value: Any, kind: Any) -> Any:
@@ -195,9 +193,13 @@ def _checked(value: Any, kind: Any) -> Any:
         return _require(value, isinstance(value, str) and value in kind)
     if kind == "bool":
         return _require(value, isinstance(value, bool))
-    if kind in ("integer", "days"):
-        low, high = (1, 366) if kind == "days" else (0, 2**53 - 1)
+    if kind in ("count", "days"):
+        low, high = (1, 366) if kind == "days" else (0, BILLION)
         return _require(value, type(value) is int and low <= value <= high)
+    if kind == "logic":
+        return _require(value, type(value) is int and value >= 1)
+    if kind == "zones":
+        return _require(value, isinstance(value, dict) and all(_is_zone(pairs) for pairs in value.values()))
     if kind == "roles":
         roles = ("buyer", "amazon_cs", "csba", "seller")
         return _require(value, isinstance(value, list) and all(isinstance(r, str) and r in roles for r in value))
@@ -205,16 +207,35 @@ def _checked(value: Any, kind: Any) -> Any:
         raise ValueError(value)
     if kind == "time":
         return parse_instant(value)
+    if kind == "topic":
+        return value if value in ("product", "order", "return", "refund", "delivery") else "other"
+    is_code = re.fullmatch(CODE, value) is not None
+    if kind == "code":
+        return value if is_code else "other"
+    if kind == "hash":
+        return value if is_code else hashlib.sha256(value.encode()).hexdigest()[:32]
     pattern = {
-        "id": r"[A-Za-z0-9._:@=+-]{1,128}",
+        "id": CODE,
         "id64": r"[A-Za-z0-9._:@=+-]{1,64}",
         "id32": r"[A-Za-z0-9._:@=+-]{1,32}",
-        "order": r"[0-9]{3}-[0-9]{7}-[0-9]{7}",
+        "order": r"[0-9A-Z]{3}-[0-9]{7}-[0-9]{7}",
         "amount": r"[0-9]{1,12}(\.[0-9]{1,2})?",
         "currency": r"[A-Z]{3}",
         "string": r"(?s).*",
     }[kind]
     return _require(value, re.fullmatch(pattern, value) is not None)
+
+
+CODE = r"[A-Za-z0-9._:@=+-]{1,128}"
+
+
+def _is_zone(pairs: Any) -> bool:
+    """At least one pair of integers, each later than the one before."""
+    if not (isinstance(pairs, list) and pairs and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)):
+        return False
+    begins = [pair[0] for pair in pairs]
+    are_integers = all(type(number) is int for pair in pairs for number in pair)
+    return are_integers and all(before < after for before, after in zip(begins, begins[1:], strict=False))
 
 
 def _require(value: Any, is_good: bool) -> Any:
@@ -245,7 +266,10 @@ def parse_instant(text: str) -> int:
         offset_minutes = (int(match[9]) * 60 + int(match[10])) * (1 if match[8] == "+" else -1)
     millis = int(((match[7] or "") + "000")[:3])
     minutes = hour * 60 + minute - offset_minutes
-    return days_from_epoch(year, month, day) * DAY_MS + minutes * 60_000 + second * 1000 + millis
+    ms = days_from_epoch(year, month, day) * DAY_MS + minutes * 60_000 + second * 1000 + millis
+    if not days_from_epoch(1, 1, 1) * DAY_MS <= ms < days_from_epoch(10_000, 1, 1) * DAY_MS:
+        raise ValueError(text)
+    return ms
 
 
 def _is_leap(year: int) -> bool:

@@ -1,18 +1,17 @@
 """The policy file as the oracle reads it, local dates, and when a clock falls due (contract §3 targets, §5).
 
 `load` refuses what does not parse or lacks something needed; it is not the judge of policy files that the product is.
+Days are numbers, counted from 1970-01-01.
 """
 
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from importlib import resources
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from .zones import DAY_MS, EPOCH, Zone, machine_zone, said_zone
 
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 UNITS = {"s": 1000, "m": 60_000, "h": HOUR_MS, "d": DAY_MS}
 
@@ -36,6 +35,7 @@ class Version:
     on_due: str
     consequences: tuple[str, ...]
     moves_open: bool
+    programs: tuple[str, ...] = ("sfp",)  # asked of safe-t-window alone
 
     @property
     def is_in_days(self) -> bool:
@@ -51,29 +51,19 @@ class Version:
 @dataclass(frozen=True)
 class CalendarOf:
     name: str
-    zone: ZoneInfo
+    zone: Zone
     weekend: frozenset[int]
-    closed: frozenset[date]
-    opened: frozenset[date]
-    first: date
-    last: date
-
-    def local_date(self, ms: int) -> date:
-        try:
-            return (EPOCH + timedelta(milliseconds=ms)).astimezone(self.zone).date()
-        except OverflowError:
-            return date.min if ms < 0 else date.max
+    closed: frozenset[int]
+    opened: frozenset[int]
+    first: int
+    last: int
 
     def covers(self, ms: int) -> bool:
-        return self.first <= self.local_date(ms) <= self.last - timedelta(days=30)
+        return self.first <= self.zone.local_day(ms) <= self.last - 30
 
-    def is_business_day(self, day: date) -> bool:
-        return day in self.opened or (day.weekday() not in self.weekend and day not in self.closed)
-
-    def midnight_that_ends(self, day: date) -> int:
-        after = day + timedelta(days=1)
-        local = datetime(after.year, after.month, after.day, tzinfo=self.zone)
-        return (local.astimezone(UTC) - EPOCH) // timedelta(milliseconds=1)
+    def is_business_day(self, day: int) -> bool:
+        weekday = (day + 3) % 7  # 1970-01-01 was a Thursday
+        return day in self.opened or (weekday not in self.weekend and day not in self.closed)
 
 
 @dataclass(frozen=True)
@@ -100,27 +90,34 @@ class Agreed:
             return start_ms + version.count * {"hours": HOUR_MS, "minutes": 60_000, "seconds": 1000}[version.unit]
         calendar = self.calendar_of(account)
         assert calendar is not None
-        day = calendar.local_date(start_ms)
+        day = calendar.zone.local_day(start_ms)
         left = version.count
         while left > 0:
-            day += timedelta(days=1)
+            day += 1
             if version.unit == "calendar_days" or calendar.is_business_day(day):
                 left -= 1
-        return calendar.midnight_that_ends(day)
+        return calendar.zone.midnight(day + 1)
 
 
-def load(toml: str) -> Agreed:
+def load(toml: str, zones: dict[str, list[list[int]]] | None = None) -> Agreed:
+    """With the zones that an activation says; where it says none, with the machine's."""
     try:
-        return _load(tomllib.loads(toml))
+        return _load(tomllib.loads(toml), zones)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise PolicyRefused(str(error)) from error
 
 
-def _load(table: dict[str, Any]) -> Agreed:
+def _load(table: dict[str, Any], zones: dict[str, list[list[int]]] | None) -> Agreed:
     retention = table.get("retention", {})
-    calendars = {name: _calendar(name, each) for name, each in table["calendars"].items()}
+    first = min(day_number(each["covers"][0]) for each in table["calendars"].values())
+    last = max(day_number(each["covers"][1]) for each in table["calendars"].values())
+
+    def zone_of(name: str) -> Zone:
+        return machine_zone(name, first, last) if zones is None else said_zone(zones[name])
+
+    calendars = {name: _calendar(name, each, zone_of(each["timezone"])) for name, each in table["calendars"].items()}
     agreed = Agreed(
-        settled_ms=retention.get("settled_days", 45) * DAY_MS,
+        settled_ms=retention.get("settled_days", 120) * DAY_MS,
         unsettled_ms=retention.get("unsettled_days", 200) * DAY_MS,
         evidence_ms=retention.get("evidence_days", 225) * DAY_MS,
         calendars=calendars,
@@ -133,26 +130,20 @@ def _load(table: dict[str, Any]) -> Agreed:
     return agreed
 
 
-def _calendar(name: str, table: dict[str, Any]) -> CalendarOf:
+def _calendar(name: str, table: dict[str, Any], zone: Zone) -> CalendarOf:
     return CalendarOf(
         name=name,
-        zone=_zone(table["timezone"]),
+        zone=zone,
         weekend=frozenset(WEEKDAYS.index(day) for day in table["weekend"]),
-        closed=frozenset(table.get("closed", [])),
-        opened=frozenset(table.get("open", [])),
-        first=table["covers"][0],
-        last=table["covers"][1],
+        closed=frozenset(day_number(day) for day in table.get("closed", [])),
+        opened=frozenset(day_number(day) for day in table.get("open", [])),
+        first=day_number(table["covers"][0]),
+        last=day_number(table["covers"][1]),
     )
 
 
-def _zone(name: str) -> ZoneInfo:
-    """From the tzdata package where it is installed, so that the machine's own zone files do not matter."""
-    package, _, resource = ("tzdata.zoneinfo/" + name).replace("/", ".").rpartition(".")
-    try:
-        with resources.files(package).joinpath(resource).open("rb") as file:
-            return ZoneInfo.from_file(file, key=name)
-    except (ModuleNotFoundError, FileNotFoundError):
-        return ZoneInfo(name)
+def day_number(day: date) -> int:
+    return (day - EPOCH.date()).days
 
 
 def _version(rule: str, table: dict[str, Any]) -> Version:
@@ -174,6 +165,7 @@ def _version(rule: str, table: dict[str, Any]) -> Version:
         on_due=table.get("on_due", "clock.breached"),
         consequences=tuple(table.get("consequences", [])),
         moves_open=table.get("applies_to", "new") == "open",
+        programs=tuple(table.get("programs", ["sfp"])),
     )
 
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from . import duties as rules
 from .agreed import Version
-from .duties import Duty, Fact
+from .duties import Duty, Fact, of_type
 from .rows import BREACHED, OPEN, REFUND_RULES, Account, Clock, Matter, Outcome, outcome_of, retraction_reason
-from .world import World
+from .world import World, calls_for
 
 
 class Clocks(World):
@@ -28,11 +27,11 @@ class Clocks(World):
         account, clock = matter.account, matter.clocks.get(clock_id)
         if clock is None or clock.is_gone:
             return duty is not None and self._begin(matter, clock_id, duty, fact)
-        if duty is None:
+        if duty is None or (duty.start == clock.start and not calls_for(clock.bound, duty)):
             self._take_away(clock, retraction_reason(clock.kind, True, fact), fact)
             return False
         if duty.start != clock.start:
-            if self._bound(account, duty.rule, duty.start, self.time) is None:
+            if self._binding(account, duty) is None:
                 self._take_away(clock, "earlier_start", fact)
                 return False
             self._retract_all(clock, "earlier_start", fact)
@@ -44,15 +43,17 @@ class Clocks(World):
 
     def _begin(self, matter: Matter, clock_id: str, duty: Duty, fact: Fact) -> bool:
         """The clock begins, moves to another start, or is called for again."""
-        binding = self._bound(matter.account, duty.rule, duty.start, self.time)
-        if binding is None:
+        account, bound = matter.account, self._binding(matter.account, duty)
+        if bound is None:
             return False
+        due = self.agreed.due(bound, account, duty.start)
+        binding = self._moved(account, duty.rule, bound, due, duty.start, self.time)
         if clock_id not in matter.clocks:
-            matter.clocks[clock_id] = Clock(clock_id, duty.rule, duty.subject, duty.start, *binding)
+            matter.clocks[clock_id] = Clock(clock_id, duty.rule, duty.subject, duty.start, *binding, bound)
         clock = matter.clocks[clock_id]
-        clock.is_gone = False
+        clock.is_gone, clock.bound = False, bound
         clock.start, clock.order_id, clock.obligor = duty.start, duty.order_id, duty.obligor
-        self._rebind(matter.account, clock, *binding, self.time)
+        self._rebind(account, clock, *binding, self.time)
         self._open(clock, fact)
         self._from_open(clock, outcome_of(duty, *binding, self.time), self.time, fact)
         return True
@@ -176,7 +177,7 @@ class Clocks(World):
                 continue
             questions = [
                 f
-                for f in rules.of_type(matter.facts, "message.received")
+                for f in of_type(matter.facts, "message.received")
                 if f.get("from_role") == "buyer" and f.get("topic") == "refund"
             ]
             for clock in matter.running():

@@ -8,12 +8,13 @@ binding, its counts and what stands; which violations were sent; the last health
 from collections.abc import Iterable
 from typing import Any
 
-from . import duties as rules
 from .admission import DeadLetter, Said, read_line
-from .agreed import DAY_MS, Agreed, check_successor, load
+from .agreed import DAY_MS, Agreed, PolicyRefused, check_successor, load
+from .cases import case_violations, evidence_violations
 from .clocks import Clocks
-from .duties import Fact
+from .duties import Fact, Violation, of_type
 from .health import Health
+from .orders import order_violations
 from .rows import (
     BREACHED,
     Account,
@@ -24,14 +25,18 @@ from .rows import (
     instant,
     is_unsettled_clock,
     keep_smaller,
+    key_of,
     switches_off,
 )
+from .threads import thread_violations
 
 FUTURE_MS = 5 * 60_000
+FULL = 256
+LOGIC = 1
 
 
 def run(
-    lines: Iterable[bytes], policies_toml: str, until_ms: int | None = None
+    lines: Iterable[bytes], policies_toml: str | None, until_ms: int | None = None
 ) -> tuple[list[bytes], list[dict[str, Any]]]:
     """The SLA events and the dead letters of a file. PolicyRefused where the product would end with exit status 2."""
     reference = Reference(policies_toml)
@@ -79,12 +84,28 @@ class Reference(Clocks, Health):
             return DeadLetter("calendar_not_covered", "occurred_at")
         if occurred + self.agreed.settled_ms <= self._journal_time(said):
             return DeadLetter("too_old", "occurred_at")
-        return None
+        return DeadLetter("matter_full") if self._is_full(said) else None
+
+    def _is_full(self, said: Said) -> bool:
+        """The fact would be the 257th of where it belongs, as things stand before the line brings its time."""
+        account, fact = account_of(said), fact_of(said)
+        among = [self.matters[m].facts for m in self._matters_named(account, fact) if m in self.matters]
+        if fact.type == "program.changed" and account in self.accounts:
+            among.append(self.accounts[account].program_changes)
+        if any(len(facts) >= FULL and not is_known(fact, facts) for facts in among):
+            return True
+        if fact.type != "case.opened" or any(is_known(fact, facts) for facts in among):
+            return False
+        cases = [f for m in self.matters.values() if m.account == account for f in of_type(m.facts, "case.opened")]
+        return len([f for f in cases if f.get("subject_hash") == fact.get("subject_hash")]) >= FULL
 
     def _apply(self, said: Said) -> None:
         if said.type == "policy.activated":
-            activated = load(said.fields["toml"])
-            check_successor(self.agreed, activated)
+            if said.fields.get("logic", LOGIC) > LOGIC:
+                raise PolicyRefused(f"logic {said.fields['logic']} is not known")
+            activated = load(said.fields["toml"], said.fields.get("zones"))
+            if self._agreed is not None:
+                check_successor(self._agreed, activated)
             self.bring_time(self._own_time(said))
             self._activate(activated)
             return
@@ -170,7 +191,7 @@ class Reference(Clocks, Health):
         del self.matters[matter.matter_id]
 
     def _activate(self, agreed: Agreed) -> None:
-        self.agreed = agreed
+        self._agreed = agreed
         running = [(m.account, c.clock_id, c) for m in self.matters.values() for c in m.running()]
         for account, _, clock in sorted(running, key=lambda each: each[:2]):
             if clock.kind == "open":
@@ -183,22 +204,22 @@ class Reference(Clocks, Health):
         if account not in self.accounts:
             self.accounts[account] = Account(account, (self.time // DAY_MS + 1) * DAY_MS)
         row = self.accounts[account]
-        fact = Fact(said.type, said.fields["event_id"], said.fields["occurred_at"], said.fields)
+        fact = fact_of(said)
         if fact.type == "program.changed":
             self._apply_program_change(row, fact)
         elif fact.type == "account.metrics_reported":
             self._apply_report(row, fact)
         else:
-            touched = [m for m in self._matters_named(row, fact) if self._keep(m, fact)]
+            touched = [m for m in self._matters_named(account, fact) if self._keep(m, fact)]
             self._violations(row, touched, fact)
             settled = [(m, clock_id) for m in touched for clock_id in self._clock_ids(row, m)]
             self._settle_all(row, settled, fact)
         self._correct(row, fact)
 
-    def _matters_named(self, row: Account, fact: Fact) -> list[str]:
+    def _matters_named(self, account: str, fact: Fact) -> list[str]:
         names = []
         family = fact.type.split(".")[0]
-        if family in ("return", "refund", "claim", "safet"):
+        if family in ("return", "refund", "replacement", "claim", "safet", "chargeback"):
             names.append(f"order/{fact.get('order_id')}")
         elif family == "message":
             names.append(f"thread/{fact.get('thread_id')}")
@@ -208,7 +229,7 @@ class Reference(Clocks, Health):
             names.append(f"case/{fact.get('case_id')}")
         elif family == "evidence":
             names.append(f"evidence/{fact.get('evidence_id')}")
-        return [f"{row.account}/{name}" for name in names]
+        return [f"{account}/{name}" for name in names]
 
     def _keep(self, matter_id: str, fact: Fact) -> bool:
         """Whether the fact counts in this matter: of two with the same key, the smaller (occurred_at, event_id)."""
@@ -234,19 +255,19 @@ class Reference(Clocks, Health):
         self._settle_all(row, changed, fact)
 
     def _violations(self, row: Account, touched: list[str], fact: Fact) -> None:
-        found: list[tuple[Matter, rules.Violation]] = []
+        found: list[tuple[Matter, Violation]] = []
         for matter_id in touched:
             matter = self.matters[matter_id]
             if matter.family == "order":
-                found += [(matter, v) for v in rules.order_violations(matter.facts)]
+                found += [(matter, v) for v in order_violations(matter.facts)]
             elif matter.family == "thread":
-                found += [(matter, v) for v in rules.thread_violations(matter.facts, switches_off(row))]
+                found += [(matter, v) for v in thread_violations(matter.facts, switches_off(row))]
             elif matter.family == "evidence":
-                found += [(matter, v) for v in rules.evidence_violations(matter.facts)]
+                found += [(matter, v) for v in evidence_violations(matter.facts)]
             else:
                 cases = [m for m in self.matters.values() if m.account == row.account and m.family == "case"]
                 all_facts = [f for m in cases for f in m.facts]
-                by_id = {f"{row.account}/case/{v.subject}": v for v in rules.case_violations(all_facts)}
+                by_id = {f"{row.account}/case/{v.subject}": v for v in case_violations(all_facts)}
                 # a case has one violation at most
                 found += [(m, by_id[m.matter_id]) for m in cases if m.matter_id in by_id and not m.violations]
         for matter, violation in sorted(found, key=lambda each: (each[1].kind, each[1].subject)):
@@ -267,3 +288,11 @@ class Reference(Clocks, Health):
 
 def account_of(said: Said) -> str:
     return f"{said.fields['seller_id']}/{said.fields['marketplace_id']}"
+
+
+def fact_of(said: Said) -> Fact:
+    return Fact(said.type, said.fields["event_id"], said.fields["occurred_at"], said.fields)
+
+
+def is_known(fact: Fact, among: list[Fact]) -> bool:
+    return any(key_of(each) == key_of(fact) for each in among)

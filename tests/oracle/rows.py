@@ -20,15 +20,20 @@ BUSINESS_KEYS: dict[str, list[str]] = {
     "return.received": ["return_id", "receipt_id"],
     "refund.issued": ["refund_id"],
     "refund.cancelled": ["refund_id"],
+    "replacement.sent": ["replacement_id"],
     "message.received": ["message_id"],
     "message.sent": ["message_id"],
+    "message.undelivered": ["message_id"],
     "claim.opened": ["claim_id"],
     "claim.evidence_submitted": ["claim_id"],
     "claim.withdrawn": ["claim_id"],
     "claim.decided": ["claim_id"],
+    "claim.appealed": ["claim_id"],
     "safet.filed": ["claim_id"],
+    "chargeback.opened": ["chargeback_id"],
+    "chargeback.answered": ["chargeback_id"],
+    "chargeback.decided": ["chargeback_id"],
     "case.opened": ["case_id"],
-    "case.closed": ["case_id"],
     "evidence.stored": ["evidence_id"],
     "evidence.deleted": ["evidence_id"],
 }
@@ -54,6 +59,7 @@ class Clock:
     start: int
     version: Version
     due: int
+    bound: Version  # before any version that applies to open clocks
     calendar: str | None = None
     order_id: str | None = None
     obligor: str | None = None
@@ -167,6 +173,7 @@ def retraction_reason(before: str, is_gone: bool, fact: Fact) -> str:
     """The first that holds, where the start has not moved."""
     named = {
         "refund.cancelled": "refund_cancelled",
+        "message.undelivered": "message_undelivered",
         "message.marked": "no_response_needed",
         "message.unmarked": "unmarked",
     }

@@ -3,15 +3,18 @@
 import hashlib
 from typing import Any
 
-from . import duties as rules
 from .agreed import Agreed, Version, load
+from .cases import case_duties
 from .duties import Duty, Fact
+from .orders import order_duties
 from .rows import Account, Clock, Matter, canonical, instant, switches_off
+from .threads import thread_duties
 
 
 class World:
-    def __init__(self, policies_toml: str) -> None:
-        self.agreed: Agreed = load(policies_toml)
+    def __init__(self, policies_toml: str | None) -> None:
+        """None where the first line is an activation: the file begins with that."""
+        self._agreed = None if policies_toml is None else load(policies_toml)
         self.now: int | None = None
         self.matters: dict[str, Matter] = {}
         self.accounts: dict[str, Account] = {}
@@ -23,6 +26,12 @@ class World:
         """The journal time of the line at hand."""
         assert self.now is not None
         return self.now
+
+    @property
+    def agreed(self) -> Agreed:
+        """The policies in force."""
+        assert self._agreed is not None, "a history without policies begins with an activation"
+        return self._agreed
 
     def _moves(self, candidate: Version, version: Version, due: int, start: int) -> bool:
         return (
@@ -38,22 +47,22 @@ class World:
                 version = candidate
         return version, due
 
-    def _bound(self, account: str, rule: str, start: int, at: int) -> tuple[Version, int] | None:
-        in_force = [v for v in self.agreed.versions_of(rule, account) if v.effective_ms <= start]
+    def _binding(self, account: str, duty: Duty) -> Version | None:
+        """The newest version in force at the start, if it calls for the duty; a version that moves it comes later."""
+        in_force = [v for v in self.agreed.versions_of(duty.rule, account) if v.effective_ms <= duty.start]
         if not in_force or (in_force[-1].is_in_days and self.agreed.calendar_of(account) is None):
             return None
-        due = self.agreed.due(in_force[-1], account, start)
-        return self._moved(account, rule, in_force[-1], due, start, at)
+        return in_force[-1] if calls_for(in_force[-1], duty) else None
 
     def _duties(self, row: Account, matter: Matter) -> dict[str, Duty]:
         """By clock_id."""
         found: list[Duty] = []
         if matter.family == "order":
-            found = rules.order_duties(matter.facts, matter.programs)
+            found = order_duties(matter.facts, matter.programs)
         elif matter.family == "thread":
-            found = rules.thread_duties(matter.facts, switches_off(row))
+            found = thread_duties(matter.facts, switches_off(row))
         elif matter.family == "case":
-            found = rules.case_duties(matter.facts)
+            found = case_duties(matter.facts)
         named: dict[str, Duty] = {}
         for duty in found:
             named.setdefault(f"{row.account}/{duty.rule}/{duty.subject}", duty)
@@ -119,3 +128,7 @@ class World:
         output_id = hashlib.sha256(canonical(event)).hexdigest()[:32]
         self.events.append(canonical({**event, "output_id": output_id}))
         return output_id
+
+
+def calls_for(bound: Version, duty: Duty) -> bool:
+    return duty.rule != "safe-t-window" or duty.program in bound.programs
