@@ -5,6 +5,7 @@ The first field to blame is the first one in the order of the contract's tables.
 """
 
 import hashlib
+import itertools
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -235,7 +236,7 @@ def _is_zone(pairs: Any) -> bool:
         return False
     begins = [pair[0] for pair in pairs]
     are_integers = all(type(number) is int for pair in pairs for number in pair)
-    return are_integers and all(before < after for before, after in zip(begins, begins[1:], strict=False))
+    return are_integers and all(before < after for before, after in itertools.pairwise(begins))
 
 
 def _require(value: Any, is_good: bool) -> Any:

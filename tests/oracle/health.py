@@ -1,9 +1,9 @@
 """Counters, midnights, streaks, corrections and reports of an account (contract §6)."""
 
-from .agreed import DAY_MS
 from .duties import Fact
 from .rows import Account, count_of, judged
 from .world import World
+from .zones import DAY_MS
 
 LATE_30 = ("late_response_rate", 30)
 WINDOWS = (7, 30, 90)

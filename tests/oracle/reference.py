@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .admission import DeadLetter, Said, read_line
-from .agreed import DAY_MS, Agreed, PolicyRefused, check_successor, load
+from .agreed import Agreed, PolicyRefused, check_successor, load
 from .cases import case_violations, evidence_violations
 from .clocks import Clocks
 from .duties import Fact, Violation, of_type
@@ -29,6 +29,7 @@ from .rows import (
     switches_off,
 )
 from .threads import thread_violations
+from .zones import DAY_MS
 
 FUTURE_MS = 5 * 60_000
 FULL = 256

@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from . import duties as rules
-from .agreed import DAY_MS, EPOCH, Version
+from .agreed import Version
 from .duties import Duty, Fact
+from .zones import DAY_MS, EPOCH
 
 REFUND_RULES = set(rules.REFUND_RULES.values())
 
