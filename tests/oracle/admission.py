@@ -172,12 +172,12 @@ def read_line(raw: bytes) -> Said | DeadLetter:
             continue
         try:
             fields[name] = _checked(value, kind)
+            if name == "orders_with_defects":
+                _require(value, value <= fields["order_count"])
         except ValueError:
             return DeadLetter("bad_field", name)
     if type_ in TIME_LINES and "arrived_at" not in fields and "journaled_at" not in fields:
         return DeadLetter("bad_field", "arrived_at")
-    if fields.get("orders_with_defects", 0) > fields.get("order_count", BILLION):
-        return DeadLetter("bad_field", "orders_with_defects")
     return Said(type_, fields)
 
 
@@ -231,12 +231,12 @@ CODE = r"[A-Za-z0-9._:@=+-]{1,128}"
 
 
 def _is_zone(pairs: Any) -> bool:
-    """At least one pair of integers, each later than the one before."""
+    """At least one pair of integers: an instant, each later than the one before, and an offset."""
     if not (isinstance(pairs, list) and pairs and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)):
         return False
     begins = [pair[0] for pair in pairs]
     are_integers = all(type(number) is int for pair in pairs for number in pair)
-    return are_integers and all(before < after for before, after in itertools.pairwise(begins))
+    return are_integers and all(map(_has_a_year, begins)) and all(before < after for before, after in itertools.pairwise(begins))
 
 
 def _require(value: Any, is_good: bool) -> Any:
@@ -268,9 +268,12 @@ def parse_instant(text: str) -> int:
     millis = int(((match[7] or "") + "000")[:3])
     minutes = hour * 60 + minute - offset_minutes
     ms = days_from_epoch(year, month, day) * DAY_MS + minutes * 60_000 + second * 1000 + millis
-    if not days_from_epoch(1, 1, 1) * DAY_MS <= ms < days_from_epoch(10_000, 1, 1) * DAY_MS:
-        raise ValueError(text)
-    return ms
+    return int(_require(ms, _has_a_year(ms)))
+
+
+def _has_a_year(ms: int) -> bool:
+    """From 0001 to 9999, in UTC."""
+    return days_from_epoch(1, 1, 1) * DAY_MS <= ms < days_from_epoch(10_000, 1, 1) * DAY_MS
 
 
 def _is_leap(year: int) -> bool:

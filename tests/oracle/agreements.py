@@ -1,6 +1,7 @@
 """Policy files for random histories: all rules, small calendars, and variations that the product must understand.
 
-`Agreement` is what `toml()` writes down; `successor` adds versions and changes retention as an activation may.
+`Agreement` is what `toml()` writes down; `successor` adds versions and changes retention as an activation may, and
+`renamed` lets calendars name zones that only an activation can say.
 """
 
 import copy
@@ -13,23 +14,24 @@ US, JP = "ATVPDKIKX0DER", "A1VC38T7YXB528"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_MS = 86_400_000
 
+ZONES = {"us": "America/Los_Angeles", "jp": "Asia/Tokyo", "santiago": "America/Santiago"}
 HEAD = """
 [calendars.us]
-timezone = "America/Los_Angeles"
+timezone = "<us>"
 weekend = ["sat", "sun"]
 covers = [2024-01-01, 2028-12-31]
 closed = [2025-12-25, 2026-01-01, 2026-01-19, 2026-02-16, 2026-05-25, 2026-07-03, 2026-11-26, 2026-12-25, 2028-02-21]
 open = [2026-03-07]
 
 [calendars.jp]
-timezone = "Asia/Tokyo"
+timezone = "<jp>"
 weekend = ["sat", "sun"]
 covers = [2024-01-01, 2028-12-31]
 closed = [2026-01-01, 2026-02-11, 2026-02-23, 2026-03-20, 2026-04-29, 2026-05-04, 2026-05-05, 2026-05-06, 2026-11-03]
 open = []
 
 [calendars.santiago]
-timezone = "America/Santiago"
+timezone = "<santiago>"
 weekend = ["sun"]
 covers = [2024-01-01, 2028-12-31]
 closed = [2026-01-01]
@@ -64,6 +66,8 @@ RULES: dict[str, tuple[tuple[str, int], list[str], str, str, list[str]]] = {
     "csba-answer": (("hours", 48), [], "csba", REMINDER, []),
     "return-response": (("hours", 48), ["24h", "4h"], "seller", BREACHED, ["return_dissatisfaction"]),
     "a-to-z-evidence": (("hours", 72), ["24h", "4h"], "seller", BREACHED, ["claim_likely_lost", "odr"]),
+    "a-to-z-appeal": (("calendar_days", 30), ["7d", "72h"], "seller", LAPSED, []),
+    "chargeback-answer": (("calendar_days", 7), ["72h", "24h"], "seller", BREACHED, ["chargeback_likely_lost", "odr"]),
     "case-stalled": (("hours", 72), [], "amazon", REMINDER, []),
     "case-first-response": (("hours", 12), [], "amazon", REMINDER, []),
     "case-resolution": (("hours", 48), [], "amazon", REMINDER, []),
@@ -79,14 +83,21 @@ TARGETS = [
 TARGETS += [("hours", 6), ("hours", 12), ("hours", 36), ("hours", 96), ("minutes", 90), ("seconds", 45)]
 
 
+PROGRAMS = [["sfp"], ["sfp", "mfn"], ["sfp", "mfn"], ["mfn"], ["csba_jp", "fba", "mfn"]]
+MADE_UP_NAMES = ["Moon/Tycho", "Nowhere", "Europe/London", "ü"]
+
+
 @dataclass
 class Agreement:
     retention: dict[str, int] = field(default_factory=dict)
     versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=lambda: dict(ZONES))  # of each calendar
 
     def toml(self) -> str:
         text = "[retention]\n" + "".join(f"{key} = {value}\n" for key, value in self.retention.items())
         text += HEAD
+        for calendar, zone in self.zones.items():
+            text = text.replace(f"<{calendar}>", zone)
         for rule, versions in self.versions.items():
             for version in versions:
                 text += f"\n[[rules.{rule}]]\n" + "".join(f"{key} = {_toml(v)}\n" for key, v in version.items())
@@ -122,6 +133,7 @@ def plain() -> Agreement:
         ]
     _add_us(agreement, "mfn-refund", datetime(2026, 1, 26, 8, tzinfo=UTC), ("calendar_days", 4))
     _add_us(agreement, "safe-t-window", datetime(2026, 2, 16, 8, tzinfo=UTC), ("calendar_days", 30))
+    agreement.versions["safe-t-window"][1]["programs"] = ["sfp", "mfn"]
     return agreement
 
 
@@ -136,6 +148,10 @@ def random_agreement(rng: random.Random, near_ms: int) -> Agreement:
     if rng.random() < 0.3:
         agreement.retention["settled_days"] = rng.choice([45, 30, 12, 5])
         agreement.retention["unsettled_days"] = rng.choice([200, 60, 45])
+    elif rng.random() < 0.2:
+        agreement.retention = {}  # as shipped
+    if rng.random() < 0.3:
+        agreement.versions["safe-t-window"][0]["programs"] = rng.choice(PROGRAMS)
     for rule in RULES:
         if rng.random() < 0.15:
             agreement.versions[rule][0]["confirm_after"] = rng.choice(["30m", "12h", "2d", "45s"])
@@ -152,13 +168,21 @@ def random_agreement(rng: random.Random, near_ms: int) -> Agreement:
 def successor(rng: random.Random, old: Agreement, near_ms: int) -> Agreement:
     """What may be activated after the old one at about that instant."""
     agreement = copy.deepcopy(old)
+    agreement.zones = dict(ZONES)
+    if not agreement.retention:
+        agreement.retention = {"settled_days": 120}
     if rng.random() < 0.25:
         agreement.retention["settled_days"] = rng.choice([45, 30, 12, 5])
-    if rng.random() < 0.25:
+    if rng.random() < 0.25 and agreement.retention["settled_days"] <= 45:
         agreement.retention["unsettled_days"] = rng.choice([200, 60, 45])
     if rng.random() < 0.85:
         _add_versions(rng, agreement, near_ms)
     return agreement
+
+
+def renamed(rng: random.Random) -> dict[str, str]:
+    """Zones of calendars by other names, known or not: for an activation that says what they mean."""
+    return {name: rng.choice(MADE_UP_NAMES) if rng.random() < 0.3 else zone for name, zone in ZONES.items()}
 
 
 def _add_versions(rng: random.Random, agreement: Agreement, near_ms: int) -> None:
@@ -178,6 +202,8 @@ def _add_versions(rng: random.Random, agreement: Agreement, near_ms: int) -> Non
         version["on_due"] = rng.choice([last["on_due"], last["on_due"], BREACHED, REMINDER, LAPSED])
         version["consequences"] = rng.choice([last["consequences"], [], ["odr"]])
         version["obligor"] = last["obligor"]
+        if rule == "safe-t-window":
+            version["programs"] = rng.choice(PROGRAMS)
         if rng.random() < 0.3:
             version["marketplaces"] = rng.choice([[US], [JP], [US, JP]])
         else:
@@ -194,4 +220,13 @@ def _before(rng: random.Random, target: dict[str, int]) -> list[str]:
     return [offsets[i] for i in chosen]
 
 
-OFFSETS = [("72h", 259_200), ("1d", 86_400), ("20h", 72_000), ("12h", 43_200), ("4h", 14_400), ("30m", 1800), ("5s", 5)]
+OFFSETS = [
+    ("7d", 604_800),
+    ("72h", 259_200),
+    ("1d", 86_400),
+    ("20h", 72_000),
+    ("12h", 43_200),
+    ("4h", 14_400),
+    ("30m", 1800),
+    ("5s", 5),
+]

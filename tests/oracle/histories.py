@@ -4,52 +4,55 @@
 which can shrink them. A line is a dict ready to be dumped as JSON, or bytes that no dict can say.
 """
 
+import copy
 import hashlib
-import json
 import random
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
-from . import agreements, instants
+from . import agreements, instants, made_up_zones
+from .admission import FIELDS
 from .agreements import JP, US, Agreement
-
-Line = dict[str, Any] | bytes
+from .bodies import ORDERS, Bodies
+from .spoiling import Line, dump, spoil, spoil_activation
+from .zones import said_zone
 
 ACCOUNTS = [("S-1", US), ("S-1", JP), ("S-3", US)]
-ORDERS = ["111-0000001-0000001", "111-0000001-0000002"]
-PROGRAMS = ["sfp", "mfn", "fba", "csba_jp"]
-AMOUNTS = ["10", "10.00", "40.5", "59.50", "60", "99.99", "100.00"]
+
+# Beyond what calendars cover and zones say: 1971, 2023, 2029, 2035. Only a line that was accepted before may be so.
+FAR = [31_536_000_000, 1_703_000_000_000, 1_861_000_000_000, 2_051_000_000_000]
 
 # What a history is mostly about; the numbers are weights.
 THEMES: list[dict[str, int]] = [
-    {"receipt": 6, "refund": 9, "cancel_refund": 3, "return": 4, "question": 2, "safet": 1},
+    {"receipt": 6, "refund": 9, "cancel_refund": 3, "return": 4, "question": 2, "safet": 1, "replacement": 1},
+    {"receipt": 5, "refund": 2, "replacement": 6, "return": 2},
     {"receipt": 2, "return": 9, "refund": 3, "claim": 2, "cancel_refund": 1},
-    {"received": 8, "sent": 7, "mark": 4},
-    {"csba": 7, "csba_sent": 5, "sent": 3, "switch": 4, "mark": 2, "received": 2},
-    {"case": 5, "activity": 8, "close": 4},
+    {"received": 8, "sent": 7, "mark": 4, "undelivered": 3},
+    {"csba": 7, "csba_sent": 5, "sent": 3, "switch": 4, "mark": 2, "received": 2, "undelivered": 3},
+    {"case": 5, "activity": 8, "close": 5},
     {"claim": 8, "evidence": 4, "report": 3, "vacation": 1, "safet": 3, "refund": 3},
+    {"claim": 3, "appeal": 6, "chargeback": 8},
+    {"refund": 9, "safet": 4, "cancel_refund": 2, "receipt": 2, "return": 1, "received": 1},
     {
         "receipt": 4, "refund": 5, "cancel_refund": 2, "return": 5, "question": 3, "safet": 2, "received": 5, "sent": 5,
         "mark": 3, "csba": 3, "csba_sent": 3, "switch": 2, "case": 3, "activity": 4, "close": 2, "claim": 4,
-        "evidence": 2, "report": 2, "vacation": 1,
+        "evidence": 2, "report": 2, "vacation": 1, "replacement": 2, "undelivered": 2, "appeal": 3, "chargeback": 4,
     },
 ]  # fmt: skip
 
 
 @dataclass
 class Case:
-    policies: str
+    """`policies` is None where the first line, an activation, says them."""
+
+    policies: str | None
     lines: list[Line]
     until_ms: int | None = None
 
     def raw(self) -> list[bytes]:
         return [dump(line) for line in self.lines]
-
-
-def dump(line: Line) -> bytes:
-    return line if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False).encode()
 
 
 def random_case(seed: int, lines: int) -> Case:
@@ -80,14 +83,15 @@ def histories(max_lines: int = 40) -> st.SearchStrategy[list[Line]]:
     return cases(max_lines, plain=True).map(lambda case: case.lines)
 
 
-class Teller:
+class Teller(Bodies):
     """Tells one history, line by line."""
 
     def __init__(self, rng: random.Random, plain: bool = False) -> None:
         self.rng = rng
         self.now = instants.beginning(rng)
         self.agreement: Agreement = agreements.plain() if plain else agreements.random_agreement(rng, self.now)
-        self.policies = self.agreement.toml()
+        self.policies: str | None = self.agreement.toml()
+        self.zones = {name: made_up_zones.real(name) for name in agreements.ZONES.values()}  # what is in force
         self.known: list[int] = []  # instants of facts told
         self.told: list[dict[str, Any]] = []
         self.count = 0
@@ -101,9 +105,11 @@ class Teller:
         self.pace = rng.choice([0.02, 0.06, 0.15, 0.4])
         self.bad = rng.choice([0.0, 0.0, 0.05])
         self.activations = rng.choice([0.0, 0.02, 0.1])
+        self.begins_itself = not plain and rng.random() < 0.3
 
     def tell(self, lines: int) -> Case:
-        told = [self.line() for _ in range(lines)]
+        first = [self.first()] if self.begins_itself else []
+        told = [*first, *(self.line() for _ in range(lines - len(first)))]
         until = self.now + self.rng.randrange(9 * instants.DAY_MS) if self.rng.random() < 0.5 else None
         return Case(self.policies, told, until)
 
@@ -122,7 +128,7 @@ class Teller:
         return self.fact()
 
     def later(self) -> int:
-        return instants.later(self.rng, self.now, self.known, self.pace)
+        return instants.later(self.rng, self.now, self.known, list(self.zones.values()), self.pace)
 
     def tick(self) -> dict[str, Any]:
         at = self.later()
@@ -130,19 +136,53 @@ class Teller:
         name = self.rng.choice(["arrived_at", "arrived_at", "journaled_at"])
         return {"type": "time.tick", name: instants.text(self.rng, at)}
 
-    def activation(self) -> dict[str, Any]:
+    def first(self) -> dict[str, Any]:
+        """The history begins with its policies."""
+        self.policies = None
+        return self.activated(self.agreement, self.rng.random() < 0.7)
+
+    def activation(self) -> Line:
+        """Other policies, or the same with other zones."""
         self.now = self.later()
-        self.agreement = agreements.successor(self.rng, self.agreement, self.now)
-        toml = self.agreement.toml()
-        digest = hashlib.sha256(toml.encode()).hexdigest()
-        at = instants.text(self.rng, self.now)
-        return {"type": "policy.activated", "arrived_at": at, "digest": digest, "toml": toml}
+        if self.rng.random() < 0.05:
+            return spoil_activation(self.rng, self.activated(copy.deepcopy(self.agreement), True))
+        if self.rng.random() < 0.6:
+            self.agreement = agreements.successor(self.rng, self.agreement, self.now)
+        return self.activated(self.agreement, self.rng.random() < 0.65)
+
+    def activated(self, agreement: Agreement, says_zones: bool) -> dict[str, Any]:
+        rng = self.rng
+        agreement.zones = agreements.renamed(rng) if says_zones else dict(agreements.ZONES)
+        toml = agreement.toml()
+        line = {
+            "type": "policy.activated",
+            rng.choice(["arrived_at", "arrived_at", "journaled_at"]): instants.text(rng, self.now),
+            "digest": hashlib.sha256(toml.encode()).hexdigest(),
+            "toml": toml,
+            **self._maybe(0.3, logic=1),
+        }
+        if says_zones:
+            line["zones"] = {name: self.pairs(name) for name in agreement.zones.values()}
+            line["zones"].update(self._maybe(0.1, Unnamed=[[0, 0]]))
+            self.zones = {name: said_zone(pairs) for name, pairs in line["zones"].items()}
+        else:
+            line.update(self._maybe(0.1, zones=self._one("", None)))
+            self.zones = {name: made_up_zones.real(name) for name in agreement.zones.values()}
+        return line
+
+    def pairs(self, name: str) -> made_up_zones.Pairs:
+        if name in agreements.ZONES.values() and self.rng.random() < 0.3:
+            return made_up_zones.machines(name)
+        return made_up_zones.made_up(self.rng, self.now)
 
     def fact(self) -> dict[str, Any]:
         families = sorted(self.theme)
         family = self.rng.choices(families, [self.theme[name] for name in families])[0]
         body = getattr(self, "_" + family)()
         self.count += 1
+        absent = [name for name, _, is_required in FIELDS[body["type"]] if not is_required and name not in body]
+        if absent:
+            body.update(self._maybe(0.15, **{self.rng.choice(absent): self._one("", None)}))
         seller, marketplace = self.rng.choice(self.accounts)
         line = {
             "event_id": f"{self.rng.choice('kmz')}{self.count:03d}",
@@ -157,13 +197,20 @@ class Teller:
         """When it happened, and when the news came."""
         rng = self.rng
         arrived = self.later()
-        occurred = instants.earlier(rng, arrived, self.known) if rng.random() < self.lateness else arrived
+        occurred = (
+            instants.earlier(rng, arrived, self.known, list(self.zones.values()))
+            if rng.random() < self.lateness
+            else arrived
+        )
         if rng.random() < 0.02:
             occurred = arrived + rng.choice([1, 300_000, 300_001])
+        is_journaled = rng.random() < 0.03
+        if is_journaled and rng.random() < 0.1:
+            occurred = rng.choice(FAR) + rng.randrange(instants.DAY_MS)
         line["occurred_at"] = instants.text(rng, occurred)
         if arrived != occurred or rng.random() < 0.1:
-            name = "journaled_at" if rng.random() < 0.03 else "arrived_at"
-            line[name] = instants.text(rng, arrived)
+            line["journaled_at" if is_journaled else "arrived_at"] = instants.text(rng, arrived)
+            line.update(self._maybe(0.05, **{"arrived_at" if is_journaled else "journaled_at": ""}))
         self.known.append(occurred)
         self.now = max(self.now, arrived)
         return dict(line)
@@ -191,237 +238,3 @@ class Teller:
 
     def spoilt(self, line: dict[str, Any]) -> Line:
         return spoil(self.rng, line)
-
-    # ------------------------------------------------------------ facts
-
-    def _maybe(self, likely: float, **fields: Any) -> dict[str, Any]:
-        return fields if self.rng.random() < likely else {}
-
-    def _one(self, *values: Any) -> Any:
-        return self.rng.choice(values)
-
-    def _program(self) -> str:
-        return str(self.rng.choices(PROGRAMS, [4, 4, 1, 2])[0])
-
-    def _return_key(self) -> dict[str, Any]:
-        return {"return_id": self._one("R-1", "R-1", "R-2"), "order_id": self.rng.choice(self.orders)}
-
-    def _receipt(self) -> dict[str, Any]:
-        return {
-            "type": "return.received",
-            **self._return_key(),
-            "program": self._program(),
-            **self._maybe(0.4, receipt_id=self._one("RC-1", "RC-2")),
-            **self._maybe(0.4, refundable_amount=self._one(*AMOUNTS)),
-            **self._maybe(0.3, currency=self._one("USD", "USD", "JPY")),
-        }
-
-    def _refund(self) -> dict[str, Any]:
-        return {
-            "type": "refund.issued",
-            "refund_id": self._one("F-1", "F-2", "F-3", "F-4"),
-            "order_id": self.rng.choice(self.orders),
-            "issued_by": self._one("seller", "seller", "seller", "amazon_cs", "amazon_cs", "amazon_auto", "unknown"),
-            "amount": self._one(*AMOUNTS),
-            "currency": self._one("USD", "USD", "USD", "JPY"),
-            **self._maybe(0.25, kind=self._one("return", "shipping", "goodwill", "other")),
-            **self._maybe(0.3, program=self._program()),
-            **self._maybe(0.35, return_id=self._one("R-1", "R-2")),
-            **self._maybe(0.2, receipt_id=self._one("RC-1", "RC-2")),
-            **self._maybe(0.3, full=self._one(True, False)),
-            **self._maybe(0.2, deduction_reason=self._one("used", "")),
-            **self._maybe(0.1, reason_code="RC ä"),
-        }
-
-    def _cancel_refund(self) -> dict[str, Any]:
-        refund_id = self._one("F-1", "F-2", "F-3", "F-4")
-        return {"type": "refund.cancelled", "refund_id": refund_id, "order_id": self.rng.choice(self.orders)}
-
-    def _return(self) -> dict[str, Any]:
-        key = self._return_key()
-        by = self._one("auto_policy", "amazon_cs", "seller")
-        in_policy = self._maybe(0.5, in_policy=self._one(True, False))
-        return dict(
-            self._one(
-                {"type": "return.requested", **key, "program": self._program(), **in_policy},
-                {"type": "return.requested", **key, "program": "mfn", **in_policy},
-                {"type": "return.approved", **key, "program": self._program(), "approved_by": by, **in_policy},
-                {"type": "return.responded", **key, "response": self._one("label", "offer", "declined", "closed")},
-                {"type": "return.refused", **key},
-                {"type": "return.cancelled", **key},
-            )
-        )
-
-    def _question(self) -> dict[str, Any]:
-        order_id = self.rng.choice(self.orders)
-        return {**self._received(), "from_role": "buyer", "topic": "refund", "order_id": order_id}
-
-    def _safet(self) -> dict[str, Any]:
-        return {
-            "type": "safet.filed",
-            "claim_id": self._one("ST-1", "ST-2"),
-            "order_id": self.rng.choice(self.orders),
-            **self._maybe(0.5, refund_id=self._one("F-1", "F-2")),
-        }
-
-    def _message_key(self) -> dict[str, Any]:
-        return {"message_id": f"M-{self.rng.randrange(1, 7)}", "thread_id": self._one("T-1", "T-1", "T-2")}
-
-    def _received(self) -> dict[str, Any]:
-        return {
-            "type": "message.received",
-            **self._message_key(),
-            "from_role": self._one("buyer", "buyer", "buyer", "amazon_cs", "csba"),
-            **self._maybe(0.15, routed_to=self._one("seller", "csba")),
-            **self._maybe(0.3, order_id=self.rng.choice(self.orders)),
-            **self._maybe(0.4, program=self._program()),
-            **self._maybe(0.4, topic=self._one("product", "order", "refund", "other")),
-        }
-
-    def _csba(self) -> dict[str, Any]:
-        return {**self._received(), "from_role": self._one("buyer", "buyer", "csba"), "routed_to": "csba"}
-
-    def _sent(self) -> dict[str, Any]:
-        to = self._one(["buyer"], ["buyer"], ["csba"], ["buyer", "amazon_cs"], ["amazon_cs"], ["buyer", "csba"], [])
-        return {
-            "type": "message.sent",
-            **self._message_key(),
-            "to_roles": to,
-            **self._maybe(0.2, from_role=self._one("seller", "csba")),
-            **self._maybe(0.2, auto_reply=self._one(True, False)),
-            **self._maybe(0.2, order_id=self.rng.choice(self.orders)),
-        }
-
-    def _csba_sent(self) -> dict[str, Any]:
-        return {**self._sent(), "from_role": "csba", "to_roles": ["buyer"]}
-
-    def _mark(self) -> dict[str, Any]:
-        return {"type": self._one("message.marked", "message.marked", "message.unmarked"), **self._message_key()}
-
-    def _switch(self) -> dict[str, Any]:
-        program = self._one("csba_jp", "csba_jp", "csba_jp", "sfp")
-        return {"type": "program.changed", "program": program, "active": self._one(False, False, True)}
-
-    def _case_key(self) -> dict[str, Any]:
-        return {"case_id": self._one("C-1", "C-1", "C-2", "C-3")}
-
-    def _case(self) -> dict[str, Any]:
-        hashed = self._one("h", "h", "ü\u2028")
-        return {
-            "type": "case.opened",
-            **self._case_key(),
-            "priority": self._one("high", "normal"),
-            "subject_hash": hashed,
-        }
-
-    def _activity(self) -> dict[str, Any]:
-        return {"type": "case.activity", **self._case_key(), "actor": self._one("amazon", "seller")}
-
-    def _close(self) -> dict[str, Any]:
-        return {"type": "case.closed", **self._case_key()}
-
-    def _claim(self) -> dict[str, Any]:
-        key = {"claim_id": self._one("CL-1", "CL-1", "CL-2"), "order_id": self.rng.choice(self.orders)}
-        opened = {"type": "claim.opened", **key, "kind": self._one("a_to_z", "not_received", "not_received")}
-        return dict(
-            self._one(
-                opened,
-                opened,
-                {"type": "claim.evidence_submitted", **key},
-                {"type": "claim.withdrawn", **key},
-                {"type": "claim.decided", **key, "outcome": self._one("granted", "denied")},
-            )
-        )
-
-    def _evidence(self) -> dict[str, Any]:
-        return {
-            "type": self._one("evidence.stored", "evidence.deleted"),
-            "evidence_id": self._one("E-1", "E-2"),
-            "kind": self._one("chat_log", "delivery_proof", "qc_report"),
-            "order_id": self.rng.choice(self.orders),
-        }
-
-    def _report(self) -> dict[str, Any]:
-        return {
-            "type": "account.metrics_reported",
-            "order_count": self._one(0, 199, 200, 201, 1000),
-            "orders_with_defects": self._one(0, 1, 2, 5, 10),
-            "window_days": self._one(30, 60, 366),
-        }
-
-    def _vacation(self) -> dict[str, Any]:
-        return {"type": "seller.vacation_set", "on": self._one(True, False)}
-
-
-def spoil(rng: random.Random, line: dict[str, Any]) -> Line:
-    """A line that is not quite right, or only looks so: each of these is an edge of contract §2."""
-    name = rng.choice(sorted(line))
-    raw = dump(line)
-    id_name = rng.choice(sorted(key for key in line if key.endswith("_id")))
-    without_journal = {key: value for key, value in line.items() if key != "journaled_at"}
-    wrong: list[Line] = [
-        {key: value for key, value in line.items() if key != name},
-        {**line, name: None},
-        {**line, name: 7},
-        {**line, name: rng.choice(["", "no such", True, 1.0, [], {}, -1])},
-        {**line, id_name: rng.choice(["a/b", "x" * 129, "x" * 65, "x" * 33, "ü", "", "A.b:c@d=e+f-_"])},
-        {**line, "type": rng.choice(["no.such", None, 5, "Return.received", ["return.received"]])},
-        {**line, "occurred_at": rng.choice(BAD_TIMES)},
-        {**line, "arrived_at": rng.choice(BAD_TIMES)},
-        {**without_journal, "occurred_at": rng.choice(FAR_TIMES)},
-        {**line, "marketplace_id": "A1PA6795UKMFR9"},
-        {**line, "occurred_at": "2028-12-15T00:00:00Z", "arrived_at": "2026-01-01T00:00:00Z"},
-        {**line, "occurred_at": "2023-12-31T23:59:59Z"},
-        {**line, "occurred_at": "2025-01-01T00:00:00Z"},
-        {**line, "unknown": {"occurred_at": [None, 1.5, {"\u2028": "ü"}]}, "toml": "x"},
-        {**line, "pad": "x" * rng.choice([65_000, 66_000])},
-        {"type": "time.tick"},
-        {"type": "time.tick", "occurred_at": line["occurred_at"]},
-        {"type": "policy.activated", "arrived_at": line["occurred_at"], "digest": 5, "toml": "x"},
-        raw[:-1],
-        b"",
-        b"  \t",
-        b"\xef\xbb\xbf" + raw,
-        b"[" + raw + b"]",
-        raw[:-1] + b', "x": NaN}',
-        raw[:-1] + b', "x": "\\ud800"}',
-        raw[:-1] + b', "x": "\\ud83d\\ude00"}',
-        raw[:-1] + b', "x": "\xff"}',
-        raw[:-1] + b', "x": 01}',
-        raw[:-1] + b",}",
-        raw + b" x",
-        raw[:-1] + b', "event_id": "twice"}',
-        raw[:-1] + b', "event_id": 5}',
-        raw[:-1] + b', "' + name.encode() + b'": null}',
-        b" " + raw + b" \r",
-        exactly(raw, 65_536),
-        exactly(raw, 65_537),
-    ]
-    return rng.choice(wrong)
-
-
-def exactly(raw: bytes, size: int) -> bytes:
-    frame = raw[:-1] + b', "pad": ""}'
-    return frame[:-2] + b"x" * (size - len(frame)) + frame[-2:]
-
-
-FAR_TIMES = ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z", "2024-01-01T07:59:59Z"]
-BAD_TIMES = [
-    "2026-03-05T10:15:60Z",
-    "2026-03-05T24:00:00Z",
-    "2026-02-29T10:15:00Z",
-    "2026-03-05T10:15:00",
-    "2026-03-05T10:15:00.1234567891Z",
-    "2026-03-05T10:15:00.Z",
-    "2026-03-05T10:15:00+24:00",
-    "2026-03-05T10:15:00+0900",
-    "2026-03-05 10:15:00",
-    "2026-3-5T10:15:00Z",
-    "2026-W10-4T10:15:00Z",
-    "20260305T101500Z",
-    "2026-03-05T10:15Z",
-    "２026-03-05T10:15:00Z",
-    "2026-03-05T10:15:00,5Z",
-    "2026-03-05T10:15:00Z ",
-    1_770_000_000,
-]

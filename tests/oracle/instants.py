@@ -4,6 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from .zones import Zone
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -11,7 +13,6 @@ DAY_MS = 24 * HOUR_MS
 ZONES = {
     name: ZoneInfo(name) for name in ("America/Los_Angeles", "Asia/Tokyo", "America/Santiago", "Europe/London", "UTC")
 }
-LOCAL = [ZONES[name] for name in ("America/Los_Angeles", "Asia/Tokyo", "America/Santiago")]
 
 # Shortly before: summer time begins and ends (Los Angeles, Santiago), holidays, new versions, leap day, year end.
 BEGINNINGS = [
@@ -39,13 +40,16 @@ def milliseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def local_midnight(rng: random.Random, near_ms: int) -> int:
-    local = (EPOCH + timedelta(milliseconds=near_ms)).astimezone(rng.choice(LOCAL))
-    day = (local + timedelta(days=rng.choice([-2, -1, 0, 1, 1, 2, 3, 4, 5]))).date()
-    return milliseconds(datetime(day.year, day.month, day.day, tzinfo=local.tzinfo))
+def local_midnight(rng: random.Random, near_ms: int, zones: list[Zone]) -> int:
+    """A local midnight, or where a zone changes its offset."""
+    zone = rng.choice(zones)
+    changes = [since for since, _ in zone.pairs[1:] if abs(since - near_ms) < 6 * DAY_MS]
+    if changes and rng.random() < 0.3:
+        return rng.choice(changes)
+    return zone.midnight(zone.local_day(near_ms) + rng.choice([-2, -1, 0, 1, 1, 2, 3, 4, 5]))
 
 
-def near(rng: random.Random, now: int, known: list[int]) -> int:
+def near(rng: random.Random, now: int, known: list[int], zones: list[Zone]) -> int:
     """An instant that matters, or one millisecond beside it."""
     beside = rng.choice([0, 0, 0, -1, 1])
     roll = rng.random()
@@ -54,32 +58,32 @@ def near(rng: random.Random, now: int, known: list[int]) -> int:
     if known and roll < 0.55:
         return rng.choice(known[-8:]) + beside
     if roll < 0.75:
-        return local_midnight(rng, now) + beside
+        return local_midnight(rng, now, zones) + beside
     if roll < 0.85:
         return (now // DAY_MS + rng.choice([-1, 0, 1, 2])) * DAY_MS + beside
     return now + rng.choice([1, 1, -1]) * (rng.choice(STEPS) + rng.randrange(HOUR_MS))
 
 
-def later(rng: random.Random, now: int, known: list[int], pace: float) -> int:
+def later(rng: random.Random, now: int, known: list[int], zones: list[Zone], pace: float) -> int:
     """The journal time of the next line: mostly soon, now and then, the more the higher the pace, much later."""
     if rng.random() < 0.1:
         return now
     if rng.random() < pace:
         roll = rng.random()
         if roll < 0.6:
-            return max(now, near(rng, now, known))
+            return max(now, near(rng, now, known, zones))
         if roll < 0.97:
             return now + rng.randrange(1, 9) * DAY_MS + rng.choice([0, rng.randrange(DAY_MS)])
         return now + rng.choice([31, 46, 95, 201]) * DAY_MS + rng.choice([0, 1, rng.randrange(DAY_MS)])
     return now + rng.choice(STEPS) + rng.randrange(rng.choice([1, MINUTE_MS, HOUR_MS, 4 * HOUR_MS]))
 
 
-def earlier(rng: random.Random, now: int, known: list[int]) -> int:
+def earlier(rng: random.Random, now: int, known: list[int], zones: list[Zone]) -> int:
     """When a fact happened whose news comes now."""
     roll = rng.random()
     instant = now + 1
     if roll < 0.35:
-        instant = near(rng, now, known)
+        instant = near(rng, now, known, zones)
     elif known and roll < 0.7:
         instant = rng.choice(known[-12:]) + rng.randrange(rng.choice([5, 23, 50]) * HOUR_MS)
     if instant <= now:

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from .agreed import load
-from .histories import Case, Line, cases, dump, histories, plain_policies, random_case, random_history
+from .histories import Case, cases, histories, plain_policies, random_case, random_history
 from .reference import run
+from .spoiling import Line, dump
 
 
 def test_a_seed_always_tells_the_same_history() -> None:
@@ -23,7 +23,6 @@ def test_the_oracle_answers_every_random_history_and_answers_it_alike(seed: int)
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases(max_lines=15))
 def test_hypothesis_tells_cases_that_the_oracle_understands(case: Case) -> None:
-    load(case.policies)
     run(case.raw(), case.policies, case.until_ms)
 
 
