@@ -236,7 +236,11 @@ def _is_zone(pairs: Any) -> bool:
         return False
     begins = [pair[0] for pair in pairs]
     are_integers = all(type(number) is int for pair in pairs for number in pair)
-    return are_integers and all(map(_has_a_year, begins)) and all(before < after for before, after in itertools.pairwise(begins))
+    return (
+        are_integers
+        and all(map(_has_a_year, begins))
+        and all(before < after for before, after in itertools.pairwise(begins))
+    )
 
 
 def _require(value: Any, is_good: bool) -> Any:
