@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agents.errors import UserError
-from schemas.facts import Zones
+from schemas.notifications import Zones
 from schemas.policies import Policies
 from streams.zones import cut_zones
 

@@ -25,7 +25,6 @@ from schemas.dead_letters import (
     LARGEST_VALUE_BYTES,
 )
 from schemas.events import EVENT_TYPES, Event
-from schemas.facts import NOTIFICATION_TYPES, Notification, type_name
 from schemas.headers import (
     CE_SOURCE,
     CE_SPECVERSION,
@@ -36,6 +35,7 @@ from schemas.headers import (
     HEADER_POLICY,
 )
 from schemas.json_schemas import OUTPUT_INSTANT
+from schemas.notifications import NOTIFICATION_TYPES, Notification, type_name
 from schemas.registry import DEAD_LETTER_TOPIC, JOURNAL_TOPIC, TOPICS, Topic
 
 Document: TypeAlias = dict[str, Any]

@@ -1,8 +1,8 @@
 """What is known of each type before any notification of it comes: its fields in the contract's order, and their checks.
 
-Derived from the structs of `schemas.facts` once, at import. `Form.read` is on the path of each notification: one
-regular expression over all required texts together, one conversion. Only what it refuses is looked at field by field,
-by `Form.first_to_blame`. That the two agree is a law of the tests.
+Derived from the structs of `schemas.notifications` once, at import. `Form.read` is on the path of each notification:
+one regular expression over all required texts together, one conversion. Only what it refuses is looked at field by
+field, by `Form.first_to_blame`. That the two agree is a law of the tests.
 """
 
 import re
@@ -15,8 +15,8 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
 from schemas.codec import INSTANT_PATTERN, instant_ms, parse_instant
-from schemas.facts import FILE_ONLY_TYPES, NOTIFICATION_TYPES, Notification, type_name
 from schemas.fields import AT_MOST, HOLDS, REWORDING, Rewording, pattern_of, said_of
+from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, Notification, type_name
 
 FILE_TIMES: Final = ("arrived_at", "journaled_at")
 _ENVELOPE: Final = tuple(field.encode_name for field in msgspec.structs.fields(Notification))

@@ -1,8 +1,8 @@
 """JSON Schemas (draft 2020-12), made from the types: for each notification, each event, the journal and dead letters.
 
-What a schema cannot say stays with the decoder: `1.0` is an integer to JSON Schema and none to the contract, 30 February
-fits any pattern, and no keyword holds one figure to another or a list to its order. Unknown fields are open wherever the
-contract lets a reader or a writer have them; the journal alone is closed.
+What a schema cannot say stays with the decoder: `1.0` is an integer to JSON Schema and none to the contract,
+30 February fits any pattern, and no keyword holds one figure to another or a list to its order. Unknown fields are open
+wherever the contract lets a reader or a writer have them; the journal alone is closed.
 """
 
 from typing import Any, Final, TypeAlias
@@ -13,8 +13,8 @@ from msgspec import Struct
 from schemas.codec import INSTANT_PATTERN
 from schemas.dead_letters import REASONS
 from schemas.events import EVENT_TYPES, Event
-from schemas.facts import FILE_ONLY_TYPES, NOTIFICATION_TYPES, FileOnly, Notification, type_name
 from schemas.forms import FILE_TIMES, FORMS
+from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, FileOnly, Notification, type_name
 
 Schema: TypeAlias = dict[str, Any]
 

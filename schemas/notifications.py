@@ -1,153 +1,356 @@
-"""From the bytes of one record or line to a typed notification, or to the reason why it is none (contract §2).
+"""The notifications as types: one struct for each type of contract §2, its fields in the contract's order.
 
-`decode_notification` never raises and never guesses: it answers `Decoded` or `Rejected`, with the reasons in the
-contract's order and the first field to blame in the order of the contract's table. The journal's side is exact:
-`journal_value` writes the known, present fields as canonical JSON, `decode_journal_value` takes back only that.
-The types themselves are in `schemas.facts`; they are part of this module's interface.
+A name is the JSON name, save `occurred_ms`, which is `occurred_at` in milliseconds. What is absent is `None`: a
+default that the contract gives (`kind`, `routed_to`, `from_role`) is the rules' business, so that the journal keeps
+what was said. What a field may hold is in `schemas.fields`.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Final, TypeAlias
 
-import msgspec
-import orjson
+from msgspec import Meta, Struct, field
 
-from schemas.codec import MAX_NOTIFICATION_BYTES, canonical_json, format_instant, parse_instant
-from schemas.dead_letters import Rejected
-from schemas.facts import (
-    NOTIFICATION_TYPES,
-    Body,
-    CaseActivity,
-    CaseClosed,
-    CaseOpened,
-    ChargebackAnswered,
-    ChargebackDecided,
-    ChargebackOpened,
-    ClaimAppealed,
-    ClaimDecided,
-    ClaimEvidenceSubmitted,
-    ClaimOpened,
-    ClaimWithdrawn,
-    EvidenceDeleted,
-    EvidenceStored,
-    MessageMarked,
-    MessageReceived,
-    MessageSent,
-    MessageUndelivered,
-    MessageUnmarked,
-    MetricsReported,
-    Notification,
-    PolicyActivated,
-    ProgramChanged,
-    RefundCancelled,
-    RefundIssued,
-    ReplacementSent,
-    ReturnApproved,
-    ReturnCancelled,
-    ReturnReceived,
-    ReturnRefused,
-    ReturnRequested,
-    ReturnResponded,
-    SafetFiled,
-    StateSealed,
-    TimeTick,
-    VacationSet,
-    type_name,
+from schemas.fields import (
+    AT_MOST,
+    Amount,
+    AnsweringRole,
+    ApprovedBy,
+    AskingRole,
+    CaseActor,
+    ClaimKind,
+    ClaimOutcome,
+    Code,
+    Currency,
+    Digest,
+    EvidenceKind,
+    Figure,
+    Id,
+    IssuedBy,
+    Logic,
+    MarketplaceId,
+    MessageTopic,
+    Number,
+    OccurredMs,
+    OrderId,
+    Priority,
+    Program,
+    RefundKind,
+    Response,
+    Role,
+    SellerId,
+    SubjectHash,
+    SwitchedProgram,
+    WindowDays,
+    Zone,
+    ZonesSaid,
 )
-from schemas.forms import FORMS, Form
 
-__all__ = [
-    "NOTIFICATION_TYPES", "Body", "CaseActivity", "CaseClosed", "CaseOpened", "ChargebackAnswered", "ChargebackDecided",
-    "ChargebackOpened", "ClaimAppealed", "ClaimDecided", "ClaimEvidenceSubmitted", "ClaimOpened", "ClaimWithdrawn",
-    "Decoded", "EvidenceDeleted", "EvidenceStored", "MessageMarked", "MessageReceived", "MessageSent",
-    "MessageUndelivered", "MessageUnmarked", "MetricsReported", "Notification", "PolicyActivated", "ProgramChanged",
-    "RefundCancelled", "RefundIssued", "Rejected", "ReplacementSent", "ReturnApproved", "ReturnCancelled",
-    "ReturnReceived", "ReturnRefused", "ReturnRequested", "ReturnResponded", "SafetFiled", "StateSealed", "TimeTick",
-    "VacationSet", "decode_journal_value", "decode_notification", "journal_value", "type_name",
-]  # fmt: skip
+Zones: TypeAlias = dict[str, Zone]
+"""What an activation says of time zones: for each the pairs of an instant in ms UTC and the offset in s from it on."""
 
 
-class Decoded(NamedTuple):
-    """A valid notification, tick, activation or seal, and what its line in a file says of the journal's time."""
+class Notification(Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True, tag_field="type"):
+    """What every notification says: which one it is, whose account it is about, and when the fact happened."""
 
-    body: Body
-    arrived_ms: int | None
-    journaled_ms: int | None
-
-
-_TOO_LARGE: Final = Rejected("too_large", None)
-_NOT_JSON: Final = Rejected("not_json", None)
-_UNKNOWN_TYPE: Final = Rejected("unknown_type", "type")
+    event_id: Id
+    seller_id: SellerId
+    marketplace_id: MarketplaceId
+    occurred_ms: OccurredMs = field(name="occurred_at")
 
 
-def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
-    """What the value of an input record, or a line of a file, says.
+class ReturnRequested(Notification, kw_only=True, frozen=True, tag="return.requested"):
+    """The buyer asks to send an item back."""
 
-    Live (`from_file` false) `arrived_at` and `journaled_at` are unknown fields; ticks, activations and seals are
-    unknown types.
-    """
-    if len(raw) > MAX_NOTIFICATION_BYTES and not (from_file and _was_journaled(raw)):
-        return _TOO_LARGE
-    said = _json_object(raw)
-    if said is None:
-        return _NOT_JSON
-    form = _form_of(said)
-    if form is None or not (form.is_live or from_file):
-        return _UNKNOWN_TYPE
-    body = form.read(said)
-    if body is not None and not from_file:
-        return Decoded(body, None, None)
-    times = _file_times(said) if from_file else None
-    if body is None or times is None or (times == (None, None) and not form.is_live):
-        return Rejected("bad_field", form.first_to_blame(orjson.loads(raw), from_file=from_file))
-    return Decoded(body, *times)
+    return_id: Id
+    order_id: OrderId
+    program: Program
+    in_policy: bool | None = None
+    reason: Code | None = None
 
 
-def journal_value(body: Body) -> bytes:
-    """The value of the journal record: canonical JSON, known and present fields only."""
-    known: dict[str, Any] = msgspec.to_builtins(body)
-    if "occurred_at" in known:
-        known["occurred_at"] = format_instant(known["occurred_at"])
-    return canonical_json(known)
+class ReturnApproved(Notification, kw_only=True, frozen=True, tag="return.approved"):
+    """The return is authorised, by Amazon's policy, by Amazon's customer service or by the seller."""
+
+    return_id: Id
+    order_id: OrderId
+    program: Program
+    approved_by: ApprovedBy
+    in_policy: bool | None = None
+    rma_id: Id | None = None
 
 
-def decode_journal_value(value: bytes) -> Body:
-    """What `journal_value` wrote. ValueError for bytes that it does not write."""
-    said = _json_object(value) or {}
-    form = _form_of(said)
-    body: Body | None = form.read(said) if form else None
-    if body is None or journal_value(body) != value:
-        raise ValueError("not the value of a journal line: was it written by another version, or by another program?")
-    return body
+class ReturnResponded(Notification, kw_only=True, frozen=True, tag="return.responded"):
+    """The seller answers a return request."""
+
+    return_id: Id
+    order_id: OrderId
+    response: Response
 
 
-def _json_object(raw: bytes) -> dict[str, Any] | None:
-    """The one JSON object in these bytes, of a key named twice the last; None if they hold anything else."""
-    try:
-        said = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
-    return said if type(said) is dict else None
+class ReturnRefused(Notification, kw_only=True, frozen=True, tag="return.refused"):
+    """The seller refuses a return."""
+
+    return_id: Id
+    order_id: OrderId
 
 
-def _form_of(said: dict[str, Any]) -> Form | None:
-    name = said.get("type")
-    return FORMS.get(name) if type(name) is str else None
+class ReturnCancelled(Notification, kw_only=True, frozen=True, tag="return.cancelled"):
+    """The buyer cancels a return."""
+
+    return_id: Id
+    order_id: OrderId
 
 
-def _file_times(said: dict[str, Any]) -> tuple[int | None, int | None] | None:
-    """`arrived_at` and `journaled_at` of a line, each None where absent; None if one of them is bad."""
-    arrived_at = said.get("arrived_at")  # an empty one has been left out by then
-    journaled_at = said.get("journaled_at")
-    try:
-        return (
-            None if arrived_at is None else parse_instant(arrived_at),
-            None if journaled_at is None else parse_instant(journaled_at),
-        )
-    except (TypeError, ValueError):
-        return None
+class ReturnReceived(Notification, kw_only=True, frozen=True, tag="return.received"):
+    """The carrier delivered the returned item to the warehouse."""
+
+    return_id: Id
+    order_id: OrderId
+    program: Program
+    receipt_id: Id | None = None
+    refundable_amount: Amount | None = None
+    currency: Currency | None = None
 
 
-def _was_journaled(raw: bytes) -> bool:
-    """A line of an exported journal may be larger than the record it was, and a journaled line is never invalid."""
-    said = _json_object(raw) or {}
-    return said.get("journaled_at") not in (None, "") or said.get("type") == type_name(PolicyActivated)
+class RefundIssued(Notification, kw_only=True, frozen=True, tag="refund.issued"):
+    """Money went back to the buyer, in full or in part."""
+
+    refund_id: Id
+    order_id: OrderId
+    issued_by: IssuedBy
+    amount: Amount
+    currency: Currency
+    kind: RefundKind | None = None
+    program: Program | None = None
+    return_id: Id | None = None
+    receipt_id: Id | None = None
+    full: bool | None = None
+    deduction_reason: Code | None = None
+    reason_code: Code | None = None
+
+
+class RefundCancelled(Notification, kw_only=True, frozen=True, tag="refund.cancelled"):
+    """A refund is taken back: it never counted."""
+
+    refund_id: Id
+    order_id: OrderId
+
+
+class ReplacementSent(Notification, kw_only=True, frozen=True, tag="replacement.sent"):
+    """The seller sent another item in the place of a returned one."""
+
+    replacement_id: Id
+    order_id: OrderId
+    return_id: Id
+    receipt_id: Id | None = None
+
+
+class MessageReceived(Notification, kw_only=True, frozen=True, tag="message.received"):
+    """A message reached the seller's side: from the buyer, from Amazon's customer service or from CSBA."""
+
+    message_id: Id
+    thread_id: Id
+    from_role: AskingRole
+    routed_to: AnsweringRole | None = None
+    order_id: OrderId | None = None
+    program: Program | None = None
+    topic: MessageTopic | None = None
+
+
+class MessageSent(Notification, kw_only=True, frozen=True, tag="message.sent"):
+    """The seller, or CSBA in the seller's place, wrote a message."""
+
+    message_id: Id
+    thread_id: Id
+    from_role: AnsweringRole | None = None
+    to_roles: tuple[Role, ...]
+    auto_reply: bool | None = None
+    order_id: OrderId | None = None
+
+
+class MessageUndelivered(Notification, kw_only=True, frozen=True, tag="message.undelivered"):
+    """A message sent never reached those it was for: it never counted."""
+
+    message_id: Id
+    thread_id: Id
+
+
+class MessageMarked(Notification, kw_only=True, frozen=True, tag="message.marked"):
+    """The seller marked a message "no response needed"."""
+
+    message_id: Id
+    thread_id: Id
+
+
+class MessageUnmarked(Notification, kw_only=True, frozen=True, tag="message.unmarked"):
+    """The seller took the mark "no response needed" back."""
+
+    message_id: Id
+    thread_id: Id
+
+
+class ClaimOpened(Notification, kw_only=True, frozen=True, tag="claim.opened"):
+    """The buyer opened an A-to-z claim."""
+
+    claim_id: Id
+    order_id: OrderId
+    kind: ClaimKind
+
+
+class ClaimEvidenceSubmitted(Notification, kw_only=True, frozen=True, tag="claim.evidence_submitted"):
+    """The seller sent evidence for a claim."""
+
+    claim_id: Id
+    order_id: OrderId
+
+
+class ClaimWithdrawn(Notification, kw_only=True, frozen=True, tag="claim.withdrawn"):
+    """The buyer withdrew a claim."""
+
+    claim_id: Id
+    order_id: OrderId
+
+
+class ClaimDecided(Notification, kw_only=True, frozen=True, tag="claim.decided"):
+    """Amazon decided a claim."""
+
+    claim_id: Id
+    order_id: OrderId
+    outcome: ClaimOutcome
+
+
+class ClaimAppealed(Notification, kw_only=True, frozen=True, tag="claim.appealed"):
+    """The seller appealed against a claim's decision."""
+
+    claim_id: Id
+    order_id: OrderId
+
+
+class SafetFiled(Notification, kw_only=True, frozen=True, tag="safet.filed"):
+    """The seller filed a SAFE-T claim for money that Amazon refunded."""
+
+    claim_id: Id
+    order_id: OrderId
+    refund_id: Id | None = None
+
+
+class ChargebackOpened(Notification, kw_only=True, frozen=True, tag="chargeback.opened"):
+    """The buyer's bank asks the payment back."""
+
+    chargeback_id: Id
+    order_id: OrderId
+
+
+class ChargebackAnswered(Notification, kw_only=True, frozen=True, tag="chargeback.answered"):
+    """The seller answered a chargeback."""
+
+    chargeback_id: Id
+    order_id: OrderId
+
+
+class ChargebackDecided(Notification, kw_only=True, frozen=True, tag="chargeback.decided"):
+    """A chargeback was decided."""
+
+    chargeback_id: Id
+    order_id: OrderId
+
+
+class CaseOpened(Notification, kw_only=True, frozen=True, tag="case.opened"):
+    """The seller opened a support case."""
+
+    case_id: Id
+    priority: Priority
+    subject_hash: SubjectHash
+
+
+class CaseActivity(Notification, kw_only=True, frozen=True, tag="case.activity"):
+    """Amazon or the seller moved a support case."""
+
+    case_id: Id
+    actor: CaseActor
+
+
+class CaseClosed(Notification, kw_only=True, frozen=True, tag="case.closed"):
+    """A support case was closed."""
+
+    case_id: Id
+
+
+class VacationSet(Notification, kw_only=True, frozen=True, tag="seller.vacation_set"):
+    """The seller went on vacation or came back. Journaled; decides nothing (BSM)."""
+
+    on: bool
+
+
+class ProgramChanged(Notification, kw_only=True, frozen=True, tag="program.changed"):
+    """A programme was switched on or off for the account."""
+
+    program: SwitchedProgram
+    active: bool
+
+
+class EvidenceStored(Notification, kw_only=True, frozen=True, tag="evidence.stored"):
+    """A piece of evidence was put away."""
+
+    evidence_id: Id
+    kind: EvidenceKind
+    order_id: OrderId
+
+
+class EvidenceDeleted(Notification, kw_only=True, frozen=True, tag="evidence.deleted"):
+    """A piece of evidence was deleted."""
+
+    evidence_id: Id
+    kind: EvidenceKind
+    order_id: OrderId
+
+
+class MetricsReported(Notification, kw_only=True, frozen=True, tag="account.metrics_reported"):
+    """Amazon reported the account's own figures."""
+
+    order_count: Figure
+    orders_with_defects: Annotated[Figure, Meta(extra={AT_MOST: "order_count"})]
+    window_days: WindowDays
+
+
+class TimeTick(Struct, frozen=True, gc=False, tag_field="type", tag="time.tick"):
+    """Nothing but its journal time: files and the journal only."""
+
+
+class PolicyActivated(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", tag="policy.activated"):
+    """The policies, zones and logic that decide from here on: files and the journal only."""
+
+    digest: Digest
+    toml: str
+    zones: ZonesSaid | None = None
+    logic: Logic | None = None
+
+
+class StateSealed(Struct, frozen=True, gc=False, tag_field="type", tag="state.sealed"):
+    """A seal: what the state and all journal records were after a line. Files and the journal only."""
+
+    line: Number
+    offset: Number
+    state: Digest
+    journal: Digest
+    logic: Logic
+
+
+Body: TypeAlias = Notification | TimeTick | PolicyActivated | StateSealed
+FileOnly: TypeAlias = TimeTick | PolicyActivated | StateSealed
+FILE_ONLY_TYPES: Final[tuple[type[FileOnly], ...]] = (TimeTick, PolicyActivated, StateSealed)
+"""Types that never come on an input topic: the owner of a partition writes them into its journal."""
+
+NOTIFICATION_TYPES: Final[tuple[type[Notification], ...]] = (
+    ReturnRequested, ReturnApproved, ReturnResponded, ReturnRefused, ReturnCancelled, ReturnReceived,
+    RefundIssued, RefundCancelled, ReplacementSent,
+    MessageReceived, MessageSent, MessageUndelivered, MessageMarked, MessageUnmarked,
+    ClaimOpened, ClaimEvidenceSubmitted, ClaimWithdrawn, ClaimDecided, ClaimAppealed, SafetFiled,
+    ChargebackOpened, ChargebackAnswered, ChargebackDecided,
+    CaseOpened, CaseActivity, CaseClosed,
+    VacationSet, ProgramChanged, EvidenceStored, EvidenceDeleted, MetricsReported,
+)  # fmt: skip
+
+
+def type_name(body: type[Struct] | Struct) -> str:
+    """The `type` of a notification, tick or activation, or of the struct that stands for it."""
+    return str(body.__struct_config__.tag)

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from schemas.codec import DAY_MS
 from schemas.events import EVENT_TYPES, topic_of
-from schemas.facts import (
+from schemas.notifications import (
     FILE_ONLY_TYPES,
     CaseActivity,
     CaseClosed,

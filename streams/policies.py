@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.facts import Zones
+from schemas.notifications import Zones
 from schemas.policies import CalendarSpec, Policies, Retention, RuleVersion
 from streams.calendar import Calendar
 from streams.rows import Clock

@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from schemas.facts import Zones
-from schemas.notifications import Decoded, Notification, PolicyActivated, Rejected, TimeTick, decode_notification
+from schemas.dead_letters import Rejected
+from schemas.decoding import Decoded, decode_notification
+from schemas.notifications import Notification, PolicyActivated, TimeTick, Zones
 from schemas.policies import Policies, load_policies, shipped_policies
 from streams import logic
 from streams.admission import admit

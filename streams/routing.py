@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas import notifications as said
+from schemas import notifications
 from schemas.notifications import Notification
 from streams import facts
 from streams.facts import Fact
@@ -38,7 +38,7 @@ def route(notification: Notification) -> tuple[Routed, ...]:
         return ()
     kind, name_of, make = found
     routed = Routed(kind, name_of(notification), make(notification))
-    if isinstance(notification, said.MessageReceived) and notification.order_id is not None:
+    if isinstance(notification, notifications.MessageReceived) and notification.order_id is not None:
         return (routed, Routed("order", notification.order_id, _order_message(notification)))
     return (routed,)
 
@@ -47,7 +47,7 @@ def _cents(amount: str | None) -> int | None:
     return None if amount is None else facts.cents(amount)
 
 
-def _refund(n: said.RefundIssued) -> Fact:
+def _refund(n: notifications.RefundIssued) -> Fact:
     return facts.RefundIssued(
         n.occurred_ms,
         n.event_id,
@@ -64,12 +64,12 @@ def _refund(n: said.RefundIssued) -> Fact:
     )
 
 
-def _receipt(n: said.ReturnReceived) -> Fact:
+def _receipt(n: notifications.ReturnReceived) -> Fact:
     amount = _cents(n.refundable_amount)
     return facts.ReturnReceived(n.occurred_ms, n.event_id, n.return_id, n.program, n.receipt_id, amount, n.currency)
 
 
-def _message(n: said.MessageReceived) -> Fact:
+def _message(n: notifications.MessageReceived) -> Fact:
     return facts.MessageReceived(
         n.occurred_ms,
         n.event_id,
@@ -82,11 +82,11 @@ def _message(n: said.MessageReceived) -> Fact:
     )
 
 
-def _order_message(n: said.MessageReceived) -> Fact:
+def _order_message(n: notifications.MessageReceived) -> Fact:
     return facts.OrderMessage(n.occurred_ms, n.event_id, n.message_id, n.from_role, n.topic, n.program)
 
 
-def _sent(n: said.MessageSent) -> Fact:
+def _sent(n: notifications.MessageSent) -> Fact:
     role, roles = n.from_role or "seller", tuple(sorted(set(n.to_roles)))
     return facts.MessageSent(n.occurred_ms, n.event_id, n.message_id, role, roles, bool(n.auto_reply), n.order_id)
 
@@ -111,42 +111,54 @@ def _evidence(make: Callable[[Any], Fact]) -> _Route:
 
 
 _ROUTES: Final[dict[type[Any], _Route]] = {
-    said.ReturnRequested: _order(
+    notifications.ReturnRequested: _order(
         lambda n: facts.ReturnRequested(n.occurred_ms, n.event_id, n.return_id, n.program, bool(n.in_policy))
     ),
-    said.ReturnApproved: _order(
+    notifications.ReturnApproved: _order(
         lambda n: facts.ReturnApproved(
             n.occurred_ms, n.event_id, n.return_id, n.program, bool(n.in_policy), n.approved_by
         )
     ),
-    said.ReturnResponded: _order(lambda n: facts.ReturnResponded(n.occurred_ms, n.event_id, n.return_id, n.response)),
-    said.ReturnRefused: _order(lambda n: facts.ReturnRefused(n.occurred_ms, n.event_id, n.return_id)),
-    said.ReturnCancelled: _order(lambda n: facts.ReturnCancelled(n.occurred_ms, n.event_id, n.return_id)),
-    said.ReturnReceived: _order(_receipt),
-    said.RefundIssued: _order(_refund),
-    said.RefundCancelled: _order(lambda n: facts.RefundCancelled(n.occurred_ms, n.event_id, n.refund_id)),
-    said.ReplacementSent: _order(
+    notifications.ReturnResponded: _order(
+        lambda n: facts.ReturnResponded(n.occurred_ms, n.event_id, n.return_id, n.response)
+    ),
+    notifications.ReturnRefused: _order(lambda n: facts.ReturnRefused(n.occurred_ms, n.event_id, n.return_id)),
+    notifications.ReturnCancelled: _order(lambda n: facts.ReturnCancelled(n.occurred_ms, n.event_id, n.return_id)),
+    notifications.ReturnReceived: _order(_receipt),
+    notifications.RefundIssued: _order(_refund),
+    notifications.RefundCancelled: _order(lambda n: facts.RefundCancelled(n.occurred_ms, n.event_id, n.refund_id)),
+    notifications.ReplacementSent: _order(
         lambda n: facts.ReplacementSent(n.occurred_ms, n.event_id, n.replacement_id, n.return_id, n.receipt_id)
     ),
-    said.ClaimOpened: _order(lambda n: facts.ClaimOpened(n.occurred_ms, n.event_id, n.claim_id, n.kind)),
-    said.ClaimEvidenceSubmitted: _order(lambda n: facts.ClaimEvidenceSubmitted(n.occurred_ms, n.event_id, n.claim_id)),
-    said.ClaimWithdrawn: _order(lambda n: facts.ClaimWithdrawn(n.occurred_ms, n.event_id, n.claim_id)),
-    said.ClaimDecided: _order(
+    notifications.ClaimOpened: _order(lambda n: facts.ClaimOpened(n.occurred_ms, n.event_id, n.claim_id, n.kind)),
+    notifications.ClaimEvidenceSubmitted: _order(
+        lambda n: facts.ClaimEvidenceSubmitted(n.occurred_ms, n.event_id, n.claim_id)
+    ),
+    notifications.ClaimWithdrawn: _order(lambda n: facts.ClaimWithdrawn(n.occurred_ms, n.event_id, n.claim_id)),
+    notifications.ClaimDecided: _order(
         lambda n: facts.ClaimDecided(n.occurred_ms, n.event_id, n.claim_id, n.outcome == "granted")
     ),
-    said.ClaimAppealed: _order(lambda n: facts.ClaimAppealed(n.occurred_ms, n.event_id, n.claim_id)),
-    said.SafetFiled: _order(lambda n: facts.SafetFiled(n.occurred_ms, n.event_id, n.claim_id, n.refund_id)),
-    said.ChargebackOpened: _order(lambda n: facts.ChargebackOpened(n.occurred_ms, n.event_id, n.chargeback_id)),
-    said.ChargebackAnswered: _order(lambda n: facts.ChargebackAnswered(n.occurred_ms, n.event_id, n.chargeback_id)),
-    said.ChargebackDecided: _order(lambda n: facts.ChargebackDecided(n.occurred_ms, n.event_id, n.chargeback_id)),
-    said.MessageReceived: _thread(_message),
-    said.MessageSent: _thread(_sent),
-    said.MessageMarked: _thread(lambda n: facts.MessageMarked(n.occurred_ms, n.event_id, n.message_id)),
-    said.MessageUnmarked: _thread(lambda n: facts.MessageUnmarked(n.occurred_ms, n.event_id, n.message_id)),
-    said.MessageUndelivered: _thread(lambda n: facts.MessageUndelivered(n.occurred_ms, n.event_id, n.message_id)),
-    said.CaseOpened: _case(lambda n: facts.CaseOpened(n.occurred_ms, n.event_id, n.priority, n.subject_hash)),
-    said.CaseActivity: _case(lambda n: facts.CaseActivity(n.occurred_ms, n.event_id, n.actor)),
-    said.CaseClosed: _case(lambda n: facts.CaseClosed(n.occurred_ms, n.event_id)),
-    said.EvidenceStored: _evidence(lambda n: facts.EvidenceStored(n.occurred_ms, n.event_id, n.order_id)),
-    said.EvidenceDeleted: _evidence(lambda n: facts.EvidenceDeleted(n.occurred_ms, n.event_id, n.order_id)),
+    notifications.ClaimAppealed: _order(lambda n: facts.ClaimAppealed(n.occurred_ms, n.event_id, n.claim_id)),
+    notifications.SafetFiled: _order(lambda n: facts.SafetFiled(n.occurred_ms, n.event_id, n.claim_id, n.refund_id)),
+    notifications.ChargebackOpened: _order(
+        lambda n: facts.ChargebackOpened(n.occurred_ms, n.event_id, n.chargeback_id)
+    ),
+    notifications.ChargebackAnswered: _order(
+        lambda n: facts.ChargebackAnswered(n.occurred_ms, n.event_id, n.chargeback_id)
+    ),
+    notifications.ChargebackDecided: _order(
+        lambda n: facts.ChargebackDecided(n.occurred_ms, n.event_id, n.chargeback_id)
+    ),
+    notifications.MessageReceived: _thread(_message),
+    notifications.MessageSent: _thread(_sent),
+    notifications.MessageMarked: _thread(lambda n: facts.MessageMarked(n.occurred_ms, n.event_id, n.message_id)),
+    notifications.MessageUnmarked: _thread(lambda n: facts.MessageUnmarked(n.occurred_ms, n.event_id, n.message_id)),
+    notifications.MessageUndelivered: _thread(
+        lambda n: facts.MessageUndelivered(n.occurred_ms, n.event_id, n.message_id)
+    ),
+    notifications.CaseOpened: _case(lambda n: facts.CaseOpened(n.occurred_ms, n.event_id, n.priority, n.subject_hash)),
+    notifications.CaseActivity: _case(lambda n: facts.CaseActivity(n.occurred_ms, n.event_id, n.actor)),
+    notifications.CaseClosed: _case(lambda n: facts.CaseClosed(n.occurred_ms, n.event_id)),
+    notifications.EvidenceStored: _evidence(lambda n: facts.EvidenceStored(n.occurred_ms, n.event_id, n.order_id)),
+    notifications.EvidenceDeleted: _evidence(lambda n: facts.EvidenceDeleted(n.occurred_ms, n.event_id, n.order_id)),
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar, cast
 
 from schemas.codec import DAY_MS, HOUR_MS
-from schemas.facts import Zones
+from schemas.notifications import Zones
 from schemas.policies import Policies, load_policies
 from streams.census import Census
 from streams.facts import CaseOpened

@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Final
 
 from schemas.codec import DAY_MS, HOUR_MS, canonical_json
-from schemas.facts import Zones
+from schemas.notifications import Zones
 from schemas.policies import Policies, PolicyError
 
 AFTER_COVERAGE: Final = timedelta(days=400)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.worker.activating import Chosen, chosen
 from agents.zones import machine_zones
-from schemas.facts import PolicyActivated, Zones
+from schemas.notifications import PolicyActivated, Zones
 from schemas.policies import CalendarSpec, Policies, Retention, load_policies
 from streams.calendar import Calendar
 from streams.logic import NEWEST

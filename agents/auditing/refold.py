@@ -9,7 +9,7 @@ from agents.auditing.comparison import Sent
 from agents.errors import UserError
 from agents.journal.lines import JournalError, JournalLine
 from agents.journal.snapshots import Snapshot
-from schemas.facts import StateSealed
+from schemas.notifications import StateSealed
 from schemas.policies import PolicyError
 from schemas.registry import OUTPUT_TOPICS
 from streams.engine import restore_state, step

@@ -30,8 +30,8 @@ from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions, transactions_of
 from agents.settings import Settings
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
-from schemas.facts import StateSealed
 from schemas.headers import HEADER_ORIGIN, Origin
+from schemas.notifications import StateSealed
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
 from streams.state import State

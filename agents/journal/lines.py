@@ -15,9 +15,9 @@ from agents.errors import UserError
 from agents.files import opened
 from agents.kafka.log_cursor import LogCursor
 from schemas.dead_letters import Rejected
-from schemas.facts import Body, Notification, PolicyActivated, StateSealed, TimeTick
+from schemas.decoding import decode_journal_value, decode_notification
 from schemas.headers import HEADER_LINE, HEADER_ORIGIN
-from schemas.notifications import decode_journal_value, decode_notification
+from schemas.notifications import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from streams.engine import Line
 from streams.partitioner import partition_of
 from streams.routing import account_key

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agents.journal.snapshots import SnapshotWriter, no_snapshot
 from agents.settings import Settings
-from schemas.facts import StateSealed
+from schemas.notifications import StateSealed
 from streams.engine import State
 from streams.sealing import canonical_rows, next_link, record_digest, rows_digest
 

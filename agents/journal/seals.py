@@ -19,8 +19,8 @@ from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.settings import Settings
 from schemas.codec import format_instant
-from schemas.facts import StateSealed
-from schemas.notifications import decode_journal_value
+from schemas.decoding import decode_journal_value
+from schemas.notifications import StateSealed
 
 _TYPE = b'"type":"state.sealed"'
 

@@ -17,7 +17,7 @@ import orjson
 
 from agents.errors import UserError
 from schemas.codec import canonical_json
-from schemas.facts import StateSealed
+from schemas.notifications import StateSealed
 
 KEPT = 8
 """Snapshots of each partition."""

@@ -9,7 +9,7 @@ import logging
 from typing import NamedTuple
 
 from agents.errors import UserError
-from schemas.facts import PolicyActivated, Zones
+from schemas.notifications import PolicyActivated, Zones
 from schemas.policies import Policies, PolicyError, check_successor
 from streams.logic import check_logic
 from streams.state import State

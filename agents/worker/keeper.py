@@ -24,10 +24,10 @@ from agents.worker.poison import poisoned
 from agents.worker.slices import Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
-from schemas.dead_letters import SKIPPED, dead_letter_headers
-from schemas.facts import Body, Notification, TimeTick, type_name
+from schemas.dead_letters import SKIPPED, Rejected, dead_letter_headers
+from schemas.decoding import decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
-from schemas.notifications import Rejected, decode_notification, journal_value
+from schemas.notifications import Body, Notification, TimeTick, type_name
 from streams.admission import admit
 from streams.engine import Line, State, step
 from streams.events import SlaEvent

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from agents.errors import UserError
 from agents.settings import Settings
-from schemas.facts import type_name
 from schemas.headers import Origin
+from schemas.notifications import type_name
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from streams.engine import Line, State
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
-from schemas.facts import Body, Notification, StateSealed, TimeTick
+from schemas.decoding import Decoded, decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
-from schemas.notifications import Decoded, decode_notification, journal_value
+from schemas.notifications import Body, Notification, StateSealed, TimeTick
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS
 from streams import logic
 from streams.engine import Line, new_state, step

@@ -10,7 +10,7 @@ import pytest
 
 from agents.journal.snapshots import KEPT, SnapshotWriter, read_snapshot, snapshots
 from agents.settings import Settings
-from schemas.facts import StateSealed
+from schemas.notifications import StateSealed
 from streams.sealing import canonical_rows
 from tests.audit.conftest import Run
 from tests.audit.history import BREACH, HOLIDAY, HOME, History, write

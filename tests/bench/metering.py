@@ -7,8 +7,8 @@ import time
 from typing import Final
 
 from agents.metrics.counters import Metrics, SliceTally
-from schemas.facts import Notification, type_name
-from schemas.notifications import Decoded, decode_notification
+from schemas.decoding import Decoded, decode_notification
+from schemas.notifications import Notification, type_name
 from schemas.policies import shipped_policies
 from streams.engine import Line, new_state, step
 from streams.events import SlaEvent

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from schemas.codec import parse_instant
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
 from schemas.registry import INPUT_TOPIC_OF
 from streams.partitioner import partition_of
 from tests.bench.figures import percentile

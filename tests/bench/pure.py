@@ -15,16 +15,15 @@ import orjson
 import psutil
 
 from agents.zones import machine_zones
+from schemas.decoding import Decoded, decode_notification
 from schemas.notifications import (
     ClaimOpened,
-    Decoded,
     MessageReceived,
     MessageSent,
     Notification,
     RefundIssued,
     ReturnReceived,
     TimeTick,
-    decode_notification,
 )
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step

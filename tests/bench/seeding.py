@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from schemas.decoding import journal_value
 from schemas.headers import journal_headers
-from schemas.notifications import MessageReceived, Notification, journal_value
+from schemas.notifications import MessageReceived, Notification
 from streams.engine import Line, State, new_state, step
 from streams.partitioner import partition_of
 from tests.bench.workload import DAY_MS

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
 from schemas.registry import INPUT_TOPIC_OF
 from tests.bench.installation import PARTITIONS, Installation, Process, Reader
 from tests.bench.seeding import MARKETPLACE, question, seeded, sellers_on

@@ -28,8 +28,8 @@ from agents.journal.export import export_journal
 from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from agents.zones import machine_zones
+from schemas.decoding import decode_journal_value
 from schemas.headers import line_number
-from schemas.notifications import decode_journal_value
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, OUTPUT_TOPICS
 from streams.engine import Line, new_state, step
 from streams.partitioner import partition_of

@@ -16,8 +16,8 @@ from agents.settings import Settings
 from agents.zones import machine_zones
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import format_instant, parse_instant
+from schemas.decoding import Decoded, decode_notification, journal_value
 from schemas.headers import journal_headers
-from schemas.notifications import Decoded, decode_notification, journal_value
 from streams.replay import Replay
 from tests.cli.command import GOLDEN, dueclock, sentence_of
 from tests.kafka_fixtures import Outgoing, produce

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agents.zones import machine_zones
-from schemas.notifications import Rejected
+from schemas.dead_letters import Rejected
 from schemas.policies import PolicyError
 from streams.replay import Replay
 from tests.oracle.agreed import PolicyRefused

@@ -15,7 +15,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 
 from agents.zones import machine_zones
-from schemas.notifications import Rejected
+from schemas.dead_letters import Rejected
 from schemas.policies import PolicyError
 from streams.engine import restore_state
 from streams.events import SlaEvent

@@ -15,8 +15,8 @@ from typing import Any, Final
 import msgspec
 
 from agents.zones import machine_zones
+from schemas.dead_letters import Rejected
 from schemas.events import decode_event
-from schemas.notifications import Rejected
 from streams.engine import next_fire_ms
 from streams.replay import Replay
 from streams.rows import PARTITION_KEY, POLICIES_KEY

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.notifications import Decoded, decode_notification, journal_value
+from schemas.decoding import Decoded, decode_notification, journal_value
 from streams.engine import Line, step
 from streams.rows import AccountRow, decode_row, encode_row, kind_of
 from streams.timers import FORGET

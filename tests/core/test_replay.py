@@ -8,7 +8,9 @@ import json
 import pytest
 
 from agents.zones import machine_zones
-from schemas.notifications import Decoded, Rejected, TimeTick, decode_notification
+from schemas.dead_letters import Rejected
+from schemas.decoding import Decoded, decode_notification
+from schemas.notifications import TimeTick
 from schemas.policies import PolicyError, shipped_policies
 from streams import replay as replay_module
 from streams.engine import Line, step

@@ -10,7 +10,7 @@ from agents.demo.board import Board
 from agents.demo.generator import Sent, demo_policies, play
 from agents.demo.performance import expected_kinds
 from schemas.dead_letters import REASONS, Rejected
-from schemas.notifications import decode_notification
+from schemas.decoding import decode_notification
 from schemas.policies import RULE_NAMES, load_policies, shipped_policies
 from schemas.registry import INPUT_TOPICS
 from streams.partitioner import partition_of

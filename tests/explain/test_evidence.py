@@ -15,7 +15,7 @@ import pytest
 
 from agents.settings import Settings
 from schemas.codec import parse_instant
-from schemas.facts import ReturnReceived
+from schemas.notifications import ReturnReceived
 from schemas.policies import load_policies
 from streams.partitioner import partition_of
 from tests.audit.conftest import Run, run, settings

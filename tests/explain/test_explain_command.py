@@ -13,7 +13,7 @@ import pytest
 from agents.cli import main as cli
 from agents.settings import Settings
 from schemas.codec import DAY_MS, parse_instant
-from schemas.facts import RefundIssued
+from schemas.notifications import RefundIssued
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, HOME, History, write
 from tests.cli.command import GOLDEN, dueclock, sentence_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents.zones import machine_zones
-from schemas.notifications import Rejected
+from schemas.dead_letters import Rejected
 from streams.replay import Replay
 
 HERE = Path(__file__).resolve().parent

@@ -4,14 +4,9 @@ from typing import Any
 
 import orjson
 
-from schemas.notifications import (
-    Decoded,
-    Rejected,
-    ReturnReceived,
-    decode_journal_value,
-    decode_notification,
-    journal_value,
-)
+from schemas.dead_letters import Rejected
+from schemas.decoding import Decoded, decode_journal_value, decode_notification, journal_value
+from schemas.notifications import ReturnReceived
 
 RECEIVED = {
     "event_id": "n001",

@@ -4,17 +4,9 @@ import orjson
 import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
-from schemas.facts import FILE_ONLY_TYPES
-from schemas.notifications import (
-    NOTIFICATION_TYPES,
-    Decoded,
-    MessageSent,
-    MetricsReported,
-    Rejected,
-    decode_notification,
-    journal_value,
-    type_name,
-)
+from schemas.dead_letters import Rejected
+from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, MessageSent, MetricsReported, type_name
 from tests.schemas.golden_files import golden_lines, golden_reasons
 from tests.schemas.plain_validator import FILE_TYPES, TYPES
 from tests.schemas.samples import METRICS, RECEIVED, RECEIVED_BODY, SENT, blamed, in_file, live

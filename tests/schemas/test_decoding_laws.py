@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.notifications import Rejected, decode_journal_value, decode_notification, journal_value
+from schemas.dead_letters import Rejected
+from schemas.decoding import decode_journal_value, decode_notification, journal_value
 from tests.schemas.plain_validator import (
     ENVELOPE,
     FILE_TIMES,

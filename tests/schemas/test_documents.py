@@ -13,11 +13,12 @@ from jsonschema import Draft202012Validator
 
 import schemas
 from schemas.dead_letters import REASONS, Rejected, dead_letter_headers, dead_letter_line, letter_of
+from schemas.decoding import decode_notification, journal_value
 from schemas.documents import documents, examples
 from schemas.events import decode_event, encode_event
 from schemas.headers import event_headers
 from schemas.json_schemas import all_schemas
-from schemas.notifications import PolicyActivated, decode_notification, journal_value
+from schemas.notifications import PolicyActivated
 from schemas.policies import load_policies
 from schemas.registry import TOPICS
 from tests.schemas.golden_files import golden_lines

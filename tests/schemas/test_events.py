@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from schemas.events import EVENT_TYPES, AccountHealth, ClockBreached, decode_event, encode_event, topic_of
-from schemas.facts import type_name
+from schemas.notifications import type_name
 from tests.schemas.golden_files import golden_lines
 
 EXPECTED = list(golden_lines("expected.jsonl"))

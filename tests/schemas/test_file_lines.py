@@ -4,18 +4,9 @@ import orjson
 import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
-from schemas.facts import Zones
-from schemas.notifications import (
-    Body,
-    Decoded,
-    PolicyActivated,
-    RefundIssued,
-    Rejected,
-    StateSealed,
-    TimeTick,
-    decode_journal_value,
-    journal_value,
-)
+from schemas.dead_letters import Rejected
+from schemas.decoding import Decoded, decode_journal_value, journal_value
+from schemas.notifications import Body, PolicyActivated, RefundIssued, StateSealed, TimeTick, Zones
 from tests.schemas.plain_validator import judge
 from tests.schemas.samples import (
     ACTIVATION,

@@ -5,7 +5,7 @@ import pytest
 from schemas.codec import DAY_MS
 from schemas.dead_letters import LARGEST_KEY_BYTES, LARGEST_VALUE_BYTES
 from schemas.events import EVENT_TYPES
-from schemas.facts import NOTIFICATION_TYPES, type_name
+from schemas.notifications import NOTIFICATION_TYPES, type_name
 from schemas.registry import (
     DEAD_LETTER_TOPIC,
     INPUT_TOPIC_OF,

@@ -5,11 +5,8 @@ import hashlib
 import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
-from schemas.notifications import (
-    Decoded,
-    Rejected,
-    journal_value,
-)
+from schemas.dead_letters import Rejected
+from schemas.decoding import Decoded, journal_value
 from tests.schemas.samples import (
     ACTIVATION,
     ASKED,
