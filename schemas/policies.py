@@ -27,8 +27,6 @@ from schemas.policy_tables import (
 )
 from schemas.policy_types import (
     DUE_TYPES,
-    PROGRAMS_RULE,
-    RULE_NAMES,
     UNIT_MS,
     AppliesTo,
     CalendarSpec,
@@ -39,9 +37,9 @@ from schemas.policy_types import (
     RuleVersion,
     Target,
 )
+from schemas.rules import RULES
 
 __all__ = [
-    "RULE_NAMES",
     "WEEKDAYS",
     "CalendarSpec",
     "Policies",
@@ -136,8 +134,8 @@ def _calendar_name(place: str, raw: object, calendars: dict[str, CalendarSpec]) 
 def _rules(root: Table) -> dict[str, tuple[RuleVersion, ...]]:
     tables = Table(root.value_or("rules", {}), "[rules]", None)
     for name in tables.names():
-        if name not in RULE_NAMES:
-            raise PolicyError(f"[[rules.{name}]] is an unknown rule; {nearest(name, RULE_NAMES)}")
+        if name not in RULES:
+            raise PolicyError(f"[[rules.{name}]] is an unknown rule; {nearest(name, RULES)}")
     return {name: _versions(name, tables.value(name)) for name in tables.names()}
 
 
@@ -225,9 +223,10 @@ def _after(table: Table) -> tuple[int, ...]:
 
 
 def _programs(rule: str, table: Table) -> frozenset[str]:
-    if rule != PROGRAMS_RULE:
+    if not RULES[rule].has_programs:
         if "programs" in table.names():
-            raise PolicyError(f"{table.place} has 'programs', which {PROGRAMS_RULE} alone may have; take it out.")
+            may = ", ".join(name for name, known in RULES.items() if known.has_programs)
+            raise PolicyError(f"{table.place} has 'programs', which {may} alone may have; take it out.")
         return frozenset()
     if "programs" not in table.names():
         return _DEFAULT_PROGRAMS

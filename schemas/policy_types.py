@@ -27,28 +27,6 @@ UNIT_MS: Mapping[TargetKind, int] = {
     "calendar_days": DAY_MS,
 }
 
-# The rules there are (rules.md): what opens and stops one is code, so a file can name no other.
-RULE_NAMES = (
-    "sfp-refund",
-    "csba-jp-refund",
-    "mfn-refund",
-    "buyer-message-reply",
-    "cs-contact-reply",
-    "csba-inquiry-reply",
-    "csba-reply",
-    "csba-answer",
-    "return-response",
-    "a-to-z-evidence",
-    "a-to-z-appeal",
-    "chargeback-answer",
-    "case-stalled",
-    "case-first-response",
-    "case-resolution",
-    "safe-t-window",
-)
-PROGRAMS_RULE = "safe-t-window"
-"""The one rule whose versions name the programs that open it."""
-
 
 class PolicyError(ValueError):
     """A policy file that cannot be used; `str()` is one sentence that says where and what to do."""
@@ -76,7 +54,7 @@ class Target:
 class RuleVersion:
     """One version of a rule; `marketplaces` None binds all, offsets stand in the order of their levels.
 
-    `programs` are those of a refund that open a clock of `PROGRAMS_RULE`; for any other rule there are none.
+    `programs` are those of a refund that open a clock of a rule that `has_programs`; for any other there are none.
     """
 
     rule: str

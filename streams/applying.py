@@ -12,17 +12,17 @@ from typing import cast
 
 import msgspec
 
-from schemas.notifications import MetricsReported, Notification, ProgramChanged, VacationSet
+from schemas.notifications import MetricsReported, Notification, ProgramChanged
+from schemas.rules import RULES
 from streams import facts, health
 from streams.cases import case_view, case_violation
 from streams.duties import Duty, Urgent, Violation
 from streams.events import Moment, SlaEvent, violation_event
-from streams.matters import Called, add_fact, called_for, name_of
-from streams.orders import REFUND_RULES
+from streams.ledger import Ledger
+from streams.matters import Called, called_for, name_of, take_fact
 from streams.policies import Binding
 from streams.routing import account_key, route
 from streams.rows import BREACHED, OPEN, CaseRow, Clock, MatterRow, OrderRow, account_of
-from streams.settling import Ledger
 from streams.state import State
 from streams.threads import switched_off
 
@@ -40,25 +40,23 @@ def _by_name(called: Called) -> dict[str, Duty]:
     return {duty.name: duty for duty in called.duties}
 
 
-def apply_notification(state: State, said: Notification, journal_ms: int, events: list[SlaEvent]) -> None:
+def apply_notification(state: State, notification: Notification, journal_ms: int, events: list[SlaEvent]) -> None:
     """Apply a valid notification at its journal time: violations, clock events, urgent escalations, corrections."""
-    account = account_key(said)
+    account = account_key(notification)
     row = state.account(account)
     if not row.first_ms:
         row.first_ms = journal_ms
         state.mark_changed(account)
-    moment = Moment(journal_ms, journal_ms, said)
+    moment = Moment(journal_ms, journal_ms, notification)
     ledger = Ledger(state, account, moment, events)
-    state.is_repeat = False
-    if isinstance(said, MetricsReported):
-        events.extend(health.report(account, row, said, moment))
+    if isinstance(notification, MetricsReported):
+        events.extend(health.report(account, row, notification, moment))
         state.census.set_status(account, health.worst_status(row))
         state.mark_changed(account)
-    elif isinstance(said, ProgramChanged):
-        _settle(ledger, _switched_threads(state, account, said))
+    elif isinstance(notification, ProgramChanged):
+        _settle(ledger, _switched_threads(state, account, notification))
     else:
-        touched, violations = _take_facts(state, account, row.programs, said)
-        state.is_repeat = not touched and not isinstance(said, VacationSet)
+        touched, violations = _take_facts(state, account, row.programs, notification)
         if violations:
             _say_violations(ledger, violations)
         opened = _settle(ledger, touched)
@@ -71,22 +69,23 @@ def apply_notification(state: State, said: Notification, journal_ms: int, events
 
 
 def _take_facts(
-    state: State, account: str, programs: list[facts.ProgramChanged], said: Notification
+    state: State, account: str, programs: list[facts.ProgramChanged], notification: Notification
 ) -> tuple[list[Touched], list[tuple[str, MatterRow, Violation]]]:
     """Take the facts of a notification into their matters; repeats that do not count touch nothing."""
     touched: list[Touched] = []
     violations: list[tuple[str, MatterRow, Violation]] = []
-    for routed in route(said):
+    for routed in route(notification):
         fact = routed.fact
         row_id = state.own_id(f"{account}/{routed.kind}/{routed.name}")
         row = state.matter(row_id)
-        replaced = add_fact(row, fact)
-        if replaced is fact:
+        taken = take_fact(row_id, row.facts, fact)
+        state.taken.append(taken)
+        if taken.how == "repeat":
             continue
         state.mark_changed(row_id)
         if isinstance(fact, _NAMES_A_PROGRAM):
             cast(OrderRow, row).programs.setdefault(fact.return_id, fact.program)
-        subjects = () if routed.kind == "order" else _index_subject(state, row_id, row, replaced)
+        subjects = () if routed.kind == "order" else _index_subject(state, row_id, row, taken.other)
         called = called_for(routed.name, row, programs)
         touched.append(Touched(row_id, row, called))
         for violation in called.violations:
@@ -135,16 +134,14 @@ def _say_violations(ledger: Ledger, found: Iterable[tuple[str, MatterRow, Violat
             ledger.events.append(violation_event(ledger.account, violation, ledger.moment))
 
 
-def _switched_threads(state: State, account: str, said: ProgramChanged) -> list[Touched]:
+def _switched_threads(state: State, account: str, notification: ProgramChanged) -> list[Touched]:
     """A program changes: threads that asked csba are derived again, and of them the clocks that the switch touches."""
     row = state.account(account)
     before = list(row.programs)
-    fact = facts.ProgramChanged(said.occurred_ms, said.event_id, said.program, said.active)
-    known = next((i for i, other in enumerate(row.programs) if other.event_id == fact.event_id), None)
-    if known is None:
-        row.programs.append(fact)
-    elif fact.when < row.programs[known].when:
-        row.programs[known] = fact
+    fact = facts.ProgramChanged(
+        notification.occurred_ms, notification.event_id, notification.program, notification.active
+    )
+    state.taken.append(take_fact(account, row.programs, fact))
     state.mark_changed(account)
     changes = set(switched_off(row.programs)) ^ set(switched_off(before))
     if not changes:
@@ -195,7 +192,7 @@ def _urge(ledger: Ledger, touched: list[Touched], opened: list[tuple[str, Clock]
     for matter in touched:
         urgents: list[tuple[Urgent, Clock]] = []
         for clock in matter.row.clocks:
-            if clock.rule in _REFUND_RULES and clock.outcome in (OPEN, BREACHED):
+            if RULES[clock.rule].receipt_of and clock.outcome in (OPEN, BREACHED):
                 urgents.extend(
                     (Urgent(clock.name, asked.message_id, asked.at_ms, "refund_question_after_receipt"), clock)
                     for asked in matter.called.questions
@@ -208,9 +205,6 @@ def _urge(ledger: Ledger, touched: list[Touched], opened: list[tuple[str, Clock]
             if urgent.source not in clock.urgent:
                 ledger.settling(clock).urge(urgent)
                 ledger.state.mark_changed(matter.row_id)
-
-
-_REFUND_RULES = frozenset(REFUND_RULES.values())
 
 
 # --- activation ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from schemas.codec import DAY_MS
-from streams.duties import EXEMPT, MET, Duty, End, Violation, earliest
+from streams.duties import ENDS_EXEMPT, ENDS_MET, Duty, End, Violation, earliest
 from streams.facts import (
     CaseActivity,
     CaseClosed,
@@ -68,7 +68,7 @@ def case_duties(view: CaseView) -> list[Duty]:
 def _closing(view: CaseView, start_ms: int) -> End | None:
     """The earliest `case.closed` not before the start ends the matter without the duty being done."""
     closed = next((fact for fact in view.closings if fact.at_ms >= start_ms), None)
-    return None if closed is None else End(closed.at_ms, EXEMPT, closed.event_id, "unknown", "case_closed")
+    return None if closed is None else End(closed.at_ms, ENDS_EXEMPT, closed.event_id, "unknown", "case_closed")
 
 
 def _stalled(view: CaseView, opened: CaseOpened) -> Iterator[Duty]:
@@ -77,7 +77,7 @@ def _stalled(view: CaseView, opened: CaseOpened) -> Iterator[Duty]:
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         ends = []
         if following is not None:
-            ends.append(End(following.at_ms, MET, following.event_id, _actor(following)))
+            ends.append(End(following.at_ms, ENDS_MET, following.event_id, _actor(following)))
         closing = _closing(view, step.at_ms)
         if closing is not None:
             ends.append(closing)
@@ -92,7 +92,7 @@ def _actor(step: CaseOpened | CaseActivity) -> str:
 def _first_response(view: CaseView, opened: CaseOpened) -> Duty:
     """SUP: a case of high priority gets its first answer within 12 hours on average."""
     ends = [
-        End(fact.at_ms, MET, fact.event_id, "amazon")
+        End(fact.at_ms, ENDS_MET, fact.event_id, "amazon")
         for fact in view.activities
         if fact.actor == "amazon" and fact.at_ms >= opened.at_ms
     ]
@@ -106,7 +106,7 @@ def _resolution(view: CaseView, opened: CaseOpened) -> Duty:
     """SUP: an ordinary case is closed within 48 hours."""
     end = None
     if view.closings:
-        end = End(view.closings[0].at_ms, MET, view.closings[0].event_id, "unknown")
+        end = End(view.closings[0].at_ms, ENDS_MET, view.closings[0].event_id, "unknown")
     return Duty("case-resolution", view.case_id, opened.at_ms, end)
 
 

@@ -25,11 +25,10 @@ from enum import Enum
 from typing import Any, Final
 
 from schemas.notifications import MessageMarked, MessageUndelivered, MessageUnmarked, RefundCancelled
-from streams import duties as ends
-from streams.duties import Duty, Urgent
+from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Duty, Urgent
 from streams.events import Extra, Moment, SlaEvent, clock_event
 from streams.policies import Binding
-from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock
+from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock, Outcome
 
 
 class Say(Enum):
@@ -47,7 +46,7 @@ class Say(Enum):
 _RETRACT_ALL, _RETRACT_LAST, _REOPEN_IF_MOVED = Say.RETRACT_ALL, Say.RETRACT_LAST, Say.REOPEN_IF_MOVED
 _PASSED_STEPS, _BREACH = Say.PASSED_STEPS, Say.BREACH
 
-FROM_OPEN: Final[dict[int, tuple[Say, ...]]] = {
+FROM_OPEN: Final[dict[Outcome, tuple[Say, ...]]] = {
     OPEN: (Say.PASSED_STEPS,),
     MET: (Say.ENDED,),
     SUPERSEDED: (Say.ENDED,),
@@ -60,7 +59,7 @@ FROM_OPEN: Final[dict[int, tuple[Say, ...]]] = {
 OUTCOMES: Final = tuple(FROM_OPEN)
 
 
-def _transition(old: int, new: int) -> tuple[Say, ...]:
+def _transition(old: Outcome, new: Outcome) -> tuple[Say, ...]:
     if old == new:
         return ()
     if old == OPEN:
@@ -72,7 +71,7 @@ def _transition(old: int, new: int) -> tuple[Say, ...]:
     return (Say.RETRACT_ALL, Say.REOPEN_IF_MOVED, *FROM_OPEN[new])
 
 
-TRANSITIONS: Final[dict[tuple[int, int], tuple[Say, ...]]] = {
+TRANSITIONS: Final[dict[tuple[Outcome, Outcome], tuple[Say, ...]]] = {
     (old, new): _transition(old, new) for old in OUTCOMES for new in OUTCOMES
 }
 
@@ -82,7 +81,7 @@ ENDED_TYPES: Final = {
     EXEMPT: "clock.exempt",
     CLOSED_LATE: "clock.closed_late",
 }
-_OUTCOME_OF_RANK: Final = {ends.MET: MET, ends.SUPERSEDED: SUPERSEDED, ends.EXEMPT: EXEMPT}
+_OUTCOME_OF_RANK: Final = {ENDS_MET: MET, ENDS_SUPERSEDED: SUPERSEDED, ENDS_EXEMPT: EXEMPT}
 _REASON_OF_FACT: Final[dict[type[Any], str]] = {
     RefundCancelled: "refund_cancelled",
     MessageUndelivered: "message_undelivered",
@@ -91,7 +90,7 @@ _REASON_OF_FACT: Final[dict[type[Any], str]] = {
 }
 
 
-def outcome_of(duty: Duty, binding: Binding, now_ms: int) -> int:
+def outcome_of(duty: Duty, binding: Binding, now_ms: int) -> Outcome:
     """The outcome at journal time `now_ms`, a function of the facts (contract §3, points 1 to 3)."""
     if duty.marked_ms is not None:
         return EXEMPT
@@ -154,7 +153,7 @@ class Settling:
         running = Duty(self.clock.rule, self.clock.subject, self.clock.start_ms, None)
         self.arrive(outcome_of(running, binding, self.moment.now_ms))
 
-    def change(self, moved: Binding, new: int) -> None:
+    def change(self, moved: Binding, new: Outcome) -> None:
         """The outcome changes, as the table says; `moved` is what binds the clock by now."""
         for word in TRANSITIONS[self.clock.outcome, new]:
             if word is _RETRACT_ALL:
@@ -177,10 +176,10 @@ class Settling:
         if moved is not self.binding:
             self._bind(moved)
             self.clock.is_moved = True
-            self.clock.done = self.clock.said
+            self.clock.passed = self.clock.escalated
             self._pass_steps_after()
 
-    def arrive(self, new: int) -> None:
+    def arrive(self, new: Outcome) -> None:
         """Say the outcome of a clock that has just been opened."""
         for word in FROM_OPEN[new]:
             self._say(word, new)
@@ -188,7 +187,7 @@ class Settling:
 
     # --- the words of the table --------------------------------------------------------------------------------------
 
-    def _say(self, word: Say, new: int) -> None:
+    def _say(self, word: Say, new: Outcome) -> None:
         if word is _PASSED_STEPS:
             self._pass_steps_before()
         elif word is _BREACH:
@@ -206,7 +205,7 @@ class Settling:
         self._bind(binding)
         clock.is_moved = False
         clock.revision += 1
-        clock.done = clock.said = 0
+        clock.passed = clock.escalated = 0
         clock.outcome = OPEN
         clock.opened_id = self._emit("clock.opened", clock.start_ms, {"revision": clock.revision}, cause=True)
         self.was_opened = True
@@ -227,7 +226,7 @@ class Settling:
         self._emit("clock.retracted", self.moment.decided_ms, extra, cause=True)
 
     def _retraction_reason(self) -> str:
-        by_fact = _REASON_OF_FACT.get(type(self.moment.said))
+        by_fact = _REASON_OF_FACT.get(type(self.moment.notification))
         if by_fact is not None:
             return by_fact
         return "reassigned" if self.prior in (MET, SUPERSEDED) or self.duty is None else "late_arrival"
@@ -245,7 +244,7 @@ class Settling:
         self._stand(version.on_due, self._emit(version.on_due, self.binding.due_ms, extra, cause=False))
         self._pass_steps_after()
 
-    def _end(self, new: int) -> None:
+    def _end(self, new: Outcome) -> None:
         assert self.duty is not None  # only a duty can bring an outcome
         clock, end = self.clock, self.duty.end
         extra: Extra = {}
@@ -274,21 +273,21 @@ class Settling:
         now_ms, clock, highest = self.moment.now_ms, self.clock, 0
         for level, offset_ms in self.binding.terms.steps_before:
             if self.binding.due_ms + offset_ms <= now_ms:
-                clock.done |= 1 << level
+                clock.passed |= 1 << level
                 highest = level
-        if highest and now_ms < self.binding.due_ms and not clock.said >> highest & 1:
+        if highest and now_ms < self.binding.due_ms and not clock.escalated >> highest & 1:
             self.escalate(highest, collapsed=True)
 
     def _pass_steps_after(self) -> None:
         """A breach declared late skips the steps already passed."""
         for level, offset_ms in self.binding.terms.steps_after:
             if self.binding.due_ms + offset_ms <= self.moment.now_ms:
-                self.clock.done |= 1 << level
+                self.clock.passed |= 1 << level
 
     def escalate(self, level: int, *, collapsed: bool = False) -> None:
         """Say one escalation step, `at` the step's time."""
-        self.clock.done |= 1 << level
-        self.clock.said |= 1 << level
+        self.clock.passed |= 1 << level
+        self.clock.escalated |= 1 << level
         extra: Extra = {"level": level}
         if collapsed:
             extra["collapsed"] = True

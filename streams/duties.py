@@ -6,13 +6,14 @@ clock against its duty. No rule keeps state of its own and no rule emits (contra
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NewType
 
 import msgspec
 
-MET: Final = 0
-SUPERSEDED: Final = 1
-EXEMPT: Final = 2
+Rank = NewType("Rank", int)
+ENDS_MET: Final = Rank(0)
+ENDS_SUPERSEDED: Final = Rank(1)
+ENDS_EXEMPT: Final = Rank(2)
 """Ranks of ends: of ends at one instant met counts before superseded before exempt (contract §3)."""
 
 
@@ -20,7 +21,7 @@ class End(msgspec.Struct, frozen=True, gc=False, order=True):
     """A fact that ends a clock, in the order in which ends count: instant, rank, event id."""
 
     at_ms: int
-    rank: int
+    rank: Rank
     event_id: str
     by: str
     reason: str = ""

@@ -19,9 +19,9 @@ from streams.applying import apply_notification, move_open_clocks
 from streams.events import Moment, SlaEvent
 from streams.firing import fire
 from streams.health import worst_status
+from streams.ledger import arm_account, arm_matter
 from streams.logic import FIRST, check_logic
 from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
-from streams.settling import arm_account, arm_matter
 from streams.state import State, load_rows, new_state
 from streams.zones import check_zones
 
@@ -38,6 +38,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 def step(state: State, line: Line) -> list[SlaEvent]:
     """Apply one journal line: `state` is changed in place, the events are returned in order.
+
+    What became of the facts that it told, and which matters were forgotten before it, stands in `state.taken` and
+    `state.gone` until the next line.
 
     Raises ValueError for a line out of its order (number or journal time), or a notification before any policies;
     PolicyError for an activation that does not load or may not follow the policies in force. Nothing is changed then.
@@ -81,6 +84,7 @@ def _checked_policies(state: State, activation: PolicyActivated, number: int) ->
 def _advance(state: State, line: Line) -> list[SlaEvent]:
     """Fire every timer that the line's journal time has reached, then let its time stand."""
     events: list[SlaEvent] = []
+    state.taken, state.gone = [], []
     journal_ms, timers = line.journal_ms, state.timers
     while (timer := timers.pop_due(journal_ms)) is not None:
         fire(state, timer, journal_ms, events)

@@ -58,19 +58,19 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     """Why and when something is decided.
 
     `decided_ms` is the journal time of the line at work, `now_ms` the time at which outcomes are judged (the line's, or
-    that of the timer that fires), `said` the notification applied, whose event id is the `cause`; `is_timer`: a timer
+    that of the timer that fires), `notification` the one applied, whose event id is the `cause`; `is_timer`: a timer
     decides.
     """
 
     decided_ms: int
     now_ms: int
-    said: Notification | None = None
+    notification: Notification | None = None
     is_timer: bool = False
 
     @property
     def cause(self) -> str | None:
         """The event id of the notification applied, None where a timer or an activation decides."""
-        return None if self.said is None else self.said.event_id
+        return None if self.notification is None else self.notification.event_id
 
 
 Extra = dict[str, str | int | bool | tuple[str, ...]]
@@ -117,7 +117,7 @@ def clock_event(
 
     `cause` says whether this kind of event names the notification that brought it.
     """
-    rule, subject, order_id, said = clock.rule, clock.subject, clock.order_id, moment.said
+    rule, subject, order_id, notification = clock.rule, clock.subject, clock.order_id, moment.notification
     clock.seq = seq = clock.seq + 1
     clock_id = f"{account}/{rule}/{subject}"
     event: dict[str, object] = {
@@ -135,8 +135,8 @@ def clock_event(
         event["calendar"] = binding.calendar
     if order_id is not None:
         event["order_id"] = order_id
-    if cause and said is not None:
-        event["cause"] = said.event_id
+    if cause and notification is not None:
+        event["cause"] = notification.event_id
     fired_ms = moment.now_ms if moment.is_timer else 0
     detail = str(extra["level"]) if "level" in extra else ""
     elapsed_ms: int = extra.get("elapsed_ms", 0)  # type: ignore[assignment]  # a number under this name

@@ -12,21 +12,15 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from schemas.policy_tables import is_id
-from schemas.policy_types import RULE_NAMES
+from schemas.rules import RULES
 from streams.duties import Duty
 from streams.facts import Fact, ProgramChanged
 from streams.matters import called_for, name_of
-from streams.orders import REFUND_RULES
 from streams.rows import MatterRow
 
 Part = Literal["start", "end", "mark"]
 """What a fact decides of a duty: that and when it starts, how it ends, that it asks for no response."""
 
-_THREAD_RULES: Final = frozenset(
-    ("buyer-message-reply", "cs-contact-reply", "csba-inquiry-reply", "csba-reply", "csba-answer")
-)
-_CASE_RULES: Final = frozenset(("case-stalled", "case-first-response", "case-resolution"))
-_REFUND_RULES: Final = frozenset(REFUND_RULES.values())
 _LONGEST_SELLER: Final = 64
 _LONGEST_MARKETPLACE: Final = 32
 _LONGEST_ID: Final = 128
@@ -51,32 +45,13 @@ def clock_name(clock_id: str) -> ClockName:
     seller, marketplace, rule, *parts = (clock_id + "///" if clock_id.count("/") < 3 else clock_id).split("/")
     if not is_id(seller, _LONGEST_SELLER) or not is_id(marketplace, _LONGEST_MARKETPLACE):
         raise ValueError("it is not <seller_id>/<marketplace_id>/<rule>/<subject>")
-    if rule not in RULE_NAMES:
-        raise ValueError(f"{rule!r} is not a rule; the rules are {', '.join(RULE_NAMES)}")
-    kind = _kind(rule)
-    if len(parts) not in _lengths(rule, kind) or not all(is_id(part, _LONGEST_ID) for part in parts):
-        raise ValueError(f"a clock of {rule} has the subject {_SUBJECTS[kind]}")
+    if rule not in RULES:
+        raise ValueError(f"{rule!r} is not a rule; the rules are {', '.join(RULES)}")
+    known = RULES[rule]
+    if len(parts) not in known.subject_lengths or not all(is_id(part, _LONGEST_ID) for part in parts):
+        raise ValueError(f"a clock of {rule} has the subject {known.subject}")
     account = f"{seller}/{marketplace}"
-    return ClockName(account, rule, "/".join(parts), f"{account}/{kind}/{parts[0]}")
-
-
-def _kind(rule: str) -> str:
-    if rule in _THREAD_RULES:
-        return "thread"
-    return "case" if rule in _CASE_RULES else "order"
-
-
-def _lengths(rule: str, kind: str) -> tuple[int, ...]:
-    if kind == "case":
-        return (2,) if rule == "case-stalled" else (1,)
-    return (2, 3) if rule in _REFUND_RULES else (2,)
-
-
-_SUBJECTS: Final = {
-    "order": "<order_id>/<return, claim or refund>, and /<receipt_id> where a receipt has an id",
-    "thread": "<thread_id>/<message_id>",
-    "case": "<case_id>, and /<event_id> of the step's first fact for case-stalled",
-}
+    return ClockName(account, rule, "/".join(parts), f"{account}/{known.matter}/{parts[0]}")
 
 
 def duty_of(name: str, row_id: str, row: MatterRow, programs: list[ProgramChanged]) -> Duty | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from schemas.codec import DAY_MS
 from streams import health
 from streams.events import Moment, SlaEvent
+from streams.ledger import Ledger, arm_account
 from streams.matters import is_unsettled
 from streams.rows import account_of
-from streams.settling import Ledger, arm_account
 from streams.state import State
 from streams.timers import CLOCK, DUE_STEP, FORGET, HEALTH, MOVE_STEP, Timer
 

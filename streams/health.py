@@ -12,24 +12,23 @@ from typing import Final, NamedTuple
 
 from schemas.codec import DAY_MS
 from schemas.notifications import MetricsReported
+from schemas.rules import RULES
 from streams.census import GOOD, STATUSES
 from streams.events import Moment, SlaEvent, finish, instant
-from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Said
+from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Emitted
 
 WINDOWS: Final = (7, 30, 90)
 KEPT_DAYS: Final = 91
 REVIEW_STREAK: Final = 30
 """Late responses above 10 % for 30 days in a row lead to review (PLAN)."""
 
-REFUND_RULES: Final = frozenset({"sfp-refund", "csba-jp-refund", "mfn-refund"})
-MESSAGE_RULE: Final = "buyer-message-reply"
 LATE_RATE: Final = "late_response_rate"
 STATUS_WINDOW: Final = 30
 
 
 def is_counted(rule: str) -> bool:
     """Whether clocks of a rule count for health at all."""
-    return rule == MESSAGE_RULE or rule in REFUND_RULES
+    return RULES[rule].counts_for is not None
 
 
 def count(row: AccountRow, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
@@ -41,7 +40,7 @@ def count(row: AccountRow, clock: Clock, sign: int, newest_midnight_ms: int) -> 
     counts = row.days.get(day)
     if counts is None:
         counts = row.days[day] = DayCounts()
-    if clock.rule != MESSAGE_RULE:
+    if RULES[clock.rule].counts_for == "refunds":
         counts.refunds_met += sign * met
         counts.refunds_late += sign * late
     else:
@@ -124,7 +123,7 @@ def next_midnight_ms(row: AccountRow, passed_ms: int) -> int | None:
     is_silent = (
         not row.days
         and not row.streak
-        and all(not said.numerator and not said.denominator and said.status == "good" for said in row.said.values())
+        and all(not last.numerator and not last.denominator and last.status == "good" for last in row.emitted.values())
     )
     if is_silent:
         return None
@@ -146,10 +145,10 @@ def strike_midnight(account: str, row: AccountRow, midnight_ms: int, moment: Mom
             if metric == LATE_RATE and window == STATUS_WINDOW:
                 status, row.streak = _status(figure, row.streak_before)
             key = f"{metric}/{window}"
-            said = row.said.get(key, _SILENCE)
-            if (said.numerator, said.denominator) == figure and said.status == (status or "good"):
+            last = row.emitted.get(key, _NOTHING_EMITTED)
+            if (last.numerator, last.denominator) == figure and last.status == (status or "good"):
                 continue
-            row.said[key] = Said(figure.numerator, figure.denominator, status or "good")
+            row.emitted[key] = Emitted(figure.numerator, figure.denominator, status or "good")
             if status:
                 row.corrections = 1
             events.append(_event(account, moment, midnight_ms, _Spoken(metric, unit, window, figure, status)))
@@ -157,7 +156,7 @@ def strike_midnight(account: str, row: AccountRow, midnight_ms: int, moment: Mom
 
 
 _METRICS: Final = (("average_response_ms", "ms"), (LATE_RATE, "ppm"), ("refund_on_time_rate", "ppm"))
-_SILENCE: Final = Said()
+_NOTHING_EMITTED: Final = Emitted()
 
 
 def _advance(row: AccountRow, midnight_ms: int) -> None:
@@ -177,9 +176,9 @@ def correct(account: str, row: AccountRow, passed_ms: int, moment: Moment) -> li
     figure = _late_rate(row, row.midnight_ms)
     status, row.streak = _status(figure, row.streak_before)
     key = f"{LATE_RATE}/{STATUS_WINDOW}"
-    if row.said.get(key, _SILENCE).status == status:
+    if row.emitted.get(key, _NOTHING_EMITTED).status == status:
         return []
-    row.said[key] = Said(figure.numerator, figure.denominator, status)
+    row.emitted[key] = Emitted(figure.numerator, figure.denominator, status)
     row.corrections += 1
     spoken = _Spoken(LATE_RATE, "ppm", STATUS_WINDOW, figure, status, row.corrections)
     return [_event(account, moment, row.midnight_ms, spoken)]
@@ -207,7 +206,7 @@ def report(account: str, row: AccountRow, reported: MetricsReported, moment: Mom
 
 def worst_status(row: AccountRow) -> str:
     """The worst status last emitted for an account, of all metrics and windows; `excellent` counts as `good`."""
-    found = {said.status for said in row.said.values()}
+    found = {last.status for last in row.emitted.values()}
     found.update(row.defect_statuses.values())
     return max(found - {"excellent"}, key=STATUSES.index, default=GOOD)
 

@@ -7,7 +7,7 @@ changes and the policies.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -59,20 +59,29 @@ def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Cal
     return Called((), evidence_violations(name, row.facts))
 
 
-def add_fact(row: MatterRow, fact: Fact) -> Fact | None:
-    """Take a fact into a matter. Returns the fact that no longer counts: the one replaced, `fact` itself if it is a
-    repeat, or None where it is new.
+class Taken(NamedTuple):
+    """What became of a fact that a line told: `new`, `repeat` (it does not count) or `replaces`.
+
+    `row_id` is its matter's, or the account's whose programs changed; `other` the fact that it repeats or replaces.
     """
-    facts: list[Fact] = row.facts  # type: ignore[assignment]  # routing gives each kind of row its own kind of fact
+
+    row_id: str
+    fact: Fact
+    how: Literal["new", "repeat", "replaces"]
+    other: Fact | None = None
+
+
+def take_fact(row_id: str, facts: list[Any], fact: Fact) -> Taken:
+    """Take a fact among those of a row: of two with one key the smaller counts, whichever came first (contract §2)."""
     kind, key = type(fact), fact.key
     for index, known in enumerate(facts):
         if type(known) is kind and known.key == key:
             if fact.when >= known.when:
-                return fact
+                return Taken(row_id, fact, "repeat", known)
             facts[index] = fact
-            return known
+            return Taken(row_id, fact, "replaces", known)
     facts.append(fact)
-    return None
+    return Taken(row_id, fact, "new")
 
 
 def knows(row: MatterRow, fact: Fact) -> bool:
@@ -114,7 +123,7 @@ _TICKING: Final = (OPEN, BREACHED)
 
 def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
     """The earliest timer of an open or breached clock: when it fires, and its step; step 0 where there is none."""
-    binding, done, due_ms = agreement.stored(clock), clock.done, clock.due_ms
+    binding, passed, due_ms = agreement.stored(clock), clock.passed, clock.due_ms
     best = _NO_TIMER
     steps = binding.terms.steps_after
     if clock.outcome == OPEN:
@@ -124,7 +133,7 @@ def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
         if move_ms is not None and move_ms < best[0]:
             best = (move_ms, MOVE_STEP)
     for level, offset_ms in steps:
-        if not done >> level & 1 and (best is _NO_TIMER or (due_ms + offset_ms, level) < best):
+        if not passed >> level & 1 and (best is _NO_TIMER or (due_ms + offset_ms, level) < best):
             best = (due_ms + offset_ms, level)
     return best
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
-from streams.duties import EXEMPT, MET, SUPERSEDED, Duty, End, Urgent, Violation, earliest
+from schemas.rules import REFUND_RULES
+from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Duty, End, Urgent, Violation, earliest
 from streams.facts import (
     ChargebackAnswered,
     ChargebackDecided,
@@ -40,8 +41,6 @@ AMAZON: Final = frozenset({"amazon_cs", "amazon_auto"})
 """Issuers of a refund in the seller's place (SFP 5, CSBA)."""
 BY_AMAZON: Final = frozenset({"auto_policy", "amazon_cs"})
 """Approvals that ask nothing of the seller until the return arrives (SFP 3)."""
-REFUND_RULES: Final = {"sfp": "sfp-refund", "csba_jp": "csba-jp-refund", "mfn": "mfn-refund"}
-"""Program of a return -> the rule that its receipt opens; `fba` owes nothing."""
 
 
 F = TypeVar("F", bound=Fact)
@@ -174,7 +173,7 @@ def _deal_refunds(view: OrderView, receipts: list[_Receipt]) -> None:
 
 def _refund_end(refund: RefundIssued) -> End:
     """SFP 5: Amazon may refund in the seller's place at any time."""
-    rank = SUPERSEDED if refund.issued_by in AMAZON else MET
+    rank = ENDS_SUPERSEDED if refund.issued_by in AMAZON else ENDS_MET
     return End(refund.at_ms, rank, refund.event_id, refund.issued_by)
 
 
@@ -195,7 +194,7 @@ def _replacements(view: OrderView, receipt: ReturnReceived) -> Iterator[End]:
     """PLAN: a seller-fulfilled item may be replaced instead of refunded; SFP 9 and CSBA know no replacement."""
     for fact in view.of(ReplacementSent):
         if fact.return_id == receipt.return_id and fact.receipt_id in (None, receipt.receipt_id):
-            yield End(fact.at_ms, EXEMPT, fact.event_id, "seller", "replaced")
+            yield End(fact.at_ms, ENDS_EXEMPT, fact.event_id, "seller", "replaced")
 
 
 # --- answer to a return request: PLAN ------------------------------------------------------------------------------
@@ -207,18 +206,18 @@ def _response_duties(view: OrderView) -> Iterator[Duty]:
         if view.programs[asked.return_id] != "mfn":
             continue
         ends = [
-            End(fact.at_ms, MET, fact.event_id, "seller")
+            End(fact.at_ms, ENDS_MET, fact.event_id, "seller")
             for fact in view.of(ReturnResponded)
             if fact.return_id == asked.return_id
         ]
         for approved in view.of(ReturnApproved):
             if approved.return_id == asked.return_id:
                 if approved.approved_by in BY_AMAZON:
-                    ends.append(End(approved.at_ms, EXEMPT, approved.event_id, "amazon_cs", "auto_authorized"))
+                    ends.append(End(approved.at_ms, ENDS_EXEMPT, approved.event_id, "amazon_cs", "auto_authorized"))
                 else:
-                    ends.append(End(approved.at_ms, MET, approved.event_id, "seller"))
+                    ends.append(End(approved.at_ms, ENDS_MET, approved.event_id, "seller"))
         ends.extend(
-            End(fact.at_ms, EXEMPT, fact.event_id, "buyer", "return_cancelled")
+            End(fact.at_ms, ENDS_EXEMPT, fact.event_id, "buyer", "return_cancelled")
             for fact in view.of(ReturnCancelled)
             if fact.return_id == asked.return_id
         )
@@ -235,13 +234,13 @@ def _evidence_duties(view: OrderView) -> Iterator[Duty]:
     for claim in view.of(ClaimOpened):
         claim_id = claim.claim_id
         ends = [
-            End(fact.at_ms, MET, fact.event_id, "seller")
+            End(fact.at_ms, ENDS_MET, fact.event_id, "seller")
             for fact in view.of(ClaimEvidenceSubmitted)
             if fact.claim_id == claim_id
         ]
         for kind, by in ((ClaimWithdrawn, "buyer"), (ClaimDecided, "amazon_cs")):
             ends.extend(
-                End(fact.at_ms, EXEMPT, fact.event_id, by, "claim_closed")
+                End(fact.at_ms, ENDS_EXEMPT, fact.event_id, by, "claim_closed")
                 for fact in view.of(kind)
                 if fact.claim_id == claim_id
             )
@@ -257,7 +256,7 @@ def _appeal_duties(view: OrderView) -> Iterator[Duty]:
     for decided in view.of(ClaimDecided):
         if decided.is_granted:
             ends = [
-                End(fact.at_ms, MET, fact.event_id, "seller")
+                End(fact.at_ms, ENDS_MET, fact.event_id, "seller")
                 for fact in view.of(ClaimAppealed)
                 if fact.claim_id == decided.claim_id
             ]
@@ -270,12 +269,12 @@ def _chargeback_duties(view: OrderView) -> Iterator[Duty]:
     for opened in view.of(ChargebackOpened):
         chargeback_id = opened.chargeback_id
         ends = [
-            End(fact.at_ms, MET, fact.event_id, "seller")
+            End(fact.at_ms, ENDS_MET, fact.event_id, "seller")
             for fact in view.of(ChargebackAnswered)
             if fact.chargeback_id == chargeback_id
         ]
         ends.extend(
-            End(fact.at_ms, EXEMPT, fact.event_id, "amazon_cs", "chargeback_closed")
+            End(fact.at_ms, ENDS_EXEMPT, fact.event_id, "amazon_cs", "chargeback_closed")
             for fact in view.of(ChargebackDecided)
             if fact.chargeback_id == chargeback_id
         )
@@ -314,7 +313,7 @@ def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
         if program is None:
             continue
         ends = [
-            End(fact.at_ms, MET, fact.event_id, "seller")
+            End(fact.at_ms, ENDS_MET, fact.event_id, "seller")
             for fact in view.of(SafetFiled)
             if fact.refund_id is None or fact.refund_id == refund.refund_id
         ]

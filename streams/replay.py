@@ -82,9 +82,9 @@ class Replay:
             self._until_rest = REST_EVERY
         return events
 
-    def _refuse(self, said: Notification, journal_ms: int, arrived_ms: int | None) -> Rejected | None:
-        arrival_ms = said.occurred_ms if arrived_ms is None else arrived_ms
-        return admit(self.state, said, journal_ms, arrival_ms)
+    def _refuse(self, notification: Notification, journal_ms: int, arrived_ms: int | None) -> Rejected | None:
+        arrival_ms = notification.occurred_ms if arrived_ms is None else arrived_ms
+        return admit(self.state, notification, journal_ms, arrival_ms)
 
     def close(self, until_ms: int | None = None) -> list[SlaEvent]:
         """The end of the file: nothing fires after the last line, unless `until_ms` says so, as a last tick."""

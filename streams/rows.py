@@ -9,7 +9,7 @@ clocks, `health` for an account's counters.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 import msgspec
 
@@ -17,16 +17,26 @@ from streams.facts import CaseFact, EvidenceFact, OrderFact, ProgramChanged, Thr
 
 ROW_VERSION: Final = 2
 _OF_0_1: Final = 1
-"""The version of the rows of dueclock 0.1, whose lines said neither zones nor logic: nothing of it can be read on."""
 
 # Outcomes of a clock (contract §3). GONE: the facts no longer call for it; kept for its revision and seq.
-OPEN: Final = 0
-MET: Final = 1
-SUPERSEDED: Final = 2
-EXEMPT: Final = 3
-BREACHED: Final = 4
-CLOSED_LATE: Final = 5
-GONE: Final = 6
+Outcome = NewType("Outcome", int)
+OPEN: Final = Outcome(0)
+MET: Final = Outcome(1)
+SUPERSEDED: Final = Outcome(2)
+EXEMPT: Final = Outcome(3)
+BREACHED: Final = Outcome(4)
+CLOSED_LATE: Final = Outcome(5)
+GONE: Final = Outcome(6)
+OUTCOME_NAMES: Final = {
+    OPEN: "open",
+    MET: "met",
+    SUPERSEDED: "superseded",
+    EXEMPT: "exempt",
+    BREACHED: "breached",
+    CLOSED_LATE: "closed_late",
+    GONE: "gone",
+}
+"""The outcomes as people and scripts read them."""
 
 STANDING: Final = (
     "clock.breached",
@@ -46,9 +56,9 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
     `start_ms` and `order_id` are those of the last `clock.opened`, whose `output_id` is `opened_id`; so are `version`,
     `due_ms` and `calendar` (empty unless the target counts days), unless the clock `is_moved`: an `open` version has
     moved it since, when it had ended or stood breached, and its outcome was judged by that. `standing` are the events
-    that stand, oldest first, each as index into STANDING and output id. `done` and `said` are bit masks of escalation
-    levels passed and emitted in this revision. `urgent` are the messages and claims already escalated. Output ids are
-    16 raw bytes.
+    that stand, oldest first, each as index into STANDING and output id. `passed` and `escalated` are bit masks of
+    the escalation levels passed and emitted in this revision. `urgent` are the messages and claims already escalated.
+    Output ids are 16 raw bytes.
     """
 
     rule: str
@@ -59,14 +69,14 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
     calendar: str
     order_id: str | None
     obligor: str
-    outcome: int = OPEN
+    outcome: Outcome = OPEN
     revision: int = 0
     seq: int = 0
     opened_id: bytes = b""
     standing: list[tuple[int, bytes]] = []
     elapsed_ms: int = 0
-    done: int = 0
-    said: int = 0
+    passed: int = 0
+    escalated: int = 0
     urgent: list[str] = []
     is_moved: bool = False
 
@@ -110,7 +120,7 @@ class EvidenceRow(msgspec.Struct, array_like=True):
 MatterRow = OrderRow | ThreadRow | CaseRow | EvidenceRow
 
 
-class Said(msgspec.Struct, array_like=True, gc=False):
+class Emitted(msgspec.Struct, array_like=True, gc=False):
     """What was last emitted for one metric and window of an account's health."""
 
     numerator: int = 0
@@ -132,7 +142,7 @@ class DayCounts(msgspec.Struct, array_like=True, gc=False):
 class AccountRow(msgspec.Struct, array_like=True):
     """An account: its program changes, kept for good, and its health.
 
-    `first_ms` is the journal time of its first line. `days` are counters by UTC day number. `said` is what was last
+    `first_ms` is the journal time of its first line. `days` are counters by UTC day number. `emitted` is what was last
     emitted, by `<metric>/<window>`. `midnight_ms` is the newest midnight computed, `streak` the late-response streak
     there, `streak_before` that of the day before, `corrections` how many events were emitted for the late response
     rate at it. `reports` is the largest (at_ms, event_id) applied for each reported window, `defect_statuses` the order
@@ -143,7 +153,7 @@ class AccountRow(msgspec.Struct, array_like=True):
     first_ms: int = 0
     programs: list[ProgramChanged] = []
     days: dict[int, DayCounts] = {}
-    said: dict[str, Said] = {}
+    emitted: dict[str, Emitted] = {}
     midnight_ms: int = 0
     streak_before: int = 0
     streak: int = 0
@@ -152,25 +162,33 @@ class AccountRow(msgspec.Struct, array_like=True):
     defect_statuses: dict[int, str] = {}
 
 
+class ShellNotes(msgspec.Struct, array_like=True):
+    """What the shell keeps with the partition and no decision reads.
+
+    `positions` are the next offsets of the input topics. Of sealing: `journal`, the digest of all journal records so
+    far (streams/sealing.py), and `sealed_period`, the number of the period of journal time that was sealed last, 0
+    before the first line.
+    """
+
+    positions: dict[str, int] = {}
+    journal: bytes = b""
+    sealed_period: int = 0
+
+
 class PartitionRow(msgspec.Struct, array_like=True):
-    """The partition: journal time and running number of its last line, the shell's input positions, what is in force.
+    """The partition: journal time and running number of its last line, what is in force, and the shell's notes.
 
     In force are the policies with the digest `digest`, the zones with the digest `zones` and the logic `logic`; 0 and
-    empty before the first activation.
-
-    Of sealing, for the shell: `journal`, the digest of all journal records so far (streams/sealing.py), and
-    `sealed_period`, the number of the period of journal time that was sealed last, 0 before the first line.
+    empty before the first activation. `step` alone changes these, the shell its notes.
     """
 
     version: int = ROW_VERSION
     journal_ms: int = 0
     lines: int = 0
-    positions: dict[str, int] = {}
     digest: str = ""
-    journal: bytes = b""
-    sealed_period: int = 0
     zones: str = ""
     logic: int = 0
+    notes: ShellNotes = msgspec.field(default_factory=ShellNotes)
 
 
 class PoliciesRow(msgspec.Struct, array_like=True):
@@ -243,11 +261,11 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
             row.programs = dict(sorted(row.programs.items()))
     elif isinstance(row, AccountRow):
         row.days = dict(sorted(row.days.items()))
-        row.said = dict(sorted(row.said.items()))
+        row.emitted = dict(sorted(row.emitted.items()))
         row.reports = dict(sorted(row.reports.items()))
         row.defect_statuses = dict(sorted(row.defect_statuses.items()))
     elif isinstance(row, PartitionRow):
-        row.positions = dict(sorted(row.positions.items()))
+        row.notes.positions = dict(sorted(row.notes.positions.items()))
     elif isinstance(row, PoliciesRow):
         row.zones = dict(sorted(row.zones.items()))
     return _ENCODER.encode(row)
@@ -275,12 +293,22 @@ def _checked(decoder: Any, row_id: str, value: bytes) -> Any:
     try:
         row = decoder.decode(value)
     except msgspec.MsgspecError as error:
+        _refuse_0_1(row_id, value)
         raise RowError(f"row {row_id} is not in the form of version {ROW_VERSION}: {error}") from error
-    if row.version == _OF_0_1:
+    if row.version != ROW_VERSION:
+        _refuse_0_1(row_id, value)
+        raise RowError(f"row {row_id} has version {row.version}, this program reads version {ROW_VERSION}")
+    return row
+
+
+def _refuse_0_1(row_id: str, value: bytes) -> None:
+    """RowError, with the way on, for a row of dueclock 0.1, whose lines said neither zones nor logic."""
+    try:
+        parts = msgspec.msgpack.decode(value)
+    except msgspec.MsgspecError:
+        return
+    if isinstance(parts, list) and parts[:1] == [_OF_0_1]:
         raise RowError(
             f"row {row_id} was written by dueclock 0.1, whose state and journal cannot be read on; begin anew with "
             "empty topics (another topic_prefix) and send the notifications again"
         )
-    if row.version != ROW_VERSION:
-        raise RowError(f"row {row_id} has version {row.version}, this program reads version {ROW_VERSION}")
-    return row

@@ -55,8 +55,8 @@ def record_digest(
 ) -> bytes:
     """SHA-256 of one journal record as it stands on the broker: timestamp (ms), key, value, headers in order."""
     parts = [key, value]
-    for name, said in headers:
-        parts += (name.encode(), said)
+    for name, text in headers:
+        parts += (name.encode(), text)
     return sha256(
         b"%d:%b" % (timestamp_ms, b"".join([b"-" if part is None else b"%d:%b" % (len(part), part) for part in parts]))
     ).digest()

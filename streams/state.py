@@ -17,7 +17,7 @@ from schemas.notifications import Zones
 from schemas.policies import Policies, load_policies
 from streams.census import Census
 from streams.facts import CaseOpened
-from streams.matters import next_timer
+from streams.matters import Taken, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
     OPEN,
@@ -52,7 +52,7 @@ K = TypeVar("K")
 
 
 class State:
-    """One partition's state. Changed in place by `engine.step` alone."""
+    """One partition's state. `engine.step` alone changes what decides; the shell keeps its notes in the same row."""
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -64,8 +64,10 @@ class State:
         self.cases_by_subject: dict[tuple[str, str], set[str]] = {}
         self.midnight_ms = 0
         self.census = Census()
-        self.is_repeat = False
-        """Whether the notification applied last told nothing new."""
+        self.taken: list[Taken] = []
+        """What became of the facts that the last line told, in the order of their matters."""
+        self.gone: list[str] = []
+        """Ids of the matters that were forgotten before the last line."""
         self._at_rest: dict[str, bytes] = {}
         self._at_work: dict[str, Row] = {}
         self._changed: set[str] = set()
@@ -100,7 +102,22 @@ class State:
     @property
     def positions(self) -> dict[str, int]:
         """The shell's next offset for each input topic; carried with the state, read by nobody here."""
-        return self.row.positions
+        return self.row.notes.positions
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the notification applied last told facts, and nothing new."""
+        return bool(self.taken) and all(one.how == "repeat" for one in self.taken)
+
+    def note_record(self, journal: bytes, period: int) -> None:
+        """The shell's: the digest of all journal records so far; `period` is the first one's, of journal time."""
+        notes = self.row.notes
+        notes.journal = journal
+        notes.sealed_period = notes.sealed_period or period
+
+    def note_seal(self, period: int) -> None:
+        """The shell's: what stood was sealed in this period of journal time."""
+        self.row.notes.sealed_period = period
 
     # --- rows ------------------------------------------------------------------------------------------------------
 
@@ -155,6 +172,7 @@ class State:
         self._at_rest.pop(row_id, None)
         self._changed.discard(row_id)
         self._forgotten.add(row_id)
+        self.gone.append(row_id)
         self.timers.disarm(row_id)
 
     def own_id(self, row_id: str) -> str:

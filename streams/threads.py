@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from streams.duties import MET, SUPERSEDED, Duty, End, Violation
+from streams.duties import ENDS_MET, ENDS_SUPERSEDED, Duty, End, Violation
 from streams.facts import (
     MessageMarked,
     MessageReceived,
@@ -122,7 +122,7 @@ def _reply(view: ThreadView, message: MessageReceived, obliged: str, reply_to: t
             return None
         if stop is None or sent.when > stop.when:
             stop = sent
-    return None if stop is None else End(stop.at_ms, MET, stop.event_id, obliged)
+    return None if stop is None else End(stop.at_ms, ENDS_MET, stop.event_id, obliged)
 
 
 def _answers(sent: MessageSent, obliged: str, role: str) -> bool:
@@ -140,7 +140,7 @@ def _csba_reply(view: ThreadView, message: MessageReceived) -> Iterator[Duty]:
     if switch is None or (reply is not None and reply.at_ms <= switch[0]):
         yield _duty(view, "csba-reply", message, reply)
         return
-    yield _duty(view, "csba-reply", message, End(switch[0], SUPERSEDED, switch[1], "program"))
+    yield _duty(view, "csba-reply", message, End(switch[0], ENDS_SUPERSEDED, switch[1], "program"))
     if _is_sellers_question(message):
         own = _reply(view, message, "seller", ("buyer",))
         yield _duty(view, "buyer-message-reply", message, own, start_ms=switch[0])
@@ -160,7 +160,7 @@ def _csba_answer(view: ThreadView) -> Duty | None:
         "csba-answer",
         f"{view.thread_id}/{first.message_id}",
         first.at_ms,
-        None if answer is None else End(answer.at_ms, MET, answer.event_id, "csba"),
+        None if answer is None else End(answer.at_ms, ENDS_MET, answer.event_id, "csba"),
         first.order_id,
         marked_ms=view.marked_ms(first.message_id),
     )

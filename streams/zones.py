@@ -14,15 +14,17 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from typing import Final
 
-from schemas.codec import DAY_MS, HOUR_MS, canonical_json
+from schemas.codec import DAY_MS, LAST_MS, canonical_json
 from schemas.notifications import Zones
 from schemas.policies import Policies, PolicyError
 
-AFTER_COVERAGE: Final = timedelta(days=400)
-"""How long after the last covered date changes of offset are still said."""
+AFTER_COVERAGE_DAYS: Final = 400
+"""How many days after the last covered date changes of offset are still said."""
 
 # No zone changes twice within so short a time and back again: what is searched for is found.
-_STEP_MS: Final = 6 * HOUR_MS
+_STEP_MS: Final = DAY_MS
+# Where `datetime` ends; there a zone keeps the offset it has.
+_LATEST_MS: Final = LAST_MS - 2 * DAY_MS
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
@@ -69,7 +71,8 @@ def cut_zones(policies: Policies, zone_of: Callable[[str], tzinfo]) -> Zones:
     if not calendars:
         return {}
     from_ms = _midnight_ms(min(calendar.covers[0] for calendar in calendars) - timedelta(days=1))
-    until_ms = _midnight_ms(max(calendar.covers[1] for calendar in calendars) + AFTER_COVERAGE)
+    last_ms = _midnight_ms(max(calendar.covers[1] for calendar in calendars))
+    until_ms = min(last_ms + AFTER_COVERAGE_DAYS * DAY_MS, _LATEST_MS)
     names = sorted({calendar.timezone for calendar in calendars})
     return {name: _cut(zone_of(name), from_ms, until_ms) for name in names}
 

@@ -21,18 +21,9 @@ from streams.day_count import count_days
 from streams.explaining import parts_of
 from streams.matters import next_of_clock
 from streams.policies import Agreement, Binding
-from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock
+from streams.rows import OUTCOME_NAMES, STANDING, Clock
 from streams.timers import DUE_STEP, MOVE_STEP
 
-OUTCOMES = {
-    OPEN: "open",
-    MET: "met",
-    SUPERSEDED: "superseded",
-    EXEMPT: "exempt",
-    BREACHED: "breached",
-    CLOSED_LATE: "closed_late",
-    GONE: "gone",
-}
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _RETRACTED = {
     "earlier_start": "the start has moved to an earlier fact",
@@ -64,7 +55,7 @@ def story_of(following: Following, sent: dict[str, Sent] | None, *, partition: i
             "lines": following.state.lines,
             "journal_time": format_instant(following.state.journal_ms),
         },
-        "outcome": OUTCOMES[clock.outcome],
+        "outcome": OUTCOME_NAMES[clock.outcome],
         "started_at": format_instant(clock.start_ms),
         "due_at": format_instant(clock.due_ms),
         "revision": clock.revision,
@@ -290,7 +281,7 @@ def _glimpse(following: Following, glimpse: Glimpse) -> dict[str, Any]:
         agreement = book.agreement(following.name.account)
         step = next_of_clock(agreement, clock)
         then |= {
-            "outcome": OUTCOMES[clock.outcome],
+            "outcome": OUTCOME_NAMES[clock.outcome],
             "due_at": format_instant(clock.due_ms),
             "standing": [_standing(one) for one in clock.standing],
             "next": None if step is None else _next(step, agreement.stored(clock)),

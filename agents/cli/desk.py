@@ -157,7 +157,7 @@ def clocks(
     from agents.desk.clocks import from_changelog, from_worker
     from agents.kafka.clients import run_with_broker
     from agents.terminal import spinning
-    from streams.standing import Asked
+    from streams.due_list import Asked
 
     if as_json and as_csv:
         raise UserError("Take --json or --csv, not both.", 2)

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from agents.demo.board import Board, Clock, Seen
 from schemas.codec import format_instant
-from schemas.policies import RULE_NAMES
+from schemas.rules import RULES
 
 WIDE = 130
-_TABLE_ROWS = len(RULE_NAMES) + 1
+_TABLE_ROWS = len(RULES) + 1
 _TABLE_WIDTH = 95
 _NARROW_LEFT = 37
 _COLUMNS = (
@@ -117,7 +117,7 @@ def _rules(board: Board, *, is_wide: bool) -> Table:
     for heading, narrow, *_ in _COLUMNS:
         width = max(6, len(heading)) if is_wide else max(4, len(narrow))
         table.add_column(heading if is_wide else narrow, width=width, justify="right", no_wrap=True)
-    for rule in RULE_NAMES:
+    for rule in RULES:
         table.add_row(rule, *(_cell(board, rule, *column[2:]) for column in _COLUMNS))
     return table
 

@@ -1,6 +1,6 @@
 """`dueclock clocks`: what is open or stands breached, from the changelog or from a worker that runs.
 
-Both give the same answer by the same function (`streams.standing`). A worker answers over its metrics port, for its own
+Both give the same answer by the same function (`streams.due_list`). A worker answers over its metrics port, for its own
 partitions, to whoever has the token (`agents/worker/clocks_page.py`).
 """
 
@@ -17,7 +17,7 @@ from agents.errors import UserError
 from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
-from streams.standing import Asked, Standing, in_order, standing_clocks
+from streams.due_list import Asked, DueClock, due_clocks, in_order
 
 _ANSWERED_WITHIN_S = 60.0
 _REFUSALS = {
@@ -27,19 +27,19 @@ _REFUSALS = {
 }
 
 
-async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[Standing]:
+async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[DueClock]:
     """The answer from the rows of all partitions as they stand now."""
     count = await partitions_of(settings, "changelog")
-    found: list[Standing] = []
+    found: list[DueClock] = []
     async with log_reader(settings) as reader:
         for partition in range(count):
             watch(f"reading the rows of partition {partition}")
             rows = (await reader.rows(settings.topic("changelog"), [partition]))[partition]
-            found += standing_clocks(((key.decode(), value) for key, value in rows.items() if b"/" in key), asked)
+            found += due_clocks(((key.decode(), value) for key, value in rows.items() if b"/" in key), asked)
     return in_order(found, asked)
 
 
-def from_worker(address: str, token: str, asked: Asked) -> list[Standing]:
+def from_worker(address: str, token: str, asked: Asked) -> list[DueClock]:
     """The answer of one worker, for the partitions that it keeps. UserError where there is none."""
     if not token:
         raise UserError("A worker answers only with its token: set DUECLOCK_CLOCKS_TOKEN to that of the worker.", 2)
@@ -50,7 +50,7 @@ def from_worker(address: str, token: str, asked: Asked) -> list[Standing]:
     try:
         with urllib.request.urlopen(request, timeout=_ANSWERED_WITHIN_S) as response:  # noqa: S310 - as above
             said = orjson.loads(response.read())
-        return [msgspec.convert(one, Standing) for one in said["clocks"]]
+        return [msgspec.convert(one, DueClock) for one in said["clocks"]]
     except urllib.error.HTTPError as error:
         raise UserError(_REFUSALS.get(error.code, f"The worker at {address} answered {error.code}.")) from None
     except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.codec import format_instant
-from streams.standing import Standing
+from streams.due_list import DueClock
 
 COLUMNS = (
     "clock_id",
@@ -27,7 +27,7 @@ COLUMNS = (
 _STYLES = {"open": "", "breached": "bold red", "lapsed": "bold red", "reminder_due": "red"}
 
 
-def row_of(clock: Standing) -> dict[str, Any]:
+def row_of(clock: DueClock) -> dict[str, Any]:
     """A clock by the names of the contract."""
     seller, marketplace = clock.account.split("/", 1)
     return {
@@ -45,14 +45,14 @@ def row_of(clock: Standing) -> dict[str, Any]:
     }
 
 
-def write_csv(clocks: Sequence[Standing], out: TextIO) -> None:
+def write_csv(clocks: Sequence[DueClock], out: TextIO) -> None:
     """With a line of headings."""
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(map(row_of, clocks))
 
 
-def write_table(clocks: Sequence[Standing], console: Console, now_ms: int, limit: int) -> None:
+def write_table(clocks: Sequence[DueClock], console: Console, now_ms: int, limit: int) -> None:
     """What is due next comes first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("due in", "due at", "state"):

@@ -42,7 +42,7 @@ class Hanging(NamedTuple):
             return max(told_line, row.lines) >= min(self.journal_lines)
         if self.other_lines:
             return min(self.other_lines) <= last_line
-        return any(row.positions.get(topic, 0) > offset for topic, offset in self.letters)
+        return any(row.notes.positions.get(topic, 0) > offset for topic, offset in self.letters)
 
 
 async def hanging(settings: Settings, partition: int) -> Hanging | None:

@@ -33,7 +33,7 @@ from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
 from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
-from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
+from streams.rows import PARTITION_KEY, PartitionRow, RowError, ShellNotes, apply_changes, decode_partition, encode_row
 from streams.state import State
 
 RECORDS_AT_ONCE = 2_000
@@ -222,7 +222,10 @@ class _Rebuild:
         for partition in range(self._count):  # what was misrouted went to where its account is at home
             async for record in self._records(REPARTITION_TOPIC.name, partition):
                 self._finished(dict(record.headers).get(HEADER_ORIGIN, b"").decode(errors="replace"))
-        for topic, position in row.positions.items():  # behind markers of transactions, or letters that have expired
+        for (
+            topic,
+            position,
+        ) in row.notes.positions.items():  # behind markers of transactions, or letters that have expired
             self._positions[topic] = max(position, self._positions.get(topic, 0))
         async with log_reader(self._settings) as reader:
             ends = await reader.ends(TopicPartition(topic, self._partition) for topic in sorted(self._inputs))
@@ -230,12 +233,12 @@ class _Rebuild:
             self._positions.setdefault(tp.topic, end.first)
         if PARTITION_KEY in kept:
             rebuilt = decode_partition(kept[PARTITION_KEY])
-            rebuilt.positions = self._positions
-            rebuilt.journal = self._journal
-            is_known = (row.lines, row.journal) == (rebuilt.lines, rebuilt.journal)
+            is_known = (row.lines, row.notes.journal) == (rebuilt.lines, self._journal)
             every_ms = self._settings.seal_every_s * 1000
             sealed_period = self._sealed_ms // every_ms if every_ms else 0
-            rebuilt.sealed_period = row.sealed_period if is_known else sealed_period
+            rebuilt.notes = ShellNotes(
+                self._positions, self._journal, row.notes.sealed_period if is_known else sealed_period
+            )
             kept[PARTITION_KEY] = encode_row(rebuilt)
 
     async def _records(self, logical: str, partition: int) -> AsyncIterator[ConsumerRecord]:

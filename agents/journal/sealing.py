@@ -31,10 +31,8 @@ class Sealer:
 
     def add(self, at_ms: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """A record goes into the journal."""
-        row = self._state.row
-        row.journal = next_link(row.journal, record_digest(at_ms, key, value, headers))
-        if not row.sealed_period:
-            row.sealed_period = self._period(at_ms)
+        journal = next_link(self._state.row.notes.journal, record_digest(at_ms, key, value, headers))
+        self._state.note_record(journal, self._period(at_ms))
 
     def _period(self, at_ms: int) -> int:
         return at_ms // self._every_ms if self._every_ms else 0
@@ -46,7 +44,7 @@ class Sealer:
     def is_due(self) -> bool:
         """Whether the last line has entered a period that no seal has been written in."""
         row = self._state.row
-        return 0 < row.sealed_period < self._period(row.journal_ms) and self._offset is not None
+        return 0 < row.notes.sealed_period < self._period(row.journal_ms) and self._offset is not None
 
     async def seal(self) -> StateSealed:
         """What there is to seal after the last line. Nothing may be folded meanwhile."""
@@ -54,9 +52,9 @@ class Sealer:
         if self._offset is None:
             raise RuntimeError("a seal needs the offset of the last journal record")
         state = await asyncio.to_thread(self._digest)
-        row.sealed_period = self._period(row.journal_ms)
+        self._state.note_seal(self._period(row.journal_ms))
         return StateSealed(
-            line=row.lines, offset=self._offset, state=state.hex(), journal=row.journal.hex(), logic=row.logic
+            line=row.lines, offset=self._offset, state=state.hex(), journal=row.notes.journal.hex(), logic=row.logic
         )
 
     def _digest(self) -> bytes:

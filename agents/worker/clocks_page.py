@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import orjson
 
-from streams.standing import Asked, Standing, in_order, standing_clocks
+from streams.due_list import Asked, DueClock, due_clocks, in_order
 
 MOST = 10_000
 """Clocks in one answer of a worker."""
@@ -49,14 +49,14 @@ class ClocksPage:
             except TimeoutError:
                 copied.cancel()
                 return "503 Service Unavailable", b'{"error":"busy"}\n'
-            found = [clock for rows in parts for clock in standing_clocks(rows.items(), asked)]
+            found = [clock for rows in parts for clock in due_clocks(rows.items(), asked)]
         return "200 OK", orjson.dumps({"clocks": [as_builtins(one) for one in in_order(found, asked)]}) + b"\n"
 
     async def _copy(self) -> list[Rows]:
         return self._rows()
 
 
-def as_builtins(clock: Standing) -> dict[str, Any]:
+def as_builtins(clock: DueClock) -> dict[str, Any]:
     """A clock as it goes over the wire."""
     said: dict[str, Any] = msgspec.to_builtins(clock)
     return said

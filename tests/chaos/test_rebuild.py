@@ -50,9 +50,10 @@ def prove_rows(now: dict[tuple[int, bytes], bytes], before: dict[tuple[int, byte
     for place, value in before.items():
         if place[1] == PARTITION_KEY:
             own, other = decode_partition(now[place]), decode_partition(value)
-            assert own.positions.keys() == other.positions.keys()
-            assert all(0 <= other.positions[topic] - own.positions[topic] <= 1 for topic in own.positions)
-            own.positions = other.positions
+            mine, others = own.notes.positions, other.notes.positions
+            assert mine.keys() == others.keys()
+            assert all(0 <= others[topic] - mine[topic] <= 1 for topic in mine)
+            own.notes.positions = others
             assert own == other
         else:
             assert now[place] == value, place
@@ -107,7 +108,7 @@ def test_a_partition_that_lost_the_tail_of_its_rows_is_refused_then_rebuilt_then
     before = rows_of(live)
     older = decode_partition(before[0, PARTITION_KEY])
     older.lines -= 1
-    older.positions = {topic: max(0, position - 1) for topic, position in older.positions.items()}
+    older.notes.positions = {topic: max(0, position - 1) for topic, position in older.notes.positions.items()}
 
     async def lose() -> None:
         other = await take_partition(live, 0)

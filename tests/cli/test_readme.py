@@ -23,8 +23,8 @@ from agents.kafka.topics import create_topics
 from agents.settings import Settings, settings_rows
 from deploy.embedded import EmbeddedKafka
 from deploy.jars import class_path
-from schemas.policies import RULE_NAMES
 from schemas.registry import TOPICS
+from schemas.rules import RULES
 from streams.partitioner import partition_of
 from tests.cli.command import GOLDEN, ROOT, environment
 from tests.kafka_fixtures import Outgoing, eventually, produce, read_to_end
@@ -119,7 +119,7 @@ def test_the_topics_table_is_that_of_the_registry() -> None:
 
 
 def test_the_rules_table_names_every_rule() -> None:
-    assert [row[0].strip("`") for row in rows_of("rule")] == list(RULE_NAMES)
+    assert [row[0].strip("`") for row in rows_of("rule")] == list(RULES)
 
 
 def test_the_message_shown_is_one_of_a_golden_case() -> None:

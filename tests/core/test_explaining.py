@@ -118,7 +118,7 @@ def test_the_next_timer_of_a_clock_is_its_own() -> None:
     assert binding is not None
     clock = Clock("buyer-message-reply", "T/M", 1_770_000_000_000, 1, binding.due_ms, "", None, "", outcome=OPEN)
     assert next_of_clock(agreement, clock) == (binding.step_ms(1), 1)
-    clock.done = 0b110
+    clock.passed = 0b110
     assert next_of_clock(agreement, clock) == (binding.due_timer_ms, DUE_STEP)
     clock.outcome = MET
     assert next_of_clock(agreement, clock) is None

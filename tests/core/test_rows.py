@@ -13,11 +13,12 @@ from streams.rows import (
     ROW_VERSION,
     AccountRow,
     DayCounts,
+    Emitted,
     OrderRow,
     PartitionRow,
     PoliciesRow,
     RowError,
-    Said,
+    ShellNotes,
     account_of,
     decode_partition,
     decode_policies,
@@ -59,13 +60,13 @@ def test_facts_keep_what_is_absent_apart_from_what_is_empty() -> None:
 def test_equal_rows_have_equal_bytes_in_whatever_order_they_were_filled() -> None:
     one, other = AccountRow(), AccountRow()
     one.days, other.days = {1: DayCounts(1), 2: DayCounts(2)}, {2: DayCounts(2), 1: DayCounts(1)}
-    one.said, other.said = {"a": Said(), "b": Said(1)}, {"b": Said(1), "a": Said()}
+    one.emitted, other.emitted = {"a": Emitted(), "b": Emitted(1)}, {"b": Emitted(1), "a": Emitted()}
     one.reports, other.reports = {30: (1, "e"), 60: (1, "f")}, {60: (1, "f"), 30: (1, "e")}
     assert one == other
     assert encode_row(one) == encode_row(other)
     orders = [OrderRow(programs={"R-1": "sfp", "R-2": "mfn"}), OrderRow(programs={"R-2": "mfn", "R-1": "sfp"})]
     assert encode_row(orders[0]) == encode_row(orders[1])
-    partitions = [PartitionRow(positions={"a": 1, "b": 2}), PartitionRow(positions={"b": 2, "a": 1})]
+    partitions = [PartitionRow(notes=ShellNotes({"a": 1, "b": 2})), PartitionRow(notes=ShellNotes({"b": 2, "a": 1}))]
     assert encode_row(partitions[0]) == encode_row(partitions[1])
 
 
@@ -78,7 +79,7 @@ def test_two_new_rows_share_nothing() -> None:
 
 def test_partition_and_policies_have_keys_that_no_account_or_matter_has() -> None:
     assert b"/" not in PARTITION_KEY + POLICIES_KEY
-    row = PartitionRow(journal_ms=5, lines=2, positions={"returns": 7}, digest="d")
+    row = PartitionRow(journal_ms=5, lines=2, digest="d", notes=ShellNotes({"returns": 7}))
     assert decode_partition(encode_row(row)) == row
     assert decode_policies(encode_row(PoliciesRow(toml="[x]"))).toml == "[x]"
 

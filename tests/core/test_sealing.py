@@ -38,8 +38,8 @@ def test_the_shells_notes_are_not_part_of_the_state() -> None:
     story.tell("return.received", monday_9am)
     before = state_digest(story.state)
     story.state.positions["return-received"] = 17
-    story.state.row.journal = bytes(32)
-    story.state.row.sealed_period = 5
+    story.state.note_record(bytes(32), 4)
+    story.state.note_seal(5)
     assert state_digest(story.state) == before
 
 

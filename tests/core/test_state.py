@@ -49,7 +49,7 @@ def test_the_partition_row_carries_lines_time_policies_and_the_shells_positions(
     story.tell("return.received", monday_9am)
     story.state.positions["return-received"] = 17
     row = decode_partition(dict(story.state.take_changes())[PARTITION_KEY] or b"")
-    assert (row.lines, row.journal_ms, row.positions) == (1, monday_9am, {"return-received": 17})
+    assert (row.lines, row.journal_ms, row.notes.positions) == (1, monday_9am, {"return-received": 17})
     assert row.digest == story.state.digest
     assert len(row.digest) == 64
 

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from streams.clock import FROM_OPEN, OUTCOMES, TRANSITIONS, Say
-from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, MET, OPEN, SUPERSEDED
+from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, MET, OPEN, SUPERSEDED, Outcome
 from tests.core.instants import (
     HOUR,
     friday_9am,
@@ -112,7 +112,7 @@ SAID_IN_ORDER = {
 }
 
 
-def expected(old: int, new: int) -> list[str]:
+def expected(old: Outcome, new: Outcome) -> list[str]:
     if old == OPEN:
         return SAID_IN_ORDER[new]
     if (old, new) == (BREACHED, CLOSED_LATE):
@@ -135,7 +135,7 @@ REFUND_BEFORE = {
 }
 
 
-def refund_story(old: int, policies: str = PLAIN) -> Story:
+def refund_story(old: Outcome, policies: str = PLAIN) -> Story:
     """A receipt on Monday whose clock stands at `old`."""
     story = Story(policies)
     story.tell("return.received", monday_9am)

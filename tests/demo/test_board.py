@@ -16,7 +16,7 @@ from agents.demo.view import Frame, facts, picture, plain_line, summary
 from agents.zones import machine_zones
 from schemas.codec import format_instant
 from schemas.dead_letters import Rejected
-from schemas.policies import RULE_NAMES
+from schemas.rules import RULES
 from streams.events import SlaEvent
 from streams.replay import Replay
 
@@ -115,8 +115,8 @@ def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, heigh
     assert len(lines) <= height
     assert max(len(line.rstrip()) for line in lines) <= width
     text = "\n".join(lines)
-    assert all(rule in text for rule in RULE_NAMES)
-    assert "…" not in lines[1] + lines[len(RULE_NAMES) + 2], "no heading and no fact is cut off"
+    assert all(rule in text for rule in RULES)
+    assert "…" not in lines[1] + lines[len(RULES) + 2], "no heading and no fact is cut off"
     assert "due in" in text
     assert "newest" in text
 
@@ -128,7 +128,7 @@ def test_a_tiny_terminal_is_no_error() -> None:
 def test_an_empty_board_can_be_drawn_and_summed_up() -> None:
     assert drawn(Board(), 80, 24)
     assert facts(Board(), 80) == "0 events · 0 violations · 0 health · 0 dead letters"
-    assert summary(Board(), 80).row_count == len(RULE_NAMES)
+    assert summary(Board(), 80).row_count == len(RULES)
 
 
 def test_a_line_says_when_what_and_whom_it_is_about() -> None:

@@ -24,7 +24,7 @@ import pytest
 import requests
 
 from deploy.embedded import EmbeddedKafka
-from schemas.policies import RULE_NAMES
+from schemas.rules import RULES
 from tests.cli.command import dueclock, environment, sentence_of
 from tests.kafka_fixtures import eventually_now
 
@@ -127,7 +127,7 @@ def test_it_plays_sums_up_and_the_commands_it_ends_with_work_when_typed(tmp_path
     for kind in ("opened", "met", "escalated", "breached", "violation", "dead letter", "health"):
         assert f" {kind} " in said, kind
     summed_up = said[said.index("rule  ") :]
-    assert all(rule in summed_up for rule in RULE_NAMES)
+    assert all(rule in summed_up for rule in RULES)
     assert "Expected and not seen" not in said
 
     commands = [line.strip() for line in said[said.index("To try next:") :].splitlines()[1:] if line.strip()]
@@ -150,7 +150,7 @@ def test_on_a_terminal_it_draws_a_board_and_ctrl_c_ends_it_with_the_summary(
     os.killpg(play.process.pid, signal.SIGINT)  # as a terminal does: to everyone in the foreground
     assert play.wait(within_s=30) == 0, play.output
     last_screen = play.output[play.output.rindex("\x1b[?1049l") :]
-    assert all(rule in last_screen for rule in RULE_NAMES)
+    assert all(rule in last_screen for rule in RULES)
     assert "To try next:" in last_screen
     assert "Traceback" not in play.output
     assert_nothing_is_left(play)

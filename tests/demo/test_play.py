@@ -11,8 +11,9 @@ from agents.demo.generator import Sent, demo_policies, play
 from agents.demo.performance import expected_kinds
 from schemas.dead_letters import REASONS, Rejected
 from schemas.decoding import decode_notification
-from schemas.policies import RULE_NAMES, load_policies, shipped_policies
+from schemas.policies import load_policies, shipped_policies
 from schemas.registry import INPUT_TOPICS
+from schemas.rules import RULES
 from streams.partitioner import partition_of
 
 START_MS = 1_790_000_000_000
@@ -48,7 +49,7 @@ def test_within_a_minute_every_path_of_every_rule_shows(seed: int) -> None:
     wanted = {(rule, f"clock.{kind}") for rule, kinds in PATHS.items() for kind in kinds.split()}
     wanted |= {(kind, "policy.violation") for kind in VIOLATIONS.split()}
     wanted |= {("order_defect_rate", "account.health")} | {("dead-letter", reason) for reason in REASONS}
-    assert set(PATHS) == set(RULE_NAMES)
+    assert set(PATHS) == set(RULES)
     assert sorted(wanted - shown) == []
 
 

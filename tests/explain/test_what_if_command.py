@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from agents.auditing.story import OUTCOMES
 from agents.auditing.what_if import WhatIf, World, what_if_files
 from agents.cli import main as cli
 from agents.journal.lines import JournalLine
 from agents.settings import Settings
 from schemas.policies import load_policies
-from streams.rows import GONE
+from streams.rows import GONE, OUTCOME_NAMES
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, POLICIES, History
 from tests.cli.command import GOLDEN, dueclock, sentence_of
@@ -105,7 +104,7 @@ def test_where_clocks_stand_by_their_events_is_where_their_rows_stand(case: str)
     world.begin()
     world.fold([JournalLine(line, None, None) for line in history.lines])
     rows = {
-        f"{row_id.rsplit('/', 2)[0]}/{clock.name}": OUTCOMES[clock.outcome]
+        f"{row_id.rsplit('/', 2)[0]}/{clock.name}": OUTCOME_NAMES[clock.outcome]
         for row_id, row in history.state.matters()
         for clock in row.clocks
         if clock.outcome != GONE

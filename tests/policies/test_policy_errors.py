@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from schemas.policies import RULE_NAMES, PolicyError, load_policies
+from schemas.policies import PolicyError, load_policies
+from schemas.rules import RULES
 from tests.policies.policy_texts import CALENDAR, MARKETPLACE, policy_text, version_table
 
 PLACE = "[[rules.sfp-refund]] (table 1)"
@@ -315,7 +316,7 @@ def test_the_programs_of_safe_t_are_known_ones_and_at_least_one(programs: str) -
 
 
 @pytest.mark.parametrize("programs", ['["sfp"]', "[]", "1"])
-@pytest.mark.parametrize("rule", sorted({*RULE_NAMES} - {"safe-t-window"}))
+@pytest.mark.parametrize("rule", sorted({*RULES} - {"safe-t-window"}))
 def test_no_other_rule_has_programs(rule: str, programs: str) -> None:
     assert error_of(policy_text(version_table(rule, programs=programs))) == (
         f"[[rules.{rule}]] (table 1) has 'programs', which safe-t-window alone may have; take it out."

@@ -1,4 +1,4 @@
-"""Settling: carrying a change of one clock into its row, its account's counters, the indexes and the events.
+"""The ledger: carrying a change of one clock into its row, its account's counters, the indexes and the events.
 
 Whatever happens to a clock happens between `Ledger.take_out` and `Ledger.put_back`, so that counters move in the step
 that changes the outcome or the start (contract §6). A ledger is kept for one moment: one timer, one fact or one
@@ -106,9 +106,9 @@ class Ledger:
         """The moment ends: if the account's counters moved, its health is corrected and its next midnight armed."""
         if self.has_counted:
             row = self.state.account(self.account)
-            said = health.correct(self.account, row, self.state.midnight_ms, self.moment)
-            if said:
-                self.events.extend(said)
+            corrections = health.correct(self.account, row, self.state.midnight_ms, self.moment)
+            if corrections:
+                self.events.extend(corrections)
                 self.state.census.set_status(self.account, health.worst_status(row))
             self.state.mark_changed(self.account)
             arm_account(self.state, self.account)

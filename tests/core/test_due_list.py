@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.standing import Asked, Standing, in_order, standing_clocks
+from streams.due_list import Asked, DueClock, due_clocks, in_order
 from tests.core.instants import DAY, HOUR, friday_9am, monday_9am, monday_noon, thursday_midnight
 from tests.core.stories import JP, ORDER, SELLER, US, Story
 
@@ -27,7 +27,7 @@ def rows() -> dict[str, bytes]:
 
 
 def names(rows: dict[str, bytes], **asked: object) -> list[tuple[str, str]]:
-    return [(one.rule, one.state) for one in standing_clocks(rows.items(), Asked(**asked))]  # type: ignore[arg-type]  # each test gives good ones
+    return [(one.rule, one.state) for one in due_clocks(rows.items(), Asked(**asked))]  # type: ignore[arg-type]  # each test gives good ones
 
 
 def test_what_is_due_first_comes_first_and_what_has_ended_is_left_out(rows: dict[str, bytes]) -> None:
@@ -60,9 +60,9 @@ def test_one_can_ask_for_some(rows: dict[str, bytes], asked: dict[str, object], 
 
 
 def test_a_clock_is_said_with_all_that_binds_it(rows: dict[str, bytes]) -> None:
-    (one,) = standing_clocks(rows.items(), Asked(only_breached=True))
+    (one,) = due_clocks(rows.items(), Asked(only_breached=True))
     account = f"{SELLER}/{US}"
-    assert one == Standing(
+    assert one == DueClock(
         due_ms=thursday_midnight,
         clock_id=f"{account}/sfp-refund/{ORDER}/R-1",
         state="breached",
@@ -82,11 +82,11 @@ def test_a_reminder_that_is_due_is_no_breach_but_stands() -> None:
     story.tell("case.opened", monday_noon, priority="high")
     story.until(monday_noon + 12 * HOUR + 1)
     story.state.take_changes()
-    (first, *_) = standing_clocks(story.state.rows_at_rest().items(), Asked())
+    (first, *_) = due_clocks(story.state.rows_at_rest().items(), Asked())
     assert (first.rule, first.state) == ("case-first-response", "reminder_due")
 
 
 def test_answers_of_several_partitions_are_put_in_one_order(rows: dict[str, bytes]) -> None:
     asked = Asked(limit=3)
-    whole = standing_clocks(rows.items(), Asked())
+    whole = due_clocks(rows.items(), Asked())
     assert in_order([*whole[3:], *whole[:3]], asked) == whole[:3]

@@ -14,7 +14,7 @@ import msgspec
 from streams.rows import BREACHED, OPEN, STANDING, AccountRow, decode_row
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
+class DueClock(msgspec.Struct, frozen=True, gc=False):
     """A clock that is open or stands breached; instants in ms UTC.
 
     `state` is `open`, or what its due event was: `breached`, `reminder_due`, `lapsed`. `order_id` is "" where there is
@@ -43,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     only_breached: bool = False
     limit: int = 50
 
-    def includes(self, clock: Standing) -> bool:
+    def includes(self, clock: DueClock) -> bool:
         """Whether a clock of an account that is meant is among them."""
         return (
             (not self.rule or clock.rule == self.rule)
@@ -60,22 +60,22 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 _OPEN: Final = "open"
 
 
-def standing_clocks(rows: Iterable[tuple[str, bytes]], asked: Asked) -> list[Standing]:
+def due_clocks(rows: Iterable[tuple[str, bytes]], asked: Asked) -> list[DueClock]:
     """The clocks that are asked for, by due instant and clock id, `limit` of them. Rows of accounts and matters."""
     found = (clock for row_id, value in rows if asked.is_of(row_id) for clock in _of_row(row_id, value))
     return nsmallest(asked.limit, (clock for clock in found if asked.includes(clock)), key=_order)
 
 
-def in_order(clocks: Iterable[Standing], asked: Asked) -> list[Standing]:
+def in_order(clocks: Iterable[DueClock], asked: Asked) -> list[DueClock]:
     """The answers of several partitions as one."""
     return nsmallest(asked.limit, clocks, key=_order)
 
 
-def _order(clock: Standing) -> tuple[int, str]:
+def _order(clock: DueClock) -> tuple[int, str]:
     return (clock.due_ms, clock.clock_id)
 
 
-def _of_row(row_id: str, value: bytes) -> Iterator[Standing]:
+def _of_row(row_id: str, value: bytes) -> Iterator[DueClock]:
     row = decode_row(row_id, value)
     if isinstance(row, AccountRow):
         return
@@ -84,7 +84,7 @@ def _of_row(row_id: str, value: bytes) -> Iterator[Standing]:
     for clock in row.clocks:
         if clock.outcome in (OPEN, BREACHED):
             state = _OPEN if clock.outcome == OPEN else STANDING[clock.standing[0][0]].removeprefix("clock.")
-            yield Standing(
+            yield DueClock(
                 clock.due_ms,
                 f"{account}/{clock.name}",
                 state,
