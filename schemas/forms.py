@@ -80,7 +80,11 @@ class Form(NamedTuple):
             body = msgspec.convert(said, self.body_type)
         except (KeyError, TypeError, ValueError, msgspec.ValidationError):
             return None
-        return body if self._is_sound(body, said) else None
+        for name, pattern in self.optional_texts:
+            text = said.get(name)
+            if text is not None and pattern.fullmatch(text) is None:
+                return None
+        return body if not (self.bounded or self.held) or self._is_sound(body, said) else None
 
     def first_to_blame(self, said: Mapping[str, Any], *, from_file: bool) -> str:
         """Of what was refused: the first missing or invalid field in the contract's order."""
@@ -99,11 +103,7 @@ class Form(NamedTuple):
                 del said[field.name]
 
     def _is_sound(self, body: Any, said: Mapping[str, Any]) -> bool:
-        """What the conversion does not check."""
-        for name, pattern in self.optional_texts:
-            text = said.get(name)
-            if text is not None and pattern.fullmatch(text) is None:
-                return False
+        """Of the few types that have such fields: no figure exceeds its bound, and each value holds together."""
         for name, bound in self.bounded:
             if said[name] > said[bound]:
                 return False
