@@ -14,10 +14,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
-from schemas.policies import PolicyError
-from streams.replay import Replay
+from schemas.policies import PolicyError, shipped_policies
+from tests.core.histories import replay_of
 from tests.oracle.agreed import PolicyRefused
 from tests.oracle.histories import random_case
 from tests.oracle.reference import Reference
@@ -32,14 +31,14 @@ class Heard(NamedTuple):
     dead_letters: list[tuple[int, str]]
 
 
-def replayed(lines: Sequence[bytes], policies: str, until_ms: int | None = None) -> Heard:
+def replayed(lines: Sequence[bytes], policies: str | None, until_ms: int | None = None) -> Heard:
     """What the product says."""
     heard = Heard([], [])
 
     def on_dead_letter(line: int, raw: bytes, rejected: Rejected) -> None:
         heard.dead_letters.append((line, rejected.reason))
 
-    replay = Replay(policies, on_dead_letter, machine_zones)
+    replay = replay_of(policies, on_dead_letter)
     try:
         for line in lines:
             heard.events.extend(event.value for event in replay.feed(line))
@@ -50,9 +49,9 @@ def replayed(lines: Sequence[bytes], policies: str, until_ms: int | None = None)
     return heard
 
 
-def told(lines: Sequence[bytes], policies: str, until_ms: int | None = None) -> Heard:
+def told(lines: Sequence[bytes], policies: str | None, until_ms: int | None = None) -> Heard:
     """What the oracle says."""
-    oracle = Reference(policies)
+    oracle = Reference(policies, shipped_policies())
     refused = []
     try:
         for number, line in enumerate(lines, 1):
@@ -64,7 +63,7 @@ def told(lines: Sequence[bytes], policies: str, until_ms: int | None = None) -> 
     return Heard([*oracle.events, *refused], [(letter["line"], letter["reason"]) for letter in oracle.dead_letters])
 
 
-def differences(lines: Sequence[bytes], policies: str, until_ms: int | None = None) -> list[str]:
+def differences(lines: Sequence[bytes], policies: str | None, until_ms: int | None = None) -> list[str]:
     """Where the two part, first things first; empty where they agree."""
     ours, theirs = replayed(lines, policies, until_ms), told(lines, policies, until_ms)
     return [*_parting("event", ours.events, theirs.events), *_parting("dead letter", *_letters(ours, theirs))]
@@ -82,7 +81,7 @@ def _parting(what: str, ours: list[bytes], theirs: list[bytes]) -> Iterator[str]
             return
 
 
-def minimised(lines: Sequence[bytes], policies: str, until_ms: int | None = None) -> list[bytes]:
+def minimised(lines: Sequence[bytes], policies: str | None, until_ms: int | None = None) -> list[bytes]:
     """The history without every line that the disagreement can spare."""
     kept = list(lines)
     size = max(1, len(kept) // 2)

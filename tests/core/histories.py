@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 
 from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
-from schemas.policies import PolicyError
-from streams.engine import restore_state
+from schemas.decoding import Decoded, decode_notification
+from schemas.notifications import Body, PolicyActivated, Zones
+from schemas.policies import Policies, PolicyError, load_policies
+from streams.engine import Line, restore_state
 from streams.events import SlaEvent
 from streams.replay import Replay
 from streams.rows import apply_changes
 from streams.state import State
 from tests.core.instants import text
-from tests.oracle.histories import random_case
+from tests.oracle.histories import plain_policies, random_case
 
 Event = dict[str, Any]
 Rows = dict[bytes, bytes]
@@ -42,7 +44,9 @@ class Told(NamedTuple):
 
 
 class History(NamedTuple):
-    policies: str
+    """`policies` is None where the first line, an activation, says them."""
+
+    policies: str | None
     lines: list[Told]
     events: list[SlaEvent]
 
@@ -54,11 +58,22 @@ def ignore(line: int, raw: bytes, rejected: Rejected) -> None:
     """What becomes of dead letters where a law does not ask."""
 
 
-def replay_of(policies: str, on_dead_letter: Callable[[int, bytes, Rejected], None] = ignore) -> Replay:
-    return Replay(policies, on_dead_letter, machine_zones)
+_zones: dict[frozenset[object], Zones] = {}
 
 
-def history_of(policies: str, raws: list[bytes]) -> History:
+def zones_here(policies: Policies) -> Zones:
+    """`machine_zones`, cut once for all policies that name the same zones and cover the same dates."""
+    key = frozenset((calendar.timezone, calendar.covers) for calendar in policies.calendars.values())
+    if key not in _zones:
+        _zones[key] = machine_zones(policies)
+    return _zones[key]
+
+
+def replay_of(policies: str | None, on_dead_letter: Callable[[int, bytes, Rejected], None] = ignore) -> Replay:
+    return Replay(policies, on_dead_letter, zones_here)
+
+
+def history_of(policies: str | None, raws: list[bytes]) -> History:
     """Tell the lines up to the first whose policies are refused."""
     refused: list[int] = []
     replay = replay_of(policies, lambda line, raw, rejected: refused.append(line))
@@ -79,16 +94,37 @@ def account_of(line: dict[str, Any]) -> str:
     return f"{line['seller_id']}/{line['marketplace_id']}"
 
 
+def bodies(history: History) -> list[Line]:
+    """The accepted lines, as the keeper would fold them: each activation says what its zones mean."""
+    lines: list[Line] = []
+    for line in history.lines:
+        if line.accepted is not None:
+            decoded = decode_notification(line.raw.strip(), from_file=True)
+            assert isinstance(decoded, Decoded)
+            lines.append(Line(len(lines) + 1, line.journal_ms, with_zones(decoded.body)))
+    return lines
+
+
+def with_zones(body: Body) -> Body:
+    if isinstance(body, PolicyActivated) and body.zones is None:
+        return msgspec.structs.replace(body, zones=zones_here(load_policies(body.toml)))
+    return body
+
+
 @st.composite
 def told(draw: st.DrawFn, max_lines: int = 40, keep: Callable[[dict[str, Any]], bool] | None = None) -> History:
     """A random history; `keep` leaves lines out, and so does Hypothesis where it shrinks one."""
     case = random_case(draw(st.integers(0, 2**32)), draw(st.integers(1, max_lines)))
-    raws = [raw for raw in case.raw() if keep is None or keep(_said(raw))]
+    policies, raws = case.policies, case.raw()
+    first = raws[:1] if policies is None else []
+    if first and keep is not None and not keep(_said(first[0])):
+        policies, first = plain_policies(), []
+    raws = [raw for raw in raws[len(first) :] if keep is None or keep(_said(raw))]
     if draw(st.booleans()):
         spared = draw(st.sets(st.integers(0, max_lines)))
         raws = [raw for number, raw in enumerate(raws) if number not in spared]
-    history = history_of(case.policies, raws)
-    note(f"policies:\n{case.policies}\nlines:")
+    history = history_of(policies, [*first, *raws])
+    note(f"policies:\n{policies}\nlines:")
     for raw in history.raws():
         note(raw.decode(errors="backslashreplace"))
     return history

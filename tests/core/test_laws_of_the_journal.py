@@ -16,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.decoding import Decoded, decode_notification, journal_value
-from streams.engine import Line, step
+from schemas.decoding import journal_value
+from streams.engine import step
 from streams.rows import AccountRow, decode_row, encode_row, kind_of
 from streams.timers import FORGET
 from tests.core.histories import (
     History,
     Rows,
+    bodies,
     collect,
     history_of,
     is_no_activation,
@@ -34,20 +35,9 @@ from tests.core.histories import (
     values,
 )
 from tests.core.instants import text
-from tests.oracle.histories import random_case
+from tests.oracle.histories import plain_policies, random_case
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-def bodies(history: History) -> list[Line]:
-    """The accepted lines, as the keeper would fold them."""
-    lines: list[Line] = []
-    for line in history.lines:
-        if line.accepted is not None:
-            decoded = decode_notification(line.raw.strip(), from_file=True)
-            assert isinstance(decoded, Decoded)
-            lines.append(Line(len(lines) + 1, line.journal_ms, decoded.body))
-    return lines
 
 
 @given(history=told(), cut=st.data())
@@ -165,6 +155,12 @@ def test_a_repeat_is_not_a_second_fact(history: History, chosen: st.DataObject) 
 
 
 @given(history=told())
+def test_a_dead_letter_changes_nothing(history: History) -> None:
+    accepted = [line.raw for line in history.lines if line.accepted is not None]
+    assert values(history_of(history.policies, accepted).events) == values(history.events)
+
+
+@given(history=told())
 def test_an_exported_journal_replays_to_the_same_bytes(history: History) -> None:
     exported = []
     for line in bodies(history):
@@ -190,6 +186,7 @@ def test_after_a_line_nothing_is_left_to_fire_but_what_had_to_be_forgotten_befor
 
 PROGRAM = """
 import sys, hashlib
+from agents.zones import machine_zones
 from streams.replay import Replay
 for name in sys.argv[1:]:
     policies, lines = open(name, encoding="utf-8").read().split("\\x00")
@@ -217,7 +214,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         case = random_case(seed, 40)
         path = folder / f"{seed}.history"
         lines = b"\n".join(raw for raw in case.raw() if b"\x00" not in raw and b"policy.activated" not in raw)
-        path.write_bytes(case.policies.encode() + b"\x00" + lines.decode(errors="replace").encode())
+        policies = case.policies or plain_policies()
+        path.write_bytes(policies.encode() + b"\x00" + lines.decode(errors="replace").encode())
     return sorted(str(path) for path in folder.iterdir())
 
 

@@ -24,9 +24,11 @@ CROWDS: dict[str, dict[str, int]] = {
 SILENT_RULES = ("case-stalled", "case-first-response", "case-resolution")
 
 
-def crowded_case(seed: int, lines: int = 30) -> Case:
-    """Filled almost to the brim or over it, and so many lines more."""
-    return CrowdTeller(random.Random(seed), sorted(CROWDS)[seed % len(CROWDS)]).tell_crowded(lines)
+def crowded_case(seed: int, lines: int = 30, members: int | None = None) -> Case:
+    """So many members, or almost to the brim, or over it; and so many lines more."""
+    rng = random.Random(seed)
+    many = members or rng.choice([BRIM - 6, BRIM - 1, BRIM, BRIM, BRIM + 2])
+    return CrowdTeller(rng, sorted(CROWDS)[seed % len(CROWDS)]).tell_crowded(many, lines)
 
 
 class CrowdTeller(Teller):
@@ -43,8 +45,8 @@ class CrowdTeller(Teller):
         self.activations = 0.0
         self.pace = min(self.pace, 0.06)
 
-    def tell_crowded(self, lines: int) -> Case:
-        crowd = [self.one_of_many(number) for number in range(self.rng.choice([250, BRIM - 1, BRIM, BRIM, BRIM + 2]))]
+    def tell_crowded(self, members: int, lines: int) -> Case:
+        crowd = [self.one_of_many(number) for number in range(members)]
         case = self.tell(lines)
         return Case(case.policies, [*crowd, *case.lines], case.until_ms)
 
@@ -90,4 +92,4 @@ class CrowdTeller(Teller):
         return {**super()._case(), **self._maybe(0.7, subject_hash="h")}
 
     def _case_key(self) -> dict[str, Any]:
-        return {"case_id": f"C-{self.rng.randrange(300) if self.crowd == 'subject' else 1}"}
+        return {"case_id": f"C-{self.rng.randrange(200, 330) if self.crowd == 'subject' else 1}"}

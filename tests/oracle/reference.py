@@ -39,7 +39,10 @@ LOGIC = 1
 def run(
     lines: Iterable[bytes], policies_toml: str | None, until_ms: int | None = None
 ) -> tuple[list[bytes], list[dict[str, Any]]]:
-    """The SLA events and the dead letters of a file. PolicyRefused where the product would end with exit status 2."""
+    """The SLA events and the dead letters of a file. PolicyRefused where the product would end with exit status 2.
+
+    Without policies the file begins with an activation.
+    """
     reference = Reference(policies_toml)
     for number, line in enumerate(lines, 1):
         reference.feed(number, line)
@@ -49,11 +52,18 @@ def run(
 
 
 class Reference(Clocks, Health):
+    def __init__(self, policies_toml: str | None, shipped_toml: str = "") -> None:
+        """Without policies the first line is an activation, or else the shipped ones act before it."""
+        super().__init__(policies_toml)
+        self.shipped_toml = shipped_toml
+
     def feed(self, number: int, line: bytes) -> None:
         raw = line.rstrip(b"\r\n")
         if not raw.strip(b" \t\r\n"):
             return
         said = read_line(raw)
+        if self._agreed is None and not (isinstance(said, Said) and said.type == "policy.activated"):
+            self._agreed = load(self.shipped_toml)
         if isinstance(said, Said):
             refusal = self._refusal(said)
             if refusal is None:

@@ -13,7 +13,6 @@ from .threads import thread_duties
 
 class World:
     def __init__(self, policies_toml: str | None) -> None:
-        """None where the first line is an activation: the file begins with that."""
         self._agreed = None if policies_toml is None else load(policies_toml)
         self.now: int | None = None
         self.matters: dict[str, Matter] = {}
@@ -30,7 +29,7 @@ class World:
     @property
     def agreed(self) -> Agreed:
         """The policies in force."""
-        assert self._agreed is not None, "a history without policies begins with an activation"
+        assert self._agreed is not None  # no line is judged before there are policies
         return self._agreed
 
     def _moves(self, candidate: Version, version: Version, due: int, start: int) -> bool:
