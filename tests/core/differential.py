@@ -18,7 +18,7 @@ from schemas.dead_letters import Rejected
 from schemas.policies import PolicyError, shipped_policies
 from tests.core.histories import replay_of
 from tests.oracle.agreed import PolicyRefused
-from tests.oracle.histories import random_case
+from tests.oracle.histories import Case, random_case
 from tests.oracle.reference import Reference
 
 REFUSED = b"(the policies of this line are refused)"
@@ -98,15 +98,20 @@ def minimised(lines: Sequence[bytes], policies: str | None, until_ms: int | None
 
 
 def report(seed: int, length: int) -> str:
-    """The disagreement over one seeded history as text that can be replayed, or nothing."""
-    case = random_case(seed, length)
+    """The disagreement over one seeded history, or nothing."""
+    text = report_of(random_case(seed, length))
+    return text and f"## random_case({seed}, {length})\n\n{text}"
+
+
+def report_of(case: Case) -> str:
+    """The disagreement over a history as text that can be replayed, or nothing."""
     lines = case.raw()
     if not differences(lines, case.policies, case.until_ms):
         return ""
     kept = minimised(lines, case.policies, case.until_ms)
     told_lines = "\n".join(line.decode(errors="backslashreplace") for line in kept)
     parted = "\n".join(differences(kept, case.policies, case.until_ms))
-    return f"## random_case({seed}, {length}), until_ms {case.until_ms}\n\n{told_lines}\n\n{parted}\n"
+    return f"until_ms {case.until_ms}\n\n{told_lines}\n\n{parted}\n"
 
 
 def main(arguments: Sequence[str]) -> int:
