@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,68 @@ def test_both_find_the_same_local_dates_in_made_up_zones() -> None:
         for since, _ in pairs:
             for instant in (since - 1, since, since + 1, since + rng.randrange(86_400_000)):
                 assert ours.local_day(instant) == theirs.local_day(instant), pairs
+
+
+# --- where the two do not agree yet -----------------------------------------------------------------------------------
+
+ORDER = "111-0000001-0000001"
+RECEIPT = {"type": "return.received", "return_id": "R-1", "order_id": ORDER, "program": "sfp"}
+REFUND = {"type": "refund.issued", "refund_id": "F-1", "order_id": ORDER, "issued_by": "amazon_cs", "amount": "10"}
+
+
+def said(event_id: str, at: str, body: dict[str, Any]) -> bytes:
+    account = {"seller_id": "S", "marketplace_id": "ATVPDKIKX0DER"}
+    return json.dumps({"event_id": event_id, **body, **account, "occurred_at": at}).encode()
+
+
+def activated(at: str, toml: str, **more: Any) -> bytes:
+    digest = hashlib.sha256(toml.encode()).hexdigest()
+    return json.dumps({"type": "policy.activated", "arrived_at": at, "digest": digest, "toml": toml, **more}).encode()
+
+
+@pytest.mark.xfail(strict=True, reason="the product takes the first instant of the date, though its midnight exists")
+def test_a_midnight_that_exists_ends_the_day_though_the_date_had_begun_before_and_gave_way_again() -> None:
+    """Contract §5: only "a local midnight that does not exist is the first instant of that date".
+
+    Local time runs from 22:00 of the 9th to 01:00 of the 10th, half an hour later from 01:30 back to 22:30 of the 9th.
+    """
+    at = 1_773_122_400_000  # 2026-03-10T06:00:00Z, in Los Angeles 22:00 of the 9th
+    zones = {
+        "America/Los_Angeles": [[0, -28_800], [at, -18_000], [at + 1_800_000, -28_800]],
+        "Asia/Tokyo": [[0, 32_400]],
+    }
+    lines = [activated("2026-03-01T00:00:00Z", PLAIN, zones=zones), said("e1", "2026-03-05T20:00:00Z", RECEIPT)]
+    (opened,) = map(json.loads, told(lines, PLAIN).events)
+    assert opened["due_at"] == "2026-03-10T08:00:00.000Z"
+    assert differences(lines, PLAIN) == []
+
+
+@pytest.mark.xfail(strict=True, reason="the product asks a version of the policies in force, not the one that was told")
+def test_programs_are_asked_of_the_version_that_bound_the_clock_though_another_has_moved_it() -> None:
+    """Contract §5: "every clock keeps the version that it was told", and rules.md: `programs` is asked of that one.
+
+    Version 2 binds the clock. Version 3, in force before its start, comes later; version 4 moves it.
+    """
+    effective = {name: datetime.fromisoformat(f"{name}T00:00:00+00:00") for name in ("2026-03-01", "2026-03-05")}
+    later = [
+        {"effective_from": effective["2026-03-01"], "programs": ["mfn"], "applies_to": "new"},
+        {"effective_from": effective["2026-03-05"], "programs": ["mfn"], "applies_to": "open"},
+    ]
+    lines = [
+        said("e1", "2026-03-02T10:00:00Z", {**REFUND, "currency": "USD", "program": "sfp"}),
+        activated("2026-03-03T00:00:00Z", policies(added={"safe-t-window": later})),
+        said("e2", "2026-03-06T10:00:00Z", {"type": "return.refused", "return_id": "R-1", "order_id": ORDER}),
+    ]
+    assert [json.loads(event)["rule_version"] for event in told(lines, PLAIN).events] == [2, 4]
+    assert differences(lines, PLAIN) == []
+
+
+@pytest.mark.xfail(strict=True, reason="the product takes the local year of an instant, not the UTC one")
+def test_the_year_of_an_instant_is_that_of_utc() -> None:
+    """Contract §2: "an instant whose UTC year is not 0001 to 9999 is no time"; any other is one."""
+    lines = [said("e1", "0000-12-31T23:30:00-01:00", RECEIPT)]
+    assert told(lines, PLAIN).dead_letters == [(1, "calendar_not_covered")]
+    assert differences(lines, PLAIN) == []
 
 
 def test_a_disagreement_is_found_and_minimised(monkeypatch: pytest.MonkeyPatch) -> None:
