@@ -19,6 +19,7 @@ MAX_NOTIFICATION_BYTES: Final = 65_536
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
+_CYCLE_MS: Final = 146_097 * DAY_MS  # 400 years, after which the calendar repeats itself
 FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z: before it and after LAST_MS no year has four digits
 LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
@@ -55,11 +56,16 @@ def parse_instant(text: str) -> int:
 
 def instant_ms(text: str) -> int:
     """`parse_instant` of a text that is known to match `INSTANT_PATTERN`. ValueError if there is no such day."""
-    since = datetime.fromisoformat(text.upper()) - _EPOCH
-    ms = since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
+    # `datetime` has no year 0, the last hours of which may be the first year's in UTC: the same day 400 years later.
+    ms = _since_epoch_ms("0400" + text[4:]) - _CYCLE_MS if text.startswith("0000") else _since_epoch_ms(text)
     if not FIRST_MS <= ms <= LAST_MS:
         raise ValueError("outside the years 0001 to 9999 in UTC")
     return ms
+
+
+def _since_epoch_ms(text: str) -> int:
+    since = datetime.fromisoformat(text.upper()) - _EPOCH
+    return since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
 
 
 def format_instant(ms: int) -> str:

@@ -213,6 +213,7 @@ class Settling:
     def _bind(self, binding: Binding) -> None:
         clock, self.binding = self.clock, binding
         clock.version, clock.due_ms, clock.calendar = binding.version.version, binding.due_ms, binding.calendar
+        clock.origin = binding.origin
 
     def _stand(self, kind: str, output_id: bytes) -> None:
         self.clock.standing.append((STANDING.index(kind), output_id))

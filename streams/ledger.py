@@ -64,7 +64,7 @@ class Ledger:
             binding = None if duty is None else agreement.bind(duty.rule, duty.start_ms, now_ms, duty.program)
             return self._begin_or_end(row_id, row, clock, duty, binding)
         stored = agreement.stored(clock)
-        if not agreement.still_calls(stored, clock.start_ms, duty.program):
+        if not agreement.still_calls(stored, duty.program):
             return self._begin_or_end(row_id, row, clock, None, None)
         moved = agreement.moved(stored, clock.start_ms, now_ms)
         new = outcome_of(duty, moved, now_ms)
@@ -90,7 +90,7 @@ class Ledger:
             self.put_back(row_id, clock)
             return settling
         if clock is None:
-            clock = Clock(duty.rule, duty.subject, 0, 0, 0, "", None, "", outcome=GONE)
+            clock = Clock(duty.rule, duty.subject, 0, 0, 0, "", None, "", 0, outcome=GONE)
             row.clocks.append(clock)
         if stands:
             settling = self.settling(clock, duty)

@@ -53,11 +53,16 @@ def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
 
 
 class Binding(msgspec.Struct, frozen=True, gc=False):
-    """What a clock is measured by: the version, the due instant (ms UTC), and the calendar of day targets."""
+    """What a clock is measured by: the version, the due instant (ms UTC), and the calendar of day targets.
+
+    `origin` is the number of the version that was in force at the clock's start; one that moves running clocks may have
+    taken its place since.
+    """
 
     terms: Terms
     due_ms: int
     calendar: str
+    origin: int
 
     @property
     def version(self) -> RuleVersion:
@@ -96,7 +101,7 @@ class Agreement:
 
     def stored(self, clock: Clock) -> Binding:
         """What bound a clock when it was last opened, or has moved it since."""
-        return Binding(self._terms[clock.rule, clock.version], clock.due_ms, clock.calendar)
+        return Binding(self._terms[clock.rule, clock.version], clock.due_ms, clock.calendar, clock.origin)
 
     def bind(self, rule: str, start_ms: int, now_ms: int, program: str | None = None) -> Binding | None:
         """The binding of a clock that begins or moves at `now_ms`: the newest version in force at its start.
@@ -107,17 +112,13 @@ class Agreement:
         terms = self._in_force(rule, start_ms)
         if terms is None or not (program is None or program in terms.version.programs):
             return None
-        binding = self._measure(terms, start_ms)
+        binding = self._measure(terms, start_ms, terms.version.version)
         return None if binding is None else self.moved(binding, start_ms, now_ms)
 
-    def still_calls(self, stored: Binding, start_ms: int, program: str | None) -> bool:
+    def still_calls(self, stored: Binding, program: str | None) -> bool:
         """Whether the version that bound a standing clock at its start has the program that its facts say by now."""
-        if program is None:
-            return True
-        terms = stored.terms
-        if terms.version.effective_from_ms > start_ms:  # it was moved to this version, another one bound it
-            terms = self._in_force(terms.version.rule, start_ms) or terms
-        return program in terms.version.programs
+        origin = (stored.version.rule, stored.origin)
+        return program is None or program in self._terms[origin].version.programs
 
     def _in_force(self, rule: str, start_ms: int) -> Terms | None:
         """The newest version in force at an instant."""
@@ -140,7 +141,7 @@ class Agreement:
                 break
             after = self._after_move(binding, terms, start_ms)
             if after is not None:
-                binding = Binding(terms, max(after.due_ms, effective_ms), after.calendar)
+                binding = Binding(terms, max(after.due_ms, effective_ms), after.calendar, binding.origin)
         return binding
 
     def next_move_ms(self, binding: Binding, start_ms: int) -> int | None:
@@ -165,19 +166,19 @@ class Agreement:
     def _after_move(self, binding: Binding, terms: Terms, start_ms: int) -> Binding | None:
         """What a version makes of a clock that it moves; None where it does not."""
         if start_ms < terms.version.effective_from_ms < binding.due_timer_ms:
-            return self._measure(terms, start_ms)
+            return self._measure(terms, start_ms, binding.origin)
         return None
 
-    def _measure(self, terms: Terms, start_ms: int) -> Binding | None:
+    def _measure(self, terms: Terms, start_ms: int, origin: int) -> Binding | None:
         if not terms.is_days:
-            return Binding(terms, start_ms + terms.elapsed_ms, "")
+            return Binding(terms, start_ms + terms.elapsed_ms, "", origin)
         calendar = self.calendar
         if calendar is None:
             return None
         target = terms.version.target
         if target.kind == "business_days":
-            return Binding(terms, calendar.business_days_due(start_ms, target.count), calendar.name)
-        return Binding(terms, calendar.calendar_days_due(start_ms, target.count), calendar.name)
+            return Binding(terms, calendar.business_days_due(start_ms, target.count), calendar.name, origin)
+        return Binding(terms, calendar.calendar_days_due(start_ms, target.count), calendar.name, origin)
 
 
 class PolicyBook:

@@ -55,10 +55,10 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
 
     `start_ms` and `order_id` are those of the last `clock.opened`, whose `output_id` is `opened_id`; so are `version`,
     `due_ms` and `calendar` (empty unless the target counts days), unless the clock `is_moved`: an `open` version has
-    moved it since, when it had ended or stood breached, and its outcome was judged by that. `standing` are the events
-    that stand, oldest first, each as index into STANDING and output id. `passed` and `escalated` are bit masks of
-    the escalation levels passed and emitted in this revision. `urgent` are the messages and claims already escalated.
-    Output ids are 16 raw bytes.
+    moved it since, when it had ended or stood breached, and its outcome was judged by that. `origin` is the version
+    that was in force at its start. `standing` are the events that stand, oldest first, each as index into STANDING and
+    output id. `passed` and `escalated` are bit masks of the escalation levels passed and emitted in this revision.
+    `urgent` are the messages and claims already escalated. Output ids are 16 raw bytes.
     """
 
     rule: str
@@ -69,6 +69,7 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
     calendar: str
     order_id: str | None
     obligor: str
+    origin: int
     outcome: Outcome = OPEN
     revision: int = 0
     seq: int = 0

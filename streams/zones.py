@@ -1,15 +1,14 @@
 """Zones: what the names of zones mean, as an activation says it, and how the machine's data are cut to that form.
 
 Promises: integer arithmetic; total for every instant; nothing is read here, so that no machine's data decide what an
-activation has said. Before the first pair of a zone its offset holds too, after the last one the last. A local date
-begins at the first instant that bears it or a later one: so a midnight that does not exist is the first instant after
-it, and one that comes twice the first. Meaning: contract §5, Zones.
+activation has said. Before the first pair of a zone its offset holds too, after the last one the last. Meaning:
+contract §5, Zones.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from hashlib import sha256
 from typing import Final
@@ -25,6 +24,7 @@ AFTER_COVERAGE_DAYS: Final = 400
 _STEP_MS: Final = DAY_MS
 # Where `datetime` ends; there a zone keeps the offset it has.
 _LATEST_MS: Final = LAST_MS - 2 * DAY_MS
+_FOREVER_MS: Final = 1 << 62
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
@@ -45,15 +45,33 @@ class Zone:
         return (ms + self._offsets_ms[bisect_right(self._changes_ms, ms)]) // DAY_MS
 
     def begins_ms(self, day: int) -> int:
-        """The first instant whose local date is this day or, where no instant has that date, a later one."""
+        """The local midnight with which a day begins, the first where it comes twice.
+
+        One that does not exist is the first instant of its date or, where no instant has that date, the first after it.
+        """
         midnight_ms = day * DAY_MS
-        changes_ms, offsets_ms = self._changes_ms, self._offsets_ms
-        place = bisect_right(changes_ms, midnight_ms - DAY_MS)  # no offset is a day or more
-        begins_ms = midnight_ms - offsets_ms[place]
-        while place < len(changes_ms) and begins_ms >= changes_ms[place]:
-            place += 1
-            begins_ms = max(changes_ms[place - 1], midnight_ms - offsets_ms[place])
-        return begins_ms
+        of_the_date: list[int] = []
+        after_it: list[int] = []
+        for from_ms, to_ms, offset_ms in self._spans(midnight_ms - DAY_MS, midnight_ms + 2 * DAY_MS):
+            at_ms = midnight_ms - offset_ms
+            if from_ms <= at_ms < to_ms:
+                return at_ms
+            if at_ms < from_ms < at_ms + DAY_MS:
+                of_the_date.append(from_ms)
+            if (later_ms := max(from_ms, at_ms + DAY_MS)) < to_ms:
+                after_it.append(later_ms)
+        return (of_the_date or after_it)[0]
+
+    def _spans(self, from_ms: int, until_ms: int) -> Iterator[tuple[int, int, int]]:
+        """The spans of one offset that meet these instants: from, to, offset. No offset is a day or more."""
+        changes_ms = self._changes_ms
+        first, last = bisect_right(changes_ms, from_ms), bisect_right(changes_ms, until_ms)
+        for place in range(first, last + 1):
+            yield (
+                changes_ms[place - 1] if place else -_FOREVER_MS,
+                changes_ms[place] if place < len(changes_ms) else _FOREVER_MS,
+                self._offsets_ms[place],
+            )
 
 
 def check_zones(policies: Policies, zones: Zones) -> None:

@@ -116,7 +116,7 @@ def test_the_next_timer_of_a_clock_is_its_own() -> None:
     agreement = PolicyBook(policies, machine_zones(policies)).agreement(ACCOUNT)
     binding = agreement.bind("buyer-message-reply", 1_770_000_000_000, 1_770_000_000_000)
     assert binding is not None
-    clock = Clock("buyer-message-reply", "T/M", 1_770_000_000_000, 1, binding.due_ms, "", None, "", outcome=OPEN)
+    clock = Clock("buyer-message-reply", "T/M", 1_770_000_000_000, 1, binding.due_ms, "", None, "", 1, outcome=OPEN)
     assert next_of_clock(agreement, clock) == (binding.step_ms(1), 1)
     clock.passed = 0b110
     assert next_of_clock(agreement, clock) == (binding.due_timer_ms, DUE_STEP)

@@ -151,7 +151,7 @@ def known_late(story: Story, issuer: str, at: int, known: int = friday_9am) -> N
     story.tell("refund.issued", at, known=known, refund_id="F-2", issued_by=issuer)
 
 
-def message_story(old: int) -> Story:
+def message_story(old: Outcome) -> Story:
     """A buyer's message to csba of Monday 9 am, due at 3 pm, whose clock stands at `old`."""
     story = Story()
     story.tell("message.received", monday_9am, routed_to="csba", program="fba", topic="order")
@@ -166,14 +166,14 @@ def message_story(old: int) -> Story:
     return story
 
 
-def marked(old: int) -> Story:
+def marked(old: Outcome) -> Story:
     story = message_story(old)
     story.news()
     story.tell("message.marked", max(monday_noon + HOUR, story.state.journal_ms))
     return story
 
 
-def unmarked(new: int) -> Story:
+def unmarked(new: Outcome) -> Story:
     """Marked as needing no response; what happened meanwhile shows when the mark is taken back."""
     story = message_story(OPEN)
     story.tell("message.marked", monday_9am + HOUR)
@@ -188,7 +188,7 @@ def unmarked(new: int) -> Story:
     return story
 
 
-def moved_to_later(old: int) -> Story:
+def moved_to_later(old: Outcome) -> Story:
     """Breached, or closed late; then a version comes into the journal that would have moved the due while it ran."""
     story = refund_story(old)
     longer = {"effective_from": effective(tuesday_9am), "target": {"business_days": 9}, "applies_to": "open"}
@@ -201,7 +201,7 @@ def moved_to_later(old: int) -> Story:
     return story
 
 
-def lived_refund(old: int, new: int) -> Story:
+def lived_refund(old: Outcome, new: Outcome) -> Story:
     # Waiting for late news, a clock goes from open to closed late without having been breached by its timer.
     is_waiting = (old, new) == (OPEN, CLOSED_LATE)
     story = refund_story(old, policies(changed={"sfp-refund": {"confirm_after": "2d"}}) if is_waiting else PLAIN)
@@ -224,7 +224,7 @@ def lived_refund(old: int, new: int) -> Story:
     return story
 
 
-def through(old: int, new: int) -> Story:
+def through(old: Outcome, new: Outcome) -> Story:
     if new == EXEMPT:
         return marked(old)
     if old == EXEMPT:
@@ -235,7 +235,7 @@ def through(old: int, new: int) -> Story:
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS, ids=[f"{NAMES[old]}-to-{NAMES[new]}" for old, new in PAIRS])
-def test_a_clock_goes_from_one_outcome_to_another_as_the_table_says(old: int, new: int) -> None:
+def test_a_clock_goes_from_one_outcome_to_another_as_the_table_says(old: Outcome, new: Outcome) -> None:
     assert lived(through(old, new)) == expected(old, new)
 
 
