@@ -1,12 +1,12 @@
-"""Where answers go: for people as wide as the terminal, without one nothing is folded; for scripts as JSON.
+"""Where answers go and how they look: for people as wide as the terminal, without one nothing is folded; or as JSON.
 
 What reads a pipe or a file wants a row on one line, however long an id is. A word of progress goes to standard error,
-where a person watches it.
+where a person watches it. What several reports say (tables, instants, targets) is said here, so that it is said alike.
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ import orjson
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import ProgressColumn
+    from rich.table import Table
+
+    from schemas.policy_types import Target
 
 WIDTH_WITHOUT_TERMINAL = 220
 
@@ -28,9 +31,50 @@ def for_people() -> "Console":
     return Console(file=sys.stdout, highlight=False, width=WIDTH_WITHOUT_TERMINAL if is_free else None)
 
 
-def write_json(said: object) -> None:
-    """One JSON document on standard output, keys in order."""
-    click.echo(orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2).decode())
+def print_document(document: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json_document(document), nl=False)
+
+
+def json_document(document: object) -> bytes:
+    """A JSON document to be read by people too: indented, keys in order, a newline at its end."""
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def print_line(document: object) -> None:
+    """One JSON object of many, on a line of its own of standard output, keys in order."""
+    click.echo(orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE), nl=False)
+
+
+def table(*headings: str, right: Collection[str] = (), whole: Collection[str] = (), is_ruled: bool = False) -> "Table":
+    """A table with these columns: numbers stand to the `right`, `whole` ones are never folded.
+
+    `is_ruled`: a line below the headings, where several tables stand in one text.
+    """
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD if is_ruled else None, pad_edge=False, show_edge=not is_ruled, header_style="bold")
+    for heading in headings:
+        is_whole = heading in whole
+        made.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            no_wrap=is_whole,
+            overflow="ellipsis" if is_whole else "fold",
+        )
+    return made
+
+
+def short_instant(at: str) -> str:
+    """An instant without its milliseconds."""
+    return at[:19] + "Z"
+
+
+def target_in_words(target: "Target") -> str:
+    """A rule's target: `2 business days`, `1 hour`."""
+    unit = target.kind.replace("_", " ")
+    return f"{target.count} {unit if target.count != 1 else unit[:-1]}"
 
 
 @contextmanager

@@ -7,12 +7,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn
-from rich.table import Table
 from rich.text import Text
 
 from agents.auditing.audit import Audited, Watch
 from agents.auditing.comparison import KINDS, Finding
-from agents.terminal import telling
+from agents.terminal import table, telling
 
 MOST_SHOWN = 1_000
 
@@ -54,14 +53,15 @@ def _counts(findings: Sequence[Finding]) -> dict[str, int]:
 
 def write_report(audited: Sequence[Audited], console: Console, *, seconds: float, most: int = 20) -> None:
     """For people: a row for each partition, the first findings of each, and one sentence."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("partition", "lines", "seals", "events", "policies", "logic", "later", "gone", "findings"):
-        table.add_column(heading, justify="left" if heading in ("policies", "logic", "findings") else "right")
+    numbers = ("partition", "lines", "seals", "events", "later", "gone")
+    rows = table(
+        "partition", "lines", "seals", "events", "policies", "logic", "later", "gone", "findings", right=numbers
+    )
     for one in audited:
         policies = " ".join(digest[:12] for digest in one.policies)
         found = ", ".join(f"{count:,} {kind}" for kind, count in _counts(one.findings).items()) or "none"
         events = sum(one.events.values())
-        table.add_row(
+        rows.add_row(
             str(one.partition),
             f"{one.lines:,}" if one.from_line == 1 else f"{one.from_line:,} to {one.lines:,}",
             f"{one.seals:,}",
@@ -72,7 +72,7 @@ def write_report(audited: Sequence[Audited], console: Console, *, seconds: float
             f"{one.gone:,}",
             found,
         )
-    console.print(table)
+    console.print(rows)
     for one in audited:
         for finding in one.findings[:most]:
             console.print(Text(said(finding)), soft_wrap=True)

@@ -11,7 +11,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 from aiokafka import ConsumerRecord
 
 from agents.auditing.following import Following
@@ -19,6 +18,7 @@ from agents.auditing.sent_events import Sent
 from agents.auditing.story_report import story_text
 from agents.errors import UserError
 from agents.journal.lines import JournalCheck, JournalLine
+from agents.terminal import json_document
 from schemas.codec import canonical_json
 from schemas.notifications import Notification, StateSealed
 from schemas.policies import WEEKDAYS, CalendarSpec
@@ -113,7 +113,7 @@ def pack_of(
     journal_of = {link.line: link.journal for link in check.links}
     files = {
         "story.txt": story_text(story).encode(),
-        "story.json": orjson.dumps(story, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2) + b"\n",
+        "story.json": json_document(story),
         "journal.jsonl": b"".join(
             _journal_line(number, check.records[number], journal_of.get(number))
             for number in sorted(lines & check.records.keys())

@@ -11,10 +11,10 @@ import orjson
 from agents.auditing.following import Brought, Following, Glimpse, Told
 from agents.auditing.sent_events import Sent
 from agents.journal.lines import JournalLine
+from agents.terminal import target_in_words
 from schemas.codec import format_instant
 from schemas.headers import Origin
 from schemas.notifications import PolicyActivated, type_name
-from schemas.policies import RuleVersion
 from schemas.policy_types import DUE_TYPES
 from streams.calendar import Calendar
 from streams.day_count import count_days
@@ -109,7 +109,7 @@ def _policy(following: Following, binding: Binding) -> dict[str, Any]:
         "effective_from": format_instant(version.effective_from_ms),
         "applies_to": version.applies_to,
         "marketplaces": None if version.marketplaces is None else sorted(version.marketplaces),
-        "target": target_of(version),
+        "target": target_in_words(version.target),
         "confirm_after_ms": version.confirm_after_ms,
         "escalate_before_ms": list(version.escalate_before_ms),
         "escalate_after_ms": list(version.escalate_after_ms),
@@ -119,16 +119,10 @@ def _policy(following: Following, binding: Binding) -> dict[str, Any]:
     }
 
 
-def target_of(version: RuleVersion) -> str:
-    """A target in words: `2 business days`."""
-    unit = version.target.kind.replace("_", " ")
-    return f"{version.target.count} {unit if version.target.count != 1 else unit[:-1]}"
-
-
 def _due(following: Following, clock: Clock, binding: Binding) -> dict[str, Any]:
     version = binding.version
     said: dict[str, Any] = {
-        "target": target_of(version),
+        "target": target_in_words(version.target),
         "due_at": format_instant(binding.due_ms),
         "due_timer_at": format_instant(binding.due_timer_ms),
         "in_time": "before due_at" if binding.terms.is_days else "until due_at, which is included",

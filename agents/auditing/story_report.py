@@ -3,12 +3,10 @@
 from io import StringIO
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from agents.terminal import WIDTH_WITHOUT_TERMINAL
+from agents.terminal import WIDTH_WITHOUT_TERMINAL, table
 
 _WHYS = {
     "start": "the start's own date does not count",
@@ -50,13 +48,6 @@ def _say(console: Console, *parts: str | tuple[str, str]) -> None:
 def _heading(console: Console, text: str) -> None:
     console.print()
     console.print(Text(text, style="bold"))
-
-
-def _table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    return table
 
 
 def _write_head(story: dict[str, Any], console: Console) -> None:
@@ -101,11 +92,11 @@ def _write_due(story: dict[str, Any], console: Console) -> None:
         _say(console, "Weekends, holidays and changes of the clocks do not count for such a target.")
     else:
         _say(console, f"{due['target']} by the calendar {due['calendar']}, local dates in {due['timezone']}:")
-        table = _table("date", "day", "counts", "why", "ends (UTC)", right=("counts",))
+        rows = table("date", "day", "counts", "why", "ends (UTC)", right=("counts",), is_ruled=True)
         for day in due["days"]:
             number = "-" if day["number"] is None else str(day["number"])
-            table.add_row(day["on"], day["weekday"], number, _WHYS[day["why"]], day["ends_at"])
-        console.print(table)
+            rows.add_row(day["on"], day["weekday"], number, _WHYS[day["why"]], day["ends_at"])
+        console.print(rows)
     if due["raised_to"] is not None:
         _say(console, f"Its due is {due['due_at']}: {due['raised_to']}.")
     _say(console, f"In time is a stop {due['in_time']}; the due timer stands at {due['due_timer_at']}.")
@@ -113,14 +104,13 @@ def _write_due(story: dict[str, Any], console: Console) -> None:
 
 def _write_facts(facts: list[dict[str, Any]], console: Console) -> None:
     _heading(console, "What was known of its matter")
-    table = _table(
-        "line", "offset", "known at", "happened at", "fact", "origin", "status", "decides", right=("line", "offset")
-    )
+    headings = ("line", "offset", "known at", "happened at", "fact", "origin", "status", "decides")
+    rows = table(*headings, right=("line", "offset"), is_ruled=True)
     for fact in facts:
         origin, by_line = fact["origin"], fact["by_line"]
         place = "" if origin is None else f"{origin['topic']}/{origin['partition']}/{origin['offset']}"
         status = fact["status"] if by_line is None else f"{fact['status']} ({_OF[fact['status']]} {by_line})"
-        table.add_row(
+        rows.add_row(
             str(fact["line"]),
             _offset(fact["offset"]),
             fact["journal_time"],
@@ -131,7 +121,7 @@ def _write_facts(facts: list[dict[str, Any]], console: Console) -> None:
             ", ".join(fact["decides"]) or "-",
             style="dim" if fact["status"] != "counts" else None,
         )
-    console.print(table)
+    console.print(rows)
 
 
 def _offset(offset: int | None) -> str:
@@ -140,13 +130,14 @@ def _offset(offset: int | None) -> str:
 
 def _write_events(events: list[dict[str, Any]], console: Console) -> None:
     _heading(console, "What was sent, and why")
-    table = _table("seq", "event", "line", "by", "at", "output_id", "stands at", "why", right=("seq", "line"))
+    headings = ("seq", "event", "line", "by", "at", "output_id", "stands at", "why")
+    rows = table(*headings, right=("seq", "line"), is_ruled=True)
     for event in events:
         sent = event["sent"]
         where = event["topic"] if sent is None else f"{sent['topic']}/{sent['offset']}"
         if sent is not None and sent["status"] != "there":
             where = f"{sent['topic']}: {sent['status'].upper()}"
-        table.add_row(
+        rows.add_row(
             str(event["seq"]),
             event["type"],
             str(event["line"]),
@@ -156,7 +147,7 @@ def _write_events(events: list[dict[str, Any]], console: Console) -> None:
             where,
             event["why"],
         )
-    console.print(table)
+    console.print(rows)
 
 
 _NO_CLOCK = {

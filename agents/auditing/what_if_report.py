@@ -2,25 +2,21 @@
 
 from itertools import islice
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from agents.auditing.what_if import OUTCOMES, Stand, WhatIf
+from agents.terminal import table
 
 MOST_SHOWN = 20
 
 
 def write_what_if(what_if: WhatIf, console: Console, most: int = MOST_SHOWN) -> None:
     """A row for each rule, `before` or `before → after` where they differ; then the first clocks that differ."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("rule")
-    for outcome in OUTCOMES:
-        table.add_column(outcome, justify="right")
+    rows = table("rule", *OUTCOMES, right=OUTCOMES, is_ruled=True)
     for rule, counts in what_if.rules().items():
-        table.add_row(rule, *(_count(counts["before"][outcome], counts["after"][outcome]) for outcome in OUTCOMES))
-    console.print(table)
+        rows.add_row(rule, *(_count(counts["before"][outcome], counts["after"][outcome]) for outcome in OUTCOMES))
+    console.print(rows)
     changed = list(what_if.changed())
     for one in islice(changed, most):
         console.print(Text(f"{one.clock_id}: {_stand(one.before)} → {_stand(one.after)}"), soft_wrap=True)

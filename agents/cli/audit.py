@@ -1,23 +1,20 @@
 """The commands for auditors and operators that look back at what was decided: parse, call, print."""
 
 import asyncio
-import gc
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
-import orjson
 
 from agents.cli.options import with_settings
 from agents.errors import UserError, or_could_not_run
+from agents.memory import look_for_cycles_rarely
 from agents.settings import Settings
-from agents.terminal import for_people, write_json
+from agents.terminal import for_people, print_document, print_line
 
 if TYPE_CHECKING:
     from agents.journal.snapshots import Snapshot
-
-GC_THRESHOLD = 100_000
 
 
 @click.group(short_help="Prove that what was sent follows from the journal.", invoke_without_command=True)
@@ -53,7 +50,7 @@ def audit(
     if journal is not None and snapshot:
         raise UserError("--snapshot goes with a cluster; an exported journal is audited from its first line.", 2)
     starts = _starts(snapshot, partition)
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])  # records hold no cycles: looking for them costs time
+    look_for_cycles_rarely()
     started_s = monotonic()
     with or_could_not_run(), audit_report.progress(is_shown=not as_json) as watch:
         if journal is None:
@@ -61,7 +58,7 @@ def audit(
         else:
             audited = asyncio.run(audit_files(journal, events, watch))
     if as_json:
-        write_json(audit_report.as_json(audited))
+        print_document(audit_report.as_json(audited))
     else:
         console = for_people()
         audit_report.write_report(audited, console, seconds=monotonic() - started_s)
@@ -93,7 +90,8 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
 
     With --check: exit status 0 if the journal still has every seal that was noted, 1 if not, 2 if that cannot be told.
     """
-    from agents.journal.seals import missing_seals, noted_seals, read_seals, write_seals
+    from agents.journal.seals import missing_seals, noted_seals, read_seals
+    from agents.journal.seals_report import write_seals
     from agents.kafka.clients import run_with_broker
 
     noted = [] if check is None else noted_seals(check)
@@ -108,7 +106,7 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
         return 1 if sentences else 0
     if as_json:
         for one in found:
-            click.echo(orjson.dumps(one._asdict(), option=orjson.OPT_SORT_KEYS).decode())
+            print_line(one._asdict())
     else:
         write_seals(found, for_people())
     return 0

@@ -4,7 +4,6 @@ What needs Faust, Kafka or a terminal is imported inside the command that needs 
 works without a broker.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from agents.cli.rebuild import rebuild
 from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
 from agents.settings import Settings
+from agents.terminal import print_document
 
 DESCRIPTION = "Watch the after-sales duties of marketplace sellers: notifications in, SLA events out."
 
@@ -110,16 +110,14 @@ def worker(settings: Settings, skip_lines: tuple[str, ...], is_again: bool, stop
     """Run one worker: keep the clocks of its share of the partitions until it is stopped."""
     from agents.cli.policies import checked_policies
     from agents.demo.process import stop_when_stdin_closes
-    from agents.kafka.topics import require_topics
     from agents.worker.poison import skipped_records
     from agents.worker.run import run_worker
 
     skipped = skipped_records(settings, skip_lines)
     if stop_with_stdin:
         stop_when_stdin_closes()
-    checked_policies(settings.read_policies())
-    require_topics(settings)
-    return run_worker(settings, skipped, is_again=is_again)
+    policies = checked_policies(settings.read_policies())
+    return run_worker(settings, policies, skipped, is_again=is_again)
 
 
 @dueclock.command(short_help="Play a seller's days in seconds.")
@@ -151,7 +149,7 @@ def check_policies(file: str, as_json: bool) -> None:
 
     found = checked_policies(read_text(Path(file), "policy file"))
     if as_json:
-        click.echo(json.dumps(summary_of(found), sort_keys=True))
+        print_document(summary_of(found))
     else:
         write_summary(found, sys.stdout)
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
-import orjson
 
 from agents.cli.options import Duration, Instant, with_settings
 from agents.errors import UserError
 from agents.settings import LOGICAL_TOPICS, Settings
-from agents.terminal import for_people
+from agents.terminal import for_people, print_line
 from schemas.dead_letters import ALL_REASONS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -64,7 +63,7 @@ def list_letters(settings: Settings, limit: int, as_json: bool, **flags: Any) ->
     letters = [one for one in run_with_broker(settings, lambda: read_letters(settings)) if choice.includes(one)]
     if as_json:
         for one in letters[-limit:]:
-            _line(dead_letter_report.as_json(one, with_bytes=False))
+            print_line(dead_letter_report.as_json(one, with_bytes=False))
     else:
         dead_letter_report.write_list(letters[-limit:], len(letters), for_people())
 
@@ -86,7 +85,7 @@ def show(settings: Settings, ids: tuple[str, ...], as_json: bool) -> None:
         if one not in letters:
             raise UserError(f"There is no dead letter {one}; `dueclock deadletter list` shows those there are.", 2)
         if as_json:
-            _line(dead_letter_report.as_json(letters[one], with_bytes=True))
+            print_line(dead_letter_report.as_json(letters[one], with_bytes=True))
         else:
             console.print("", end="\n" if number else "")
             dead_letter_report.write_letter(letters[one], console)
@@ -121,7 +120,7 @@ def redrive(
             return
     done = run_with_broker(settings, lambda: redrive(settings, choice, is_again=again, is_dry=dry_run))
     for letter in done.sent if as_json else ():
-        _line(report(letter, with_bytes=False))
+        print_line(report(letter, with_bytes=False))
     if not as_json:
         verb = "would be sent" if dry_run else "sent"
         before = f"; {len(done.left_out):,} left out, sent again before (--again sends them)" if done.left_out else ""
@@ -177,12 +176,8 @@ def clocks(
             found = run_with_broker(settings, lambda: from_changelog(settings, asked, watch))
     if as_json:
         for one in found:
-            _line(clocks_report.row_of(one))
+            print_line(clocks_report.row_of(one))
     elif as_csv:
         clocks_report.write_csv(found, sys.stdout)
     else:
         clocks_report.write_table(found, for_people(), now_ms, asked.limit)
-
-
-def _line(said: dict[str, Any]) -> None:
-    click.echo(orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode())

@@ -1,7 +1,6 @@
 """The commands that tell why and what if: `dueclock explain` and `dueclock what-if`. Parse, call, print."""
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agents.cli.audit import GC_THRESHOLD
 from agents.cli.options import with_settings
 from agents.errors import COULD_NOT_RUN, UserError, or_could_not_run
 from agents.files import read_text
+from agents.memory import look_for_cycles_rarely
 from agents.settings import Settings
-from agents.terminal import for_people, write_json
+from agents.terminal import for_people, print_document
 from schemas.codec import parse_instant
 
 _READING = "reading the journal"
@@ -66,7 +65,7 @@ def explain(
 
         write_pack(Path(evidence), pack_of(following, story, sent, checks[0]))
     if as_json:
-        write_json(story)
+        print_document(story)
     else:
         _print_story(story)
     return 0
@@ -89,7 +88,7 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
     from agents.terminal import telling
 
     policies = checked_policies(read_text(Path(file), "policy file"))
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])  # as in an audit
+    look_for_cycles_rarely()
     with or_could_not_run(), telling(_READING, is_shown=not as_json) as tell:
         watch: Callable[[int, int], None] = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type
         if journal:
@@ -97,7 +96,7 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
         else:
             tried = run_with_broker(settings, lambda: what_if_live(settings, policies, watch))
     if as_json:
-        write_json(tried.document())
+        print_document(tried.document())
     else:
         write_what_if(tried, for_people())
     return 0

@@ -1,6 +1,5 @@
 """The commands that look after a Kafka: `dueclock kafka`, `dueclock topics`, `dueclock journal`."""
 
-import json
 import sys
 
 import click
@@ -8,6 +7,7 @@ import click
 from agents.cli.options import with_settings
 from agents.files import opened
 from agents.settings import Settings
+from agents.terminal import print_document
 
 
 @click.group(
@@ -72,7 +72,7 @@ def _say_status(found: object, *, as_json: bool) -> None:
             "log_file": str(found.log_file),
             "pid": found.pid,
         }
-        click.echo(json.dumps(said, sort_keys=True))
+        print_document(said)
     elif found.is_answering:
         click.echo(f"Kafka runs at {found.bootstrap} (process {found.pid}, log {found.log_file}).")
     elif found.is_running:
@@ -105,7 +105,7 @@ def check(settings: Settings, as_json: bool) -> int:
 
     differences = check_topics(settings)
     if as_json:
-        click.echo(json.dumps({"differences": differences}))
+        print_document({"differences": differences})
     else:
         click.echo("\n".join(differences) or "All topics are there and as they should be.")
     return 1 if differences else 0

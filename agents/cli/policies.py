@@ -3,6 +3,7 @@
 from typing import TextIO
 
 from agents.errors import UserError
+from agents.terminal import target_in_words
 from schemas.codec import format_instant
 from schemas.policies import Policies, PolicyError, RuleVersion, load_policies
 
@@ -44,6 +45,5 @@ def write_summary(policies: Policies, out: TextIO) -> None:
 
 
 def _target(one: RuleVersion) -> str:
-    unit = one.target.kind.replace("_", " ")
     where = "" if one.marketplaces is None else f" in {', '.join(sorted(one.marketplaces))}"
-    return f"{one.target.count} {unit}, {one.obligor}, {one.on_due}{where}"
+    return f"{target_in_words(one.target)}, {one.obligor}, {one.on_due}{where}"

@@ -1,14 +1,11 @@
 """`dueclock rebuild`: parse, call, print."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import click
 
 from agents.cli.options import with_settings
 from agents.errors import or_could_not_run
 from agents.settings import Settings
-from agents.terminal import for_people, write_json
+from agents.terminal import for_people, print_document
 
 
 @click.command(short_help="Make the state of a partition again from its journal.")
@@ -24,6 +21,7 @@ def rebuild(settings: Settings, partition: tuple[int, ...], is_forced: bool, is_
     interrupted and run again. Exit status 0: done, or nothing to do; 1: differences remain; 2: it could not run.
     """
     from agents.auditing.audit_report import progress
+    from agents.desk import rebuild_report
     from agents.desk.rebuild import rebuild as rebuilding
     from agents.kafka.clients import run_with_broker
 
@@ -32,60 +30,7 @@ def rebuild(settings: Settings, partition: tuple[int, ...], is_forced: bool, is_
             settings, lambda: rebuilding(settings, partition, is_forced=is_forced, is_dry=is_dry, watch=watch)
         )
     if as_json:
-        write_json(said_as_json(rebuilt, is_dry=is_dry))
+        print_document(rebuild_report.as_json(rebuilt, is_dry=is_dry))
     else:
-        _write_report(rebuilt, for_people(), is_dry=is_dry)
+        rebuild_report.write_report(rebuilt, for_people(), is_dry=is_dry)
     return 1 if any(one.left for one in rebuilt) else 0
-
-
-def said_as_json(rebuilt: Sequence[Any], *, is_dry: bool) -> dict[str, Any]:
-    """For scripts."""
-    return {
-        "dry_run": is_dry,
-        "clean": not any(one.left for one in rebuilt),
-        "changed": any(one.is_changed for one in rebuilt),
-        "partitions": [
-            {
-                "partition": one.partition,
-                "lines": one.lines,
-                "sent": one.sent,
-                "rows": one.rows,
-                "tombstones": one.tombstones,
-                "ended": one.ended,
-                "left": len(one.left),
-            }
-            for one in rebuilt
-        ],
-        "findings": [finding._asdict() for one in rebuilt for finding in one.left],
-    }
-
-
-def _write_report(rebuilt: Sequence[Any], console: Any, *, is_dry: bool, most: int = 20) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from agents.auditing.audit_report import said
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("partition", "lines", "events sent", "rows written", "rows taken away", "differences left"):
-        table.add_column(heading, justify="right")
-    for one in rebuilt:
-        numbers = (one.lines, sum(one.sent.values()), one.rows, one.tombstones, len(one.left))
-        table.add_row(str(one.partition), *(f"{number:,}" for number in numbers))
-    console.print(table)
-    for one in rebuilt:
-        if one.ended:
-            console.print(f"partition {one.partition}: a transaction that a broker never ended was ended.")
-        for finding in one.left[:most]:
-            console.print(Text(said(finding)), soft_wrap=True)
-        if len(one.left) > most:
-            console.print(Text(f"partition {one.partition}: {len(one.left) - most:,} more; --json tells more."))
-    if any(one.left for one in rebuilt):
-        verdict = "Differences remain that the journal cannot mend."
-    elif not any(one.is_changed for one in rebuilt):
-        verdict = "There was nothing to do: rows and outputs are those of the journal."
-    elif is_dry:
-        verdict = "Nothing was written: this is what would be."
-    else:
-        verdict = "Rows and outputs are those of the journal again; the workers can be started."
-    console.print(Text(verdict), soft_wrap=True)

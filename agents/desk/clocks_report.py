@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from agents.terminal import short_instant, table
 from schemas.codec import format_instant
 from streams.due_list import DueClock
 
@@ -54,15 +54,12 @@ def write_csv(clocks: Sequence[DueClock], out: TextIO) -> None:
 
 def write_table(clocks: Sequence[DueClock], console: Console, now_ms: int, limit: int) -> None:
     """What is due next comes first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("due in", "due at", "state"):
-        table.add_column(heading, justify="right" if heading == "due in" else "left", no_wrap=True)
-    table.add_column("clock", overflow="fold")
+    rows = table("due in", "due at", "state", "clock", right=("due in",), whole=("due in", "due at", "state"))
     for one in clocks:
-        due_at = format_instant(one.due_ms)[:19] + "Z"
-        table.add_row(countdown(one.due_ms - now_ms), due_at, Text(one.state, _STYLES[one.state]), one.clock_id)
+        due_at = short_instant(format_instant(one.due_ms))
+        rows.add_row(countdown(one.due_ms - now_ms), due_at, Text(one.state, _STYLES[one.state]), one.clock_id)
     if clocks:
-        console.print(table)
+        console.print(rows)
     more = " or more (--limit shows more)" if len(clocks) == limit else ""
     console.print(Text(f"{len(clocks):,} clocks{more}."))
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from agents.desk.dead_letters import MEANINGS, Letter
+from agents.terminal import short_instant, table
 from schemas.codec import format_instant
 
 
@@ -33,20 +33,17 @@ def as_json(letter: Letter, *, with_bytes: bool) -> dict[str, Any]:
 
 def write_list(letters: list[Letter], total: int, console: Console) -> None:
     """For people: a row for each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("id", "when", "reason", "redriven"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("origin", overflow="fold")
+    rows = table("id", "when", "reason", "redriven", "origin", whole=("id", "when", "reason", "redriven"))
     for one in letters:
-        table.add_row(
+        rows.add_row(
             one.id,
-            format_instant(one.at_ms)[:19] + "Z",
+            short_instant(format_instant(one.at_ms)),
             f"{one.reason} ({safe(one.field)})" if one.field else one.reason,
             "yes" if one.redriven == 1 else f"{one.redriven} times" if one.redriven else "",
             safe(str(one.origin)),
         )
     if letters:
-        console.print(table)
+        console.print(rows)
     more = f" of {total:,}; --limit shows more" if total > len(letters) else ""
     console.print(Text(f"{len(letters):,} dead letters{more}."))
 

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from agents.errors import UserError
 from agents.files import read_text
@@ -93,24 +90,3 @@ def missing_seals(noted: Sequence[Seal], found: Sequence[Seal], wanted: Sequence
             parts = [name for name, one, other in zip(Seal._fields, seal, now, strict=True) if one != other]
             sentences.append(f"different: {where}: the seal is another in its {' and '.join(parts)}")
     return sentences
-
-
-def write_seals(seals: Sequence[Seal], console: Console) -> None:
-    """For people."""
-    if not seals:
-        console.print(Text("There is no seal yet: one is written when journal time enters a new period."))
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("partition", "offset", "journal time", "seals line", "state", "journal"):
-        is_number = heading in ("partition", "offset", "seals line")
-        table.add_column(heading, justify="right" if is_number else "left", no_wrap=True)
-    for one in seals:
-        table.add_row(
-            str(one.partition),
-            f"{one.offset:,}",
-            one.at[:19] + "Z",
-            f"{one.line:,}",
-            one.state[:12],
-            one.journal[:12],
-        )
-    console.print(table)

@@ -4,7 +4,6 @@ Exit status: 0 after SIGTERM or SIGINT; that of the UserError where a person can
 """
 
 import asyncio
-import gc
 import logging
 import sys
 from collections.abc import Set
@@ -13,7 +12,9 @@ from typing import cast
 import faust
 
 from agents.errors import UserError
+from agents.kafka.topics import require_topics
 from agents.logs import set_up_logging
+from agents.memory import look_for_cycles_rarely
 from agents.metrics.counters import Metrics
 from agents.metrics.endpoint import MetricsServer
 from agents.settings import Settings
@@ -24,32 +25,29 @@ from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.ownership import Ownership
 from agents.zones import machine_zones
 from schemas.headers import Origin
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import Policies
 from streams.logic import NEWEST
 
 log = logging.getLogger("dueclock.worker")
 
-GC_THRESHOLD = 100_000
 
-
-def run_worker(settings: Settings, skipped: Set[Origin] = frozenset(), *, is_again: bool = False) -> int:
+def run_worker(
+    settings: Settings, policies: Policies, skipped: Set[Origin] = frozenset(), *, is_again: bool = False
+) -> int:
     """Run until stopped; returns the exit status. UserError for what a person can mend.
 
     `is_again`: what a partition has left may be activated again.
     """
     set_up_logging(settings.log_level, settings.log_format)
-    try:
-        policies = load_policies(settings.read_policies())
-    except PolicyError as error:
-        raise UserError(f"The policy file does not load: {error}", 2) from None
+    for sentence in require_topics(settings):
+        log.warning("%s", sentence)
     zones = machine_zones(policies, settings.zoneinfo_dir)
     choice = chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
     metrics = Metrics()
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # Rows are plain data without cycles: the collector finds nothing in them, and looking costs a tenth of the time.
-    gc.set_threshold(GC_THRESHOLD, *gc.get_threshold()[1:])
+    look_for_cycles_rarely()
     app = build_app(settings, choice, metrics, skipped=skipped)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiokafka import ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from agents.journal.export import export_journal
@@ -35,7 +37,7 @@ from streams.engine import Line, new_state, step
 from streams.partitioner import partition_of
 from streams.replay import Replay
 from streams.rows import PARTITION_KEY
-from tests.kafka_fixtures import Outgoing, produce, read_to_end
+from tests.kafka_fixtures import Outgoing, produce, read_to_end, topic_config
 
 ROOT = Path(__file__).parents[2]
 MARKETPLACE = "ATVPDKIKX0DER"
@@ -264,6 +266,18 @@ class Live:
         if is_ready:
             started.wait_for("recovered: partitions")
         return started
+
+    async def alter_topic(self, logical: str, changes: dict[str, str]) -> None:
+        """Change settings of a topic as an operator does; those that matter here and are not named stay."""
+        topic = self.settings.topic(logical)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            has = {**await topic_config(self.bootstrap, topic), **changes}
+            wanted = {name: has[name] for name in ("message.timestamp.type", "retention.ms")}
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=wanted)])
+        finally:
+            await admin.close()
 
     def send(self, notices: Iterable[Notice]) -> list[int]:
         """Produce notifications under their accounts' keys, all acknowledged; their offsets."""

@@ -11,8 +11,8 @@ import pytest
 from schemas.codec import MAX_NOTIFICATION_BYTES
 from schemas.dead_letters import REASONS
 from tests.broker.conftest import MakeLive
-from tests.broker.harness import MARKETPLACE, Live, instant, question, seller_on
-from tests.kafka_fixtures import Outgoing, topic_config
+from tests.broker.harness import MARKETPLACE, instant, question, seller_on
+from tests.kafka_fixtures import Outgoing
 
 pytestmark = [pytest.mark.broker]
 
@@ -108,7 +108,9 @@ def test_a_worker_refuses_records_that_their_producer_stamped(make_live: MakeLiv
     worker = live.worker()
     live.send([question(seller_on(0, live.partitions), "q")])
     live.wait_until_finished(1)
-    asyncio.run(_stamp_by_producer(live))  # before the start, `require_topics` would have said so
+    asyncio.run(
+        live.alter_topic("buyer-message", {"message.timestamp.type": "CreateTime"})
+    )  # before the start, `require_topics` would have said so
     live.send([question(seller_on(0, live.partitions), "r")])
     assert worker.wait_for_end() == 1
     last = worker.log().strip().splitlines()[-1]
@@ -116,18 +118,3 @@ def test_a_worker_refuses_records_that_their_producer_stamped(make_live: MakeLiv
     assert "message.timestamp.type=LogAppendTime" in last
     assert "Traceback" not in worker.log()
     live.told().prove_no_half_slice()
-
-
-async def _stamp_by_producer(live: Live) -> None:
-    from aiokafka.admin import AIOKafkaAdminClient
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
-    topic = live.settings.topic("buyer-message")
-    admin = AIOKafkaAdminClient(bootstrap_servers=live.bootstrap)
-    await admin.start()
-    try:
-        changed = {**await topic_config(live.bootstrap, topic), "message.timestamp.type": "CreateTime"}
-        wanted = {name: changed[name] for name in ("message.timestamp.type", "retention.ms")}
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=wanted)])
-    finally:
-        await admin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import urllib.error
@@ -69,6 +70,16 @@ def test_policies_that_may_not_follow_those_in_force_end_the_worker_with_status_
     assert worker.wait_for_end() == 2
     assert "may not follow the one in force" in worker.log().strip().splitlines()[-1]
     assert "Traceback" not in worker.log()
+
+
+def test_a_worker_says_what_differs_of_topics_that_it_can_live_with(make_live: MakeLive) -> None:
+    live = make_live()
+    asyncio.run(live.alter_topic("sla-clock", {"retention.ms": "3600000"}))
+    worker = live.worker()
+    topic = live.settings.topic("sla-clock")
+    (line,) = [line for line in worker.log().splitlines() if "WARNING" in line and topic in line]
+    assert f"The topic {topic} has retention.ms=3600000 where 34560000000 is needed" in line
+    assert worker.terminate() == 0
 
 
 def test_a_journal_with_a_line_too_many_is_never_run_over(make_live: MakeLive) -> None:
