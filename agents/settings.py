@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     replication: Annotated[int, Meta(ge=0, le=9)] = 0
     session_timeout_s: Annotated[float, Meta(ge=1, le=300)] = 10.0
     heartbeat_s: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    dead_letter_ratio: Annotated[float, Meta(gt=0, le=1)] = 1.0
     skew_allowance_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50
     transaction_timeout_ms: Annotated[int, Meta(ge=1000, le=900_000)] = 60_000
     fetch_max_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 100
@@ -145,6 +146,7 @@ MEANINGS = {
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",
     "session_timeout_s": "a worker that is silent this long loses its partitions",
     "heartbeat_s": "seconds between heartbeats; at most a third of the session",
+    "dead_letter_ratio": "a worker ends where more of a partition's last 1,000 records are dead letters; 1 = never",
     "skew_allowance_ms": "how far the clocks of the brokers may differ; journal time stays this far behind",
     "transaction_timeout_ms": "the broker aborts a transaction that is open longer",
     "fetch_max_wait_ms": "how long the broker may hold an empty fetch; journal time of an idle partition trails it",

@@ -82,6 +82,7 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "logic",
     "session_timeout_s",
     "heartbeat_s",
+    "dead_letter_ratio",
     "skew_allowance_ms",
     "transaction_timeout_ms",
     "fetch_max_wait_ms",

@@ -18,6 +18,7 @@ from agents.kafka.transactions import Outbox, Transactions
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
 from agents.worker.activating import Activator, Chosen
+from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Signpost
 from agents.worker.poison import poisoned
@@ -74,6 +75,7 @@ class Keeper:
         self._sealer = sealer
         self._ticker = Ticker(time)
         self._activator = Activator(shop.chosen, state)
+        self._limit = DeadLetterLimit(shop.settings.dead_letter_ratio)
         self._since_ms = shop.broker_now_ms() or 0
         self._woken = asyncio.Event()
         self._is_released = False
@@ -119,6 +121,7 @@ class Keeper:
             return False
         for held in self.hand.take():  # take
             record = held.record
+            self._limit.taken()
             journal_ms = max(self.state.journal_ms, self.time.stamp(min(held.at_ms, floor_ms)))  # stamp
             body = self._read(record)  # validate
             if isinstance(body, Rejected):
@@ -191,6 +194,7 @@ class Keeper:
             tally.count(event)
 
     def _reject(self, record: Record, rejected: Rejected, outbox: Outbox, tally: SliceTally) -> None:
+        self._limit.rejected(record, rejected)
         line = None
         if rejected.reason == SKIPPED:
             line = self.state.lines + 1

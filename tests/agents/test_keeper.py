@@ -38,14 +38,14 @@ START_MS = 1_795_000_000_000
 class Desk:
     """A keeper of the only partition, whose transactions are kept in a list."""
 
-    def __init__(self, skipped: frozenset[Origin] = frozenset()) -> None:
+    def __init__(self, skipped: frozenset[Origin] = frozenset(), **chosen: Any) -> None:
         self.written: list[Outbox] = []
         self.answers: dict[str, Answer] = {}
         self.monotonic_s = 100.0
         clock = BrokerClock()
         clock.measured(START_MS + 1, sent_s=0.0, answered_s=0.001)
         positions = dict.fromkeys(TOPICS, 0)
-        settings = Settings()
+        settings = Settings(**chosen)
         shop = Shop(
             settings,
             {name: name for name in TOPICS},
@@ -249,3 +249,60 @@ def test_a_record_that_its_producer_stamped_is_refused(desk: Desk) -> None:
     with pytest.raises(UserError, match="keeps the timestamps of its producers"):
         desk.until_idle()
     assert len(desk.written) == 1
+
+
+def in_force(desk: Desk) -> None:
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    assert [name for _, name in desk.lines()] == ["policy.activated"]
+
+
+def give(desk: Desk, *, bad: int, good: int, from_s: float = 101) -> None:
+    for number in range(bad + good):
+        value = b"not json" if number < bad else message(f"m{number}", from_s)
+        desk.give("buyer-message", from_s, value)
+    for topic in TOPICS:
+        desk.answer(topic, 10_000, sent_s=from_s + 1)
+
+
+def test_a_dead_letter_too_many_ends_the_keeper_before_anything_of_its_slice_is_written() -> None:
+    desk = Desk(dead_letter_ratio=0.5)
+    in_force(desk)
+    give(desk, bad=501, good=0)
+    with pytest.raises(UserError) as refused:
+        desk.until_idle()
+    assert refused.value.sentence.startswith(
+        "501 of the last 1,000 records of partition 0 are bad, more than dead_letter_ratio = 0.5 allows "
+        "(the last one is buyer-message/0/500: not_json); nothing of its slice was written"
+    )
+    assert len(desk.written) == 1
+
+
+def test_as_many_dead_letters_as_the_ratio_allows_stop_nothing_and_older_ones_are_forgotten() -> None:
+    desk = Desk(dead_letter_ratio=0.5)
+    in_force(desk)
+    give(desk, bad=500, good=500)
+    desk.until_idle()
+    assert len(desk.written[1].records["dead-letter", 0]) == 500
+    give(desk, bad=500, good=0, from_s=110)  # the first five hundred are more than a thousand records back by now
+    desk.until_idle()
+    assert len(desk.written[2].records["dead-letter", 0]) == 500
+
+
+def test_unless_told_otherwise_dead_letters_stop_nothing() -> None:
+    desk = Desk()
+    in_force(desk)
+    give(desk, bad=1_500, good=0)
+    desk.until_idle()
+    assert len(desk.written[1].records["dead-letter", 0]) == 1_500
+
+
+def test_what_an_operator_had_skipped_does_not_count() -> None:
+    desk = Desk(
+        skipped=frozenset({Origin("buyer-message", 0, number) for number in range(10)}), dead_letter_ratio=0.002
+    )
+    in_force(desk)
+    give(desk, bad=12, good=0)
+    desk.until_idle()
+    assert len(desk.written[1].records["dead-letter", 0]) == 12

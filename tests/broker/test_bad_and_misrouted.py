@@ -103,6 +103,17 @@ def test_a_notification_under_another_key_is_sent_on_to_its_account(make_live: M
     assert worker.log().count("under another key than") == 1
 
 
+def test_a_worker_that_calls_too_much_bad_ends_and_leaves_the_records_where_they_are(make_live: MakeLive) -> None:
+    live = make_live(dead_letter_ratio=0.01)
+    worker = live.worker()
+    live.send_raw([Outgoing("buyer-message", b"not json", key=b"k", partition=1) for _ in range(40)])
+    assert worker.wait_for_end() == 1
+    last = worker.log().strip().splitlines()[-1]
+    assert "11 of the last 1,000 records of partition 1 are bad, more than dead_letter_ratio = 0.01 allows" in last
+    assert "Traceback" not in worker.log()
+    assert len(live.told().dead_letters) <= 10
+
+
 def test_a_worker_refuses_records_that_their_producer_stamped(make_live: MakeLive) -> None:
     live = make_live()
     worker = live.worker()
