@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,34 @@ from hypothesis import given, note
 
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_notification
+from schemas.policies import PolicyError, load_policies
 from streams.zones import Zone
 from tests.core.differential import differences, minimised, replayed, report, report_of, told
 from tests.core.policy_texts import PLAIN, policies
 from tests.oracle.admission import DeadLetter, read_line
+from tests.oracle.agreed import PolicyRefused, load
 from tests.oracle.crowded import crowded_case
-from tests.oracle.histories import Case, Teller, cases
+from tests.oracle.histories import Case, Teller, cases, plain_policies
 from tests.oracle.made_up_zones import made_up
-from tests.oracle.spoiling import dump, spoil, spoil_activation
+from tests.oracle.spoiling import POLICY_ERRORS, dump, spoil, spoil_activation
 from tests.oracle.zones import said_zone
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SEEDS = range(240)
 AT_ONCE = 20
+ORDER = "111-0000001-0000001"
+RECEIPT = {"type": "return.received", "return_id": "R-1", "order_id": ORDER, "program": "sfp"}
+REFUND = {"type": "refund.issued", "refund_id": "F-1", "order_id": ORDER, "issued_by": "amazon_cs", "amount": "10"}
+
+
+def said(event_id: str, at: str, body: dict[str, Any]) -> bytes:
+    account = {"seller_id": "S", "marketplace_id": "ATVPDKIKX0DER"}
+    return json.dumps({"event_id": event_id, **body, **account, "occurred_at": at}).encode()
+
+
+def activated(at: str, toml: str, **more: Any) -> bytes:
+    digest = hashlib.sha256(toml.encode()).hexdigest()
+    return json.dumps({"type": "policy.activated", "arrived_at": at, "digest": digest, "toml": toml, **more}).encode()
 
 
 @pytest.mark.parametrize("case", sorted(path.parent for path in GOLDEN.glob("*/expected.jsonl")), ids=lambda p: p.name)
@@ -66,6 +82,40 @@ def test_both_blame_the_same_field_of_a_spoilt_line_for_the_same_reason() -> Non
             assert blamed == ((ours.reason, ours.field) if isinstance(ours, Rejected) else None), raw
 
 
+@pytest.mark.parametrize(("written", "instead"), POLICY_ERRORS)
+def test_both_refuse_the_same_policies(written: str, instead: str) -> None:
+    text = plain_policies().replace(written, instead)
+    assert text != plain_policies()
+    assert does_load(load_policies, text) == does_load(load, text)
+
+
+def does_load(reader: Callable[[str], object], text: str) -> bool:
+    try:
+        reader(text)
+    except (PolicyError, PolicyRefused):
+        return False
+    return True
+
+
+ACTIVATION = activated("2026-03-01T00:00:00Z", plain_policies())
+OF_A_FILE = {
+    "an activation": [ACTIVATION, said("e1", "2026-03-05T20:00:00Z", RECEIPT)],
+    "blank lines, then an activation": [b"", b" \t", ACTIVATION, said("e1", "2026-03-05T20:00:00Z", RECEIPT)],
+    "a fact": [said("e1", "2026-03-05T20:00:00Z", RECEIPT)],
+    "a fact, then an activation": [said("e1", "2026-03-05T20:00:00Z", RECEIPT), ACTIVATION],
+    "a tick, then an activation": [b'{"type":"time.tick","arrived_at":"2026-03-01T00:00:00Z"}', ACTIVATION],
+    "no JSON, then an activation": [b"{", ACTIVATION],
+    "an ill-typed activation, then a good one": [activated("2026-03-01T00:00:00Z", "x", zones=[]), ACTIVATION],
+    "an activation that does not load": [activated("2026-03-01T00:00:00Z", "=")],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("lines", OF_A_FILE.values(), ids=OF_A_FILE.keys())
+def test_both_begin_a_file_without_policies_alike(lines: list[bytes]) -> None:
+    assert differences(lines, None) == []
+
+
 def test_both_find_the_same_local_dates_in_made_up_zones() -> None:
     for seed in range(300):
         rng = random.Random(seed)
@@ -77,20 +127,6 @@ def test_both_find_the_same_local_dates_in_made_up_zones() -> None:
 
 
 # --- where the two do not agree yet -----------------------------------------------------------------------------------
-
-ORDER = "111-0000001-0000001"
-RECEIPT = {"type": "return.received", "return_id": "R-1", "order_id": ORDER, "program": "sfp"}
-REFUND = {"type": "refund.issued", "refund_id": "F-1", "order_id": ORDER, "issued_by": "amazon_cs", "amount": "10"}
-
-
-def said(event_id: str, at: str, body: dict[str, Any]) -> bytes:
-    account = {"seller_id": "S", "marketplace_id": "ATVPDKIKX0DER"}
-    return json.dumps({"event_id": event_id, **body, **account, "occurred_at": at}).encode()
-
-
-def activated(at: str, toml: str, **more: Any) -> bytes:
-    digest = hashlib.sha256(toml.encode()).hexdigest()
-    return json.dumps({"type": "policy.activated", "arrived_at": at, "digest": digest, "toml": toml, **more}).encode()
 
 
 def test_a_midnight_that_exists_ends_the_day_though_the_date_had_begun_before_and_gave_way_again() -> None:

@@ -1,7 +1,7 @@
 """The policy file as the oracle reads it, local dates, and when a clock falls due (contract §3 targets, §5).
 
-`load` refuses what does not parse or lacks something needed; it is not the judge of policy files that the product is.
-Days are numbers, counted from 1970-01-01.
+`load` refuses what does not parse, what `load_errors` lists, and what lacks something needed; of values that are of
+another type than they should be the product is the better judge. Days are numbers, counted from 1970-01-01.
 """
 
 import tomllib
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from .load_errors import check
 from .zones import DAY_MS, EPOCH, Zone, machine_zone, said_zone
 
 HOUR_MS = 3_600_000
@@ -102,7 +103,9 @@ class Agreed:
 def load(toml: str, zones: dict[str, list[list[int]]] | None = None) -> Agreed:
     """With the zones that an activation says; where it says none, with the machine's."""
     try:
-        return _load(tomllib.loads(toml), zones)
+        table = tomllib.loads(toml)
+        check(table)
+        return _load(table, zones)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise PolicyRefused(str(error)) from error
 

@@ -72,11 +72,49 @@ def spoil_activation(rng: random.Random, line: dict[str, Any]) -> Line:
         {**line, "zones": {key: pairs for key, pairs in line["zones"].items() if key != name}},
         {**line, "logic": rng.choice([0, -1, 1.0, True, "1", [1]])},
         {**line, "logic": 2},
-        {**line, "toml": rng.choice(["", "="])},
+        {**line, "toml": rng.choice(["", "=", line["toml"].replace(*rng.choice(POLICY_ERRORS))])},
     ]
     return rng.choice(wrong)
 
 
+# What is written in a policy file, and what may not be (or may: an edge) written in its place.
+POLICY_ERRORS = [
+    ("[retention]", "[retentions]"),
+    ("[retention]", "[retention]\nsettled = 45"),
+    ("weekend =", "weekends ="),
+    ('"America/Los_Angeles"', '"America/Los_Angels"'),
+    ('calendar = "jp"', 'calendar = "uk"'),
+    ('calendar = "jp"', 'calendar = "jp"\nzone = "Asia/Tokyo"'),
+    ('weekend = ["sun"]', 'weekend = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]'),
+    ('weekend = ["sun"]', 'weekend = ["sun", "mon", "tue", "wed", "thu", "fri"]'),
+    ("covers = [2024-01-01, 2028-12-31]", ""),
+    ("[[rules.csba-answer]]", "[[rules.csba-question]]"),
+    ("[[rules.csba-answer]]", '[[rules.csba-answer]]\nprograms = ["sfp"]'),
+    ('programs = ["sfp", "mfn"]', 'programs = ["sfp", "fbm"]'),
+    ('programs = ["sfp", "mfn"]', 'programs = ["fba", "csba_jp"]'),
+    ("version = 2", "version = 1"),
+    ("version = 2", "version = 0"),
+    ("version = 2", "version = 7"),
+    ("effective_from = 2026", "effective_from = 2014"),
+    ("effective_from = 2015-01-01T00:00:00.000Z", "effective_from = 2015-01-01T00:00:00"),
+    ("effective_from = 2015-01-01T00:00:00.000Z", "effective_from = 2015-01-01"),
+    ("effective_from = 2015-01-01T00:00:00.000Z", "effective_from = 2015-01-01T09:00:00+09:00"),
+    ("{ business_days = 2 }", "{ business_days = 15 }"),
+    ("{ business_days = 2 }", "{ business_days = 16 }"),
+    ("{ business_days = 2 }", "{ calendar_days = 16 }"),
+    ("{ business_days = 2 }", "{ business_days = 1 }"),
+    ("{ hours = 12 }", "{ hours = 0 }"),
+    ("{ hours = 12 }", "{ seconds = -1 }"),
+    ("{ hours = 12 }", "{ seconds = 1 }"),
+    ('["12h", "4h"]', '["24h", "4h"]'),
+    ('["12h", "4h"]', '["1439m", "4h"]'),
+    ('["12h", "4h"]', '["1d"]'),
+    ('["12h", "4h"]', '["4h", "12h"]'),
+    ('["12h", "4h"]', '["12h", "720m"]'),
+    ("escalate_after = []", 'escalate_after = ["2h", "1h"]'),
+    ("escalate_after = []", 'escalate_after = ["1h", "60m"]'),
+    ("escalate_after = []", 'escalate_after = ["1h", "61m"]'),
+]
 ILL_TYPED: list[Any] = [[], "UTC", 0, True, [["UTC", 0]]]
 ILL_PAIRS: list[Any] = [
     [],
