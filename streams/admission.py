@@ -68,7 +68,7 @@ def _is_full(state: State, account: str, routed: Routed) -> bool:
 
 def _is_crowded(state: State, account: str, routed: Routed, opened: CaseOpened) -> bool:
     """Whether the case would be the 257th known of the account with its subject."""
-    if len(state.cases_by_subject.get((account, opened.subject_hash), ())) < FULL:
+    if state.cases.count(account, opened.subject_hash) < FULL:
         return False
     row = state.find(f"{account}/{routed.kind}/{routed.name}")
     return row is None or isinstance(row, AccountRow) or not knows(row, opened)

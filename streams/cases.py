@@ -6,6 +6,7 @@ which compare a case with the account's older cases of the same `subject_hash`, 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -110,33 +111,51 @@ def _resolution(view: CaseView, opened: CaseOpened) -> Duty:
     return Duty("case-resolution", view.case_id, opened.at_ms, end)
 
 
-def _closed_by(view: CaseView, at_ms: int) -> CaseClosed | None:
-    """The closing by which a case stands closed at an instant; None where it is open, for the first time or again.
+class CaseStanding(NamedTuple):
+    """What of a case bears on others with its subject: when it was opened, and its closings and activities in order.
 
-    What counts is the newest of its closings and activities up to and with that instant (contract §3).
+    An entry of `timeline` is instant, event id, and whether it is a closing. `is_violation`: it has one, and no second.
     """
-    closed = max((fact for fact in view.closings if fact.at_ms <= at_ms), key=_when, default=None)
-    if closed is None:
-        return None
-    is_open_again = any(closed.when < fact.when and fact.at_ms <= at_ms for fact in view.activities)
-    return None if is_open_again else closed
+
+    case_id: str
+    opened: CaseOpened | None
+    timeline: list[tuple[int, str, bool]]
+    is_violation: bool
+
+    def closed_ms(self, at_ms: int) -> int | None:
+        """Since when a case stands closed at an instant; None where it is open, for the first time or again.
+
+        The newest of its closings and activities up to and with that instant says which (contract §3).
+        """
+        known = bisect_left(self.timeline, (at_ms + 1,))
+        since_ms, _, is_closed = self.timeline[known - 1] if known else (0, "", False)
+        return since_ms if is_closed else None
+
+
+def case_standing(case_id: str, facts: Sequence[CaseFact], violations: Sequence[str]) -> CaseStanding:
+    """How a case stands, derived from its facts."""
+    opened = next((fact for fact in facts if isinstance(fact, CaseOpened)), None)
+    steps = [(fact.at_ms, fact.event_id, isinstance(fact, CaseClosed)) for fact in facts if fact is not opened]
+    return CaseStanding(case_id, opened, sorted(steps), bool(violations))
 
 
 def _when(fact: CaseFact) -> tuple[int, str]:
     return fact.when
 
 
-def case_violation(view: CaseView, opened: CaseOpened, others: Iterable[CaseView]) -> Violation | None:
+def case_violation(case: CaseStanding, others: Iterable[CaseStanding]) -> Violation | None:
     """SUP: do not submit the same case twice, never close and reopen. `others` share the account and subject_hash."""
-    was_closed_lately = False
+    if case.opened is None or case.is_violation:
+        return None
+    opened_ms, was_closed_lately = case.opened.at_ms, False
     for other in others:
-        if other.opened is None or (other.opened.at_ms, other.case_id) >= (opened.at_ms, view.case_id):
+        if other.opened is None or (other.opened.at_ms, other.case_id) >= (opened_ms, case.case_id):
             continue
-        closed = _closed_by(other, opened.at_ms)
-        if closed is None:
-            return Violation("case_duplicate", view.case_id, opened.at_ms, None)
-        was_closed_lately |= opened.at_ms - closed.at_ms < REOPEN_MS
-    return Violation("case_close_reopen", view.case_id, opened.at_ms, None) if was_closed_lately else None
+        closed_ms = other.closed_ms(opened_ms)
+        if closed_ms is None:
+            return Violation("case_duplicate", case.case_id, opened_ms, None)
+        was_closed_lately |= opened_ms - closed_ms < REOPEN_MS
+    return Violation("case_close_reopen", case.case_id, opened_ms, None) if was_closed_lately else None
 
 
 def evidence_violations(evidence_id: str, facts: Sequence[EvidenceFact]) -> list[Violation]:

@@ -299,9 +299,9 @@ class Settling:
         self._breach()
         self.clock.outcome = BREACHED
 
-    def urge(self, urgent: Urgent) -> None:
-        """An urgent escalation, once for each clock and message or claim."""
-        self.clock.urgent.append(urgent.source)
+    def urge(self, urgent: Urgent, place: int) -> None:
+        """An urgent escalation, once for each clock and message or claim; `place` is where the order's row names it."""
+        self.clock.urgent.append(place)
         extra: Extra = {"level": 0, "urgent": True, "reason": urgent.reason}
         self._emit("clock.escalated", urgent.at_ms, extra, cause=True)
 

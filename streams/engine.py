@@ -8,7 +8,7 @@ then for the fact violations, clock events, urgent escalations, health correctio
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
 
 import msgspec
 
@@ -25,7 +25,7 @@ from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
 from streams.state import State, load_rows, new_state
 from streams.zones import check_zones
 
-__all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step"]
+__all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step", "unfold"]
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -40,10 +40,24 @@ def step(state: State, line: Line) -> list[SlaEvent]:
     """Apply one journal line: `state` is changed in place, the events are returned in order.
 
     What became of the facts that it told, and which matters were forgotten before it, stands in `state.taken` and
-    `state.gone` until the next line.
+    `state.gone` until the next line. Raises ValueError for a line out of its order (number or journal time), or a
+    notification before any policies; PolicyError for an activation that does not load or may not follow the policies in
+    force. Nothing is changed then.
+    """
+    pieces = unfold(state, line)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as done:
+            events: list[SlaEvent] = done.value
+            return events
 
-    Raises ValueError for a line out of its order (number or journal time), or a notification before any policies;
-    PolicyError for an activation that does not load or may not follow the policies in force. Nothing is changed then.
+
+def unfold(state: State, line: Line) -> Generator[None, None, list[SlaEvent]]:
+    """`step` in pieces of one clock or row each, for whoever has other things to do between them.
+
+    A line may make a hundred thousand timers due, or an activation visit every row. Nothing else may be done with the
+    state before the last piece, which returns the events; what is left of it half way is worth nothing.
     """
     row = state.row
     if line.number != row.lines + 1:
@@ -56,11 +70,12 @@ def step(state: State, line: Line) -> list[SlaEvent]:
         policies = _checked_policies(state, body, line.number)
     elif isinstance(body, Notification) and state.book is None:
         raise ValueError(f"line {line.number} comes before any policies")
-    events = _advance(state, line)
+    events: list[SlaEvent] = []
+    yield from _advance(state, line, events)
     if policies is not None and isinstance(body, PolicyActivated):
-        _activate(state, policies, body, line, events)
+        yield from _activate(state, policies, body, line, events)
     elif isinstance(body, Notification):
-        apply_notification(state, body, line.journal_ms, events)
+        yield from apply_notification(state, body, line.journal_ms, events)
     return events
 
 
@@ -81,29 +96,29 @@ def _checked_policies(state: State, activation: PolicyActivated, number: int) ->
     return policies
 
 
-def _advance(state: State, line: Line) -> list[SlaEvent]:
+def _advance(state: State, line: Line, events: list[SlaEvent]) -> Iterator[None]:
     """Fire every timer that the line's journal time has reached, then let its time stand."""
-    events: list[SlaEvent] = []
     state.taken, state.gone = [], []
     journal_ms, timers = line.journal_ms, state.timers
     while (timer := timers.pop_due(journal_ms)) is not None:
         fire(state, timer, journal_ms, events)
+        yield
     state.row.lines = line.number
     state.row.journal_ms = journal_ms
     state.midnight_ms = journal_ms // DAY_MS * DAY_MS
-    return events
 
 
 def _activate(
     state: State, policies: Policies, activation: PolicyActivated, line: Line, events: list[SlaEvent]
-) -> None:
+) -> Iterator[None]:
     """Put policies in force: open clocks move at once where an `open` version says so, retention counts anew."""
     before = None if state.book is None else state.book.policies.retention
     state.activate(policies, activation.zones or {}, activation.logic or FIRST)
-    move_open_clocks(state, Moment(line.journal_ms, line.journal_ms), events)
+    yield from move_open_clocks(state, Moment(line.journal_ms, line.journal_ms), events)
     if before != policies.retention:
         for row_id, row in state.matters():
             arm_matter(state, row_id, row)
+            yield
 
 
 def next_fire_ms(state: State) -> int | None:

@@ -197,6 +197,11 @@ class PolicyBook:
         self._agreements: dict[tuple[str, str], Agreement] = {}
         self._by_account: dict[str, Agreement] = {}
 
+    @property
+    def may_move(self) -> bool:
+        """Whether any version moves running clocks."""
+        return any(terms.may_be_moved for terms in self._terms.values())
+
     def agreement(self, account: str) -> Agreement:
         """The policies as they hold for an account. Kept where it has a calendar: others are none we have lines of."""
         found = self._by_account.get(account)

@@ -58,7 +58,8 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
     moved it since, when it had ended or stood breached, and its outcome was judged by that. `origin` is the version
     that was in force at its start. `standing` are the events that stand, oldest first, each as index into STANDING and
     output id. `passed` and `escalated` are bit masks of the escalation levels passed and emitted in this revision.
-    `urgent` are the messages and claims already escalated. Output ids are 16 raw bytes.
+    `urgent` are the messages and claims already escalated, by their places in the order's `urged`. Output ids are 16
+    raw bytes.
     """
 
     rule: str
@@ -78,7 +79,7 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
     elapsed_ms: int = 0
     passed: int = 0
     escalated: int = 0
-    urgent: list[str] = []
+    urgent: list[int] = []
     is_moved: bool = False
 
     @property
@@ -88,13 +89,18 @@ class Clock(msgspec.Struct, array_like=True, gc=False):
 
 
 class OrderRow(msgspec.Struct, array_like=True):
-    """An order; `programs` holds each return's program, that of the first fact applied that named one."""
+    """An order; `programs` holds each return's program, that of the first fact applied that named one.
+
+    `urged` are the messages and claims for which a clock was escalated at once: each is named once, however many clocks
+    it bears on, so that a row fits its record.
+    """
 
     version: int = ROW_VERSION
     facts: list[OrderFact] = []
     clocks: list[Clock] = []
     violations: list[str] = []
     programs: dict[str, str] = {}
+    urged: list[str] = []
 
 
 class ThreadRow(msgspec.Struct, array_like=True):

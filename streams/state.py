@@ -10,14 +10,16 @@ stays decoded for the next line as long as not too many are: what is decoded and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 from schemas.codec import DAY_MS, HOUR_MS
 from schemas.notifications import Zones
 from schemas.policies import Policies, load_policies
+from streams.cases import CaseStanding, case_standing
 from streams.census import Census
+from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
-from streams.matters import Taken, next_timer
+from streams.matters import Taken, name_of, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
     OPEN,
@@ -40,7 +42,7 @@ from streams.rows import (
     kind_of,
     marketplace_of,
 )
-from streams.threads import asks_csba, csba_answered_ms
+from streams.threads import questions_to_csba
 from streams.timers import Timer, Timers
 from streams.zones import zones_digest
 
@@ -48,7 +50,6 @@ KEPT_AT_WORK: Final = 4_096
 """Rows that stay decoded over `take_changes`, at most."""
 
 DueKey = tuple[str, str, int]
-K = TypeVar("K")
 
 
 class State:
@@ -59,9 +60,8 @@ class State:
         self.row = PartitionRow()
         self.book: PolicyBook | None = None
         self.timers = Timers(self._timer_of)
-        self.csba_threads: dict[str, dict[str, int | None]] = {}
-        """By account the threads that asked csba, each with the instant from which no switch of CSBA matters to it."""
-        self.cases_by_subject: dict[tuple[str, str], set[str]] = {}
+        self.questions = QuestionsToCsba()
+        self.cases = CasesBySubject()
         self.midnight_ms = 0
         self.census = Census()
         self.taken: list[Taken] = []
@@ -158,11 +158,11 @@ class State:
         row = cast(MatterRow, self.find(row_id))
         account = account_of(row_id)
         if isinstance(row, ThreadRow):
-            _discard(self.csba_threads, account, row_id)
+            self.questions.drop(account, row_id)
         elif isinstance(row, CaseRow):
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
-                    _discard(self.cases_by_subject, (account, fact.subject_hash), row_id)
+                    self.cases.drop(account, fact.subject_hash, row_id)
         for clock in row.clocks:
             if clock.outcome == OPEN:
                 self.count_open(marketplace_of(account), clock, -1)
@@ -199,16 +199,28 @@ class State:
     def index_matter(self, row_id: str, row: MatterRow) -> None:
         """Enter a matter into the indexes that cross matters."""
         if isinstance(row, ThreadRow):
-            if asks_csba(row.facts):
-                self.csba_threads.setdefault(account_of(row_id), {})[row_id] = csba_answered_ms(row.facts)
+            self.questions.put(account_of(row_id), row_id, questions_to_csba(row.facts))
         elif isinstance(row, CaseRow):
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
-                    self.cases_by_subject.setdefault((account_of(row_id), fact.subject_hash), set()).add(row_id)
+                    self.cases.put(account_of(row_id), fact.subject_hash, row_id)
+
+    def case_standings(self, account: str, subject: str) -> dict[str, CaseStanding]:
+        """How the account's cases on a subject stand, by the ids of their rows in byte order."""
+        found: dict[str, CaseStanding] = {}
+        for row_id, known in sorted(self.cases.of(account, subject).items()):
+            found[row_id] = known or self._case_standing(account, subject, row_id)
+        return found
+
+    def _case_standing(self, account: str, subject: str, row_id: str) -> CaseStanding:
+        row = cast(CaseRow, self.find(row_id))
+        standing = case_standing(name_of(row_id), row.facts, row.violations)
+        self.cases.note(account, subject, row_id, standing)
+        return standing
 
     def unindex_subject(self, row_id: str, subject_hash: str) -> None:
-        """A case's opening was replaced by one on another subject."""
-        _discard(self.cases_by_subject, (account_of(row_id), subject_hash), row_id)
+        """A case's opening was replaced, perhaps by one on another subject."""
+        self.cases.drop(account_of(row_id), subject_hash, row_id)
 
     # --- policies --------------------------------------------------------------------------------------------------
 
@@ -229,21 +241,24 @@ class State:
 
     def take_changes(self) -> list[tuple[bytes, bytes | None]]:
         """Rows changed since the last call, sorted by key; None is a tombstone. The partition's row is always there."""
-        changes: list[tuple[bytes, bytes | None]] = [(PARTITION_KEY, encode_row(self.row))]
+        return list(self.changes())
+
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """`take_changes` one by one: to be taken to the end, and nothing else done with the state meanwhile."""
+        yield PARTITION_KEY, encode_row(self.row)
         if self._policies_changed:
-            changes += self.policies_row()
+            yield from self.policies_row()
         for row_id in sorted(self._changed | self._forgotten):
             if row_id in self._forgotten:
-                changes.append((row_id.encode(), None))
+                yield row_id.encode(), None
             else:
                 value = self._at_rest[row_id] = encode_row(self._at_work[row_id])
-                changes.append((row_id.encode(), value))
+                yield row_id.encode(), value
         if len(self._at_work) > KEPT_AT_WORK:
             self._at_work.clear()
         self._changed.clear()
         self._forgotten.clear()
         self._policies_changed = False
-        return changes
 
     def policies_row(self) -> list[tuple[bytes, bytes]]:
         """The row of the policies in force, if there are any."""
@@ -337,17 +352,6 @@ class _Key(str):
     def __eq__(self, other: object) -> bool:
         self.kept = cast(str, other)
         return str.__eq__(self, other)
-
-
-def _discard(index: dict[K, set[str]] | dict[K, dict[str, int | None]], key: K, row_id: str) -> None:
-    members = index.get(key)
-    if members is not None:
-        if isinstance(members, set):
-            members.discard(row_id)
-        else:
-            members.pop(row_id, None)
-        if not members:
-            del index[key]
 
 
 def _due_key(marketplace: str, clock: Clock) -> DueKey:

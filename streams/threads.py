@@ -7,6 +7,7 @@ thread's facts and the account's program changes alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from streams.duties import ENDS_MET, ENDS_SUPERSEDED, Duty, End, Violation
 from streams.facts import (
@@ -187,20 +188,24 @@ def thread_violations(view: ThreadView) -> list[Violation]:
     return violations
 
 
-def csba_answered_ms(facts: Sequence[ThreadFact]) -> int | None:
-    """When csba had answered all that buyers asked it in this thread; None while something is not answered.
+NEVER_MS: Final = 1 << 62
+"""Later than any instant."""
 
-    A switch of CSBA at that instant or later changes no duty of the thread.
+
+def questions_to_csba(facts: Sequence[ThreadFact]) -> list[tuple[int, int]]:
+    """For each question that a buyer asked csba when it was asked, and when csba had answered it, if ever.
+
+    A switch of CSBA after the answer changes no duty of the question.
     """
+    asked = [
+        fact.at_ms
+        for fact in facts
+        if isinstance(fact, MessageReceived) and fact.routed_to == "csba" and fact.from_role == "buyer"
+    ]
+    if not asked:
+        return []
     replies = [fact.at_ms for fact in _delivered(facts) if _answers(fact, "csba", "buyer")]
-    newest_ms = 0
-    for fact in facts:
-        if isinstance(fact, MessageReceived) and fact.routed_to == "csba" and fact.from_role == "buyer":
-            answered_ms = next((at_ms for at_ms in replies if at_ms >= fact.at_ms), None)
-            if answered_ms is None:
-                return None
-            newest_ms = max(newest_ms, answered_ms)
-    return newest_ms
+    return [(at_ms, next((ms for ms in replies if ms >= at_ms), NEVER_MS)) for at_ms in asked]
 
 
 def asks_csba(facts: Sequence[ThreadFact]) -> bool:

@@ -11,7 +11,7 @@ holds one record batch for each topic and partition (more where one is full). Tr
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -112,6 +112,7 @@ class Transactions:
                     for batch in self._batches(producer, records):
                         records_in.append(batch.record_count())
                         sent.append(await producer.send_batch(batch, topic, partition=partition))
+                        await asyncio.sleep(0)  # a large transaction does not hold the loop
             except IllegalOperation as error:  # a batch before it was refused meanwhile: that one says why
                 refusals.append(error)
             answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
@@ -147,18 +148,17 @@ class Transactions:
             raise BrokerAwayError(str(error) or type(error).__name__) from error
 
     @staticmethod
-    def _batches(producer: AIOKafkaProducer, records: list[Outgoing]) -> list[Any]:
+    def _batches(producer: AIOKafkaProducer, records: list[Outgoing]) -> Iterator[Any]:
         batch = producer.create_batch()
-        batches = [batch]
         for at_ms, key, value, headers in records:
             if batch.append(timestamp=at_ms, key=key, value=value, headers=headers) is None:
                 batch.close()
+                yield batch
                 batch = producer.create_batch()
-                batches.append(batch)
                 if batch.append(timestamp=at_ms, key=key, value=value, headers=headers) is None:
                     raise RuntimeError("a record does not fit into an empty batch")
         batch.close()
-        return batches
+        yield batch
 
     async def stop(self) -> None:
         """Close the connection; what is not committed is aborted by the broker."""

@@ -18,6 +18,7 @@ from agents.kafka.transactions import Outbox, Transactions
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
 from agents.worker.activating import Activator, Chosen
+from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Signpost
@@ -30,7 +31,7 @@ from schemas.decoding import decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
 from schemas.notifications import Body, Notification, TimeTick, type_name
 from streams.admission import admit
-from streams.engine import Line, State, step
+from streams.engine import Line, State, unfold
 from streams.events import SlaEvent
 from streams.routing import account_key
 
@@ -114,12 +115,14 @@ class Keeper:
 
     async def keep(self) -> bool:
         """Keep what is in hand as one transaction; False if there is nothing, or journal time is unknown."""
-        outbox, tally = Outbox(), SliceTally()
+        outbox, tally, breath = Outbox(), SliceTally(), Breath()
         started_s = monotonic()
         floor_ms = self.time.floor_ms(self.hand.empty_topics())
         if floor_ms is None:
             return False
         for held in self.hand.take():  # take
+            if breath.is_due:
+                await breath.take()
             record = held.record
             self._limit.taken()
             journal_ms = max(self.state.journal_ms, self.time.stamp(min(held.at_ms, floor_ms)))  # stamp
@@ -133,9 +136,9 @@ class Keeper:
                 self._reject(record, rejected, outbox, tally)
             else:
                 line = Line(self.state.lines + 1, journal_ms, body)
-                events = self._fold(line, record)  # fold
+                events = await self._fold(line, breath, record)  # fold
                 self._journal(line, account.encode(), outbox, tally, record)
-                self._send(events, line, outbox, tally)
+                await self._send(events, line, outbox, tally, breath)
                 delay_s = (journal_ms - body.occurred_ms) / 1000
                 tally.tell(self._shop.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
             tally.newest_ms[self._shop.logical[record.topic]] = record.timestamp
@@ -144,7 +147,7 @@ class Keeper:
                 if floor_ms is None:
                     break
         tally.seconds["fold"] = monotonic() - started_s
-        return await self._commit(outbox, tally)  # write, commit, done
+        return await self._commit(outbox, tally, breath)  # write, commit, done
 
     def _read(self, record: Record) -> Notification | Rejected:
         """The notification that a record holds, or why it is none, as far as its bytes can say."""
@@ -169,9 +172,18 @@ class Keeper:
             raise RuntimeError("a notification came before the policies")
         return admit(self.state, body, journal_ms, record.timestamp)
 
-    def _fold(self, line: Line, record: Record | None = None) -> list[SlaEvent]:
+    async def _fold(self, line: Line, breath: Breath, record: Record | None = None) -> list[SlaEvent]:
+        """Apply a line; the loop is given up between its pieces, and nobody else touches the state meanwhile."""
+        pieces = unfold(self.state, line)
         try:
-            return step(self.state, line)
+            while True:
+                try:
+                    next(pieces)
+                except StopIteration as done:
+                    events: list[SlaEvent] = done.value
+                    return events
+                if breath.is_due:
+                    await breath.take()
         except Exception as error:
             log.exception("partition %d: journal line %d cannot be applied", self.state.partition, line.number)
             origin = None if record is None else origin_of(record)
@@ -186,8 +198,12 @@ class Keeper:
             self._topics["sla-journal"], self.state.partition, key, value, headers=headers, at_ms=line.journal_ms
         )
 
-    def _send(self, events: list[SlaEvent], line: Line, outbox: Outbox, tally: SliceTally) -> None:
+    async def _send(
+        self, events: list[SlaEvent], line: Line, outbox: Outbox, tally: SliceTally, breath: Breath
+    ) -> None:
         for event in events:
+            if breath.is_due:
+                await breath.take()
             headers = event.headers(line.number, self.state.digest, self.state.logic)
             topic = self._topics[event.topic]
             outbox.put(topic, self.state.partition, event.account.encode(), event.value, headers=headers)
@@ -210,12 +226,14 @@ class Keeper:
         self.time.finished(held.record.topic, held.next_offset, held.at_ms)
         return self.hand.finish(held)
 
-    async def _commit(self, outbox: Outbox, tally: SliceTally) -> bool:
+    async def _commit(self, outbox: Outbox, tally: SliceTally, breath: Breath) -> bool:
         """Add the changed rows and the positions, write all of it as one transaction, and count it."""
         if not outbox:
             return False
         self.state.positions.update(self.time.positions)
-        for key, value in self.state.take_changes():
+        for key, value in self.state.changes():
+            if breath.is_due:
+                await breath.take()
             outbox.put(self._topics["changelog"], self.state.partition, key, value)
         started_s = monotonic()
         written = await self._transactions.write(outbox)
@@ -259,9 +277,9 @@ class Keeper:
 
     async def _append(self, body: Body, journal_ms: int) -> bool:
         """A line of our own, as a transaction of its own."""
-        outbox, tally = Outbox(), SliceTally()
+        outbox, tally, breath = Outbox(), SliceTally(), Breath()
         line = Line(self.state.lines + 1, journal_ms, body)
-        events = self._fold(line)
+        events = await self._fold(line, breath)
         self._journal(line, str(self.state.partition).encode(), outbox, tally)
-        self._send(events, line, outbox, tally)
-        return await self._commit(outbox, tally)
+        await self._send(events, line, outbox, tally, breath)
+        return await self._commit(outbox, tally, breath)

@@ -180,7 +180,7 @@ def test_a_line_that_cannot_be_applied_is_named_and_nothing_is_written(
         desk.answer(topic, 0)
     desk.until_idle()
     refuse: Callable[..., Any] = lambda state, line: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
-    monkeypatch.setattr(module, "step", refuse)
+    monkeypatch.setattr(module, "unfold", refuse)
     desk.give("buyer-message", 101, message("m1", 101))
     with pytest.raises(UserError, match=r"a timer or the line itself makes the core fail \(RuntimeError: bug\)"):
         desk.until_idle()
@@ -201,7 +201,7 @@ def test_a_record_that_makes_the_core_fail_is_named_with_what_to_do(
         original(state, line)
         raise RuntimeError("bug")
 
-    monkeypatch.setattr(module, "step", fails_behind_the_timers)
+    monkeypatch.setattr(module, "unfold", fails_behind_the_timers)
     desk.give("buyer-message", 101, message("m1", 101))
     with pytest.raises(UserError) as refused:
         desk.until_idle()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import pytest
 
 from streams.engine import next_fire_ms, restore_state
 from streams.rows import PARTITION_KEY, POLICIES_KEY, decode_partition
 from streams.state import new_state
+from streams.threads import NEVER_MS
 from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
 from tests.core.policy_texts import PLAIN, policies
 from tests.core.stories import JP, ORDER, SELLER, US, Story
 
-ACCOUNT = f"{SELLER}/{US}".encode()
+OWN = f"{SELLER}/{US}"
+ACCOUNT = OWN.encode()
+SUBJECT = sha256(b"late parcel").hexdigest()[:32]
 ORDER_ROW = ACCOUNT + f"/order/{ORDER}".encode()
 
 
@@ -157,8 +162,9 @@ def test_a_restored_state_knows_threads_that_asked_csba_and_cases_by_subject() -
     story.tell("case.activity", monday_9am, case_id="C-2")
     rows = [(key, value) for key, value in story.state.take_changes() if value is not None]
     again = restore_state(0, rows)
-    assert again.csba_threads == story.state.csba_threads
-    assert again.cases_by_subject == story.state.cases_by_subject
+    assert [*again.questions.waiting(OWN, 0, monday_9am)] == [f"{OWN}/thread/T-1"]
+    assert [*story.state.questions.waiting(OWN, 0, monday_9am)] == [f"{OWN}/thread/T-1"]
+    assert again.case_standings(OWN, SUBJECT) == story.state.case_standings(OWN, SUBJECT) != {}
     assert next_fire_ms(again) == next_fire_ms(story.state)
     assert again.take_changes() == [(PARTITION_KEY, dict(rows)[PARTITION_KEY])]
 
@@ -170,6 +176,6 @@ def test_indexes_forget_what_is_forgotten() -> None:
     story.tell("case.opened", monday_9am)
     story.tell("case.opened", tuesday_9am, case_id="C-2")
     story.until(monday_9am + 800 * DAY)
-    assert story.state.csba_threads == {}
-    assert story.state.cases_by_subject == {}
+    assert [*story.state.questions.waiting(OWN, 0, NEVER_MS - 1)] == []
+    assert story.state.case_standings(OWN, SUBJECT) == {}
     assert story.state.digest == Story(PLAIN).state.digest

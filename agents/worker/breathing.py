@@ -1,0 +1,31 @@
+"""Breathing: who has much to do on the loop gives it up now and then, so that nothing else waits long.
+
+One line may bring a hundred thousand events, a slice two thousand lines; other partitions, ticks, the watch, readiness
+and a signal to stop have their turn between two pieces. The bound is design.md's: no loop is held for 100 ms.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+HELD_S: Final = 0.04
+"""How long the loop is held at most, but for the piece at work."""
+
+
+class Breath:
+    """Of one task: since when it has held the loop."""
+
+    __slots__ = ("_until_s",)
+
+    def __init__(self) -> None:
+        self._until_s = monotonic() + HELD_S
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the loop has been held long enough."""
+        return monotonic() > self._until_s
+
+    async def take(self) -> None:
+        """Let everything else have its turn."""
+        await asyncio.sleep(0)
+        self._until_s = monotonic() + HELD_S
