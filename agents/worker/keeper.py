@@ -174,8 +174,8 @@ class Keeper:
 
     async def _fold(self, line: Line, breath: Breath, record: Record | None = None) -> list[SlaEvent]:
         """Apply a line; the loop is given up between its pieces, and nobody else touches the state meanwhile."""
-        pieces = unfold(self.state, line)
         try:
+            pieces = unfold(self.state, line)
             while True:
                 try:
                     next(pieces)
