@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from agents.errors import UserError
 from agents.files import read_text
-from schemas.registry import TOPICS
+from agents.topic_roles import CHANGELOG, LOGICAL_TOPICS
 from streams.logic import NEWEST
 
 LEAST_TOKEN = 16
@@ -26,9 +26,8 @@ DEFAULT_FILE = "dueclock.toml"
 PREFIX = "DUECLOCK_"
 TOPIC_PREFIX = "DUECLOCK_TOPIC_"
 
-LOGICAL_TOPICS = tuple(topic.name for topic in TOPICS)
 # Its logical name says too little among the topics of others.
-_DEFAULT_NAMES = {"changelog": "sla-changelog"}
+_DEFAULT_NAMES = {CHANGELOG: "sla-changelog"}
 
 # Variables that are no settings: switches of the command itself, and names that the tests and benchmarks use.
 _NOT_SETTINGS = re.compile(r"DUECLOCK_(SETTINGS|DEBUG|TEST_.*|BENCH_.*|KAFKA_.*|CACHE.*)")
@@ -99,9 +98,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("`heartbeat_s` must be at most a third of `session_timeout_s`")
 
     def topic(self, logical: str) -> str:
-        """The name on the broker of the topic with this logical name (`schemas/registry.py`)."""
+        """The name on the broker of the topic with this logical name. KeyError: a slip must not become a topic."""
         if logical in self.topics:
             return self.topics[logical]
+        if logical not in LOGICAL_TOPICS:
+            raise KeyError(f"{logical!r} is no topic of dueclock")
         return self.topic_prefix + _DEFAULT_NAMES.get(logical, logical)
 
     @property

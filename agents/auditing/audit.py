@@ -17,7 +17,7 @@ import orjson
 from aiokafka import ConsumerRecord
 
 from agents.auditing.comparison import Comparison, Finding, Found, Sent, names_of
-from agents.auditing.refold import OUTPUTS, Expected, Fold
+from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
 from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
@@ -26,6 +26,7 @@ from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.codec import format_instant
 from schemas.events import topic_of
 from schemas.headers import line_of
@@ -112,7 +113,7 @@ async def audit_live(
     UserError (status 2) where that cannot be done.
     """
     starts = starts or {}
-    count = await partitions_of(settings, "sla-journal", *OUTPUTS)
+    count = await partitions_of(settings, JOURNAL, *OUTPUTS)
     chosen = chosen_partitions((*wanted, *starts), count)
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(log_cursor(settings))
@@ -147,7 +148,7 @@ class _Live:
     async def audit(self, check: JournalCheck, watch: Watch) -> Audited:
         comparison = self._comparison
         from_offset = 0 if self._start is None else self._start.seal.offset + 1
-        await self._journal.start(self._settings.topic("sla-journal"), self._partition, from_offset=from_offset)
+        await self._journal.start(self._settings.topic(JOURNAL), self._partition, from_offset=from_offset)
         for output in self._outputs:
             await output.cursor.start(self._settings.topic(output.topic), self._partition)
         async with aclosing(live_lines(self._journal, check)) as batches:
@@ -201,7 +202,7 @@ class _Live:
         """Events that name lines which the journal does not have by now are extra."""
         newest = max((found.line or 0 for output in self._outputs for found in output.later), default=0)
         deadline, last = monotonic() + LATE_MARKERS_S, self._fold.state.lines
-        topic = self._settings.topic("sla-journal")
+        topic = self._settings.topic(JOURNAL)
         while newest > last and monotonic() < deadline:
             async with log_reader(self._settings) as reader:
                 last = (await reader.journal_ends(topic, [self._partition]))[self._partition].line
@@ -228,9 +229,7 @@ def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, la
     findings = comparison.findings
     if broken is not None:
         sentence = f"{broken.sentence}; nothing beyond it is judged"
-        findings.append(
-            Finding("journal", comparison.partition, "sla-journal", broken.line, broken.offset, None, sentence)
-        )
+        findings.append(Finding("journal", comparison.partition, JOURNAL, broken.line, broken.offset, None, sentence))
     policies = tuple(fold.policies)
     return Audited(
         comparison.partition,

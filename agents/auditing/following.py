@@ -11,12 +11,13 @@ from contextlib import aclosing
 from copy import deepcopy
 from typing import NamedTuple
 
-from agents.auditing.refold import OUTPUTS, folded
+from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.notifications import Notification, PolicyActivated, TimeTick
 from schemas.notifications import ProgramChanged as ProgramNotified
 from schemas.policies import Policies
@@ -212,11 +213,11 @@ async def follow_live(
     settings: Settings, name: ClockName, clock_id: str, at_ms: int | None, watch: Watch, make_check: MakeCheck
 ) -> Following:
     """Follow a clock through the journal of a cluster; the check may keep what it reads."""
-    count = await partitions_of(settings, "sla-journal", *OUTPUTS)
+    count = await partitions_of(settings, JOURNAL, *OUTPUTS)
     partition = partition_of(name.account.encode(), count)
     following = Following(name, clock_id, partition, at_ms)
     async with log_cursor(settings) as cursor:
-        await cursor.start(settings.topic("sla-journal"), partition)
+        await cursor.start(settings.topic(JOURNAL), partition)
         async with aclosing(live_lines(cursor, make_check(partition, count))) as batches:
             await _followed(following, batches, watch, f"Partition {partition} of the journal")
     return following

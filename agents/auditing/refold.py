@@ -9,16 +9,14 @@ from agents.auditing.comparison import Sent
 from agents.errors import UserError
 from agents.journal.lines import JournalError, JournalLine
 from agents.journal.snapshots import Snapshot
+from agents.topic_roles import OUTPUTS
 from schemas.notifications import StateSealed
 from schemas.policies import PolicyError
-from schemas.registry import OUTPUT_TOPICS
 from streams.engine import restore_state, step
 from streams.events import SlaEvent
 from streams.rows import RowError
 from streams.sealing import rows_digest, state_digest
 from streams.state import State, new_state
-
-OUTPUTS = tuple(topic.name for topic in OUTPUT_TOPICS)
 
 Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
 """By topic: the number of the line, the event, and the record that it is sent as."""

@@ -19,6 +19,7 @@ from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_l
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL
 from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
@@ -167,11 +168,11 @@ class WhatIf:
 
 async def what_if_live(settings: Settings, policies: Policies, watch: Watch) -> WhatIf:
     """Replay all partitions of a cluster as they stand."""
-    count = await partitions_of(settings, "sla-journal")
+    count = await partitions_of(settings, JOURNAL)
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
         for partition in range(count):
-            await cursor.start(settings.topic("sla-journal"), partition)
+            await cursor.start(settings.topic(JOURNAL), partition)
             async with aclosing(live_lines(cursor, JournalCheck(partition, count))) as batches:
                 await what_if.replay(batches, f"Partition {partition} of the journal", partition, watch)
     return what_if

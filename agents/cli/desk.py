@@ -10,8 +10,9 @@ import click
 
 from agents.cli.options import Duration, Instant, with_settings
 from agents.errors import UserError
-from agents.settings import LOGICAL_TOPICS, Settings
+from agents.settings import Settings
 from agents.terminal import for_people, print_line
+from agents.topic_roles import LOGICAL_TOPICS
 from schemas.dead_letters import ALL_REASONS
 
 Command = TypeVar("Command", bound=Callable[..., Any])

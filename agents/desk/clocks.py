@@ -17,6 +17,7 @@ from agents.errors import UserError
 from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG
 from streams.due_list import Asked, DueClock, due_clocks, in_order
 
 _ANSWERED_WITHIN_S = 60.0
@@ -29,12 +30,12 @@ _REFUSALS = {
 
 async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[DueClock]:
     """The answer from the rows of all partitions as they stand now."""
-    count = await partitions_of(settings, "changelog")
+    count = await partitions_of(settings, CHANGELOG)
     found: list[DueClock] = []
     async with log_reader(settings) as reader:
         for partition in range(count):
             watch(f"reading the rows of partition {partition}")
-            rows = (await reader.rows(settings.topic("changelog"), [partition]))[partition]
+            rows = (await reader.rows(settings.topic(CHANGELOG), [partition]))[partition]
             found += due_clocks(((key.decode(), value) for key, value in rows.items() if b"/" in key), asked)
     return in_order(found, asked)
 

@@ -19,6 +19,7 @@ from agents.kafka.clients import reader
 from agents.kafka.log_reader import LogReader, log_reader
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions
 from agents.settings import Settings
+from agents.topic_roles import DEAD_LETTER
 from schemas.dead_letters import (
     HEADER_FIELD,
     HEADER_OFFSET,
@@ -97,7 +98,7 @@ class Choice(NamedTuple):
 
 async def read_letters(settings: Settings) -> list[Letter]:
     """All dead letters that stand now, the oldest first. UserError where the topic is missing."""
-    topic = settings.topic("dead-letter")
+    topic = settings.topic(DEAD_LETTER)
     # The end of the log, not the last decided record: a mark may stand behind a worker's open transaction.
     async with reader(settings, isolation_level="read_uncommitted") as consumer:
         metadata = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way asks the broker anew
@@ -158,7 +159,7 @@ async def redrive(settings: Settings, choice: Choice, *, is_again: bool, is_dry:
     if is_dry:
         return _sorted_out(await read_letters(settings), choice, is_again=is_again)
     transactions = Transactions(
-        f"{settings.topic('dead-letter')}-redrive",  # by the topic: whoever sends its letters again is a rival
+        f"{settings.topic(DEAD_LETTER)}-redrive",  # by the topic: whoever sends its letters again is a rival
         settings.bootstrap_servers,
         client_id=settings.client_id,
         timeout_ms=settings.transaction_timeout_ms,
@@ -191,7 +192,7 @@ def _sorted_out(letters: Sequence[Letter], choice: Choice, *, is_again: bool) ->
 
 def _outbox(settings: Settings, letters: Sequence[Letter]) -> Outbox:
     outbox = Outbox()
-    topic = settings.topic("dead-letter")
+    topic = settings.topic(DEAD_LETTER)
     for letter in letters:
         source = Origin(topic, letter.partition, letter.offset)
         headers = [(HEADER_REDRIVEN_FROM, str(source).encode())]

@@ -12,15 +12,14 @@ from typing import NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from agents.auditing.refold import OUTPUTS
 from agents.kafka.clients import reader
 from agents.kafka.log_cursor import FETCH_BYTES, LogCursor
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
 from schemas.headers import line_number
 from streams.rows import PARTITION_KEY, PartitionRow, decode_partition
 
-WRITTEN = ("sla-journal", *OUTPUTS, "changelog", "dead-letter")
 """Topics of which a partition has one writer."""
 
 
@@ -47,7 +46,7 @@ class Hanging(NamedTuple):
 
 async def hanging(settings: Settings, partition: int) -> Hanging | None:
     """What hangs in this partition of the topics that its owner writes; asked when no transaction of it is open."""
-    tps = {TopicPartition(settings.topic(logical), partition): logical for logical in WRITTEN}
+    tps = {TopicPartition(settings.topic(logical), partition): logical for logical in WRITTEN_TOPICS}
     async with AsyncExitStack() as stack:
         committed = await stack.enter_async_context(reader(settings))
         everything = await stack.enter_async_context(
@@ -65,10 +64,10 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
 
 
 def _told(found: list[TopicPartition], records: dict[str, list[ConsumerRecord]]) -> Hanging:
-    journal = tuple(_lines(records.pop("sla-journal", [])))
-    letters = [dict(record.headers) for record in records.pop("dead-letter", [])]
+    journal = tuple(_lines(records.pop(JOURNAL, [])))
+    letters = [dict(record.headers) for record in records.pop(DEAD_LETTER, [])]
     origins = tuple((said[HEADER_TOPIC].decode(), int(said[HEADER_OFFSET])) for said in letters)
-    rows = [record.value for record in records.pop("changelog", []) if record.key == PARTITION_KEY]
+    rows = [record.value for record in records.pop(CHANGELOG, []) if record.key == PARTITION_KEY]
     others = [line for of_topic in records.values() for line in _lines(of_topic)]
     others += [decode_partition(row).lines for row in rows]
     return Hanging(tuple(found), journal, tuple(others), origins)

@@ -19,7 +19,7 @@ from aiokafka.errors import ProducerFenced
 
 from agents.auditing.audit import Audited, Watch, audit_live
 from agents.auditing.comparison import Finding
-from agents.auditing.refold import OUTPUTS, Fold
+from agents.auditing.refold import Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalCheck, live_lines
@@ -29,10 +29,10 @@ from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions, transactions_of
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, READ_TOPICS, REPARTITION, WRITTEN_TOPICS
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
-from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, ShellNotes, apply_changes, decode_partition, encode_row
 from streams.state import State
 
@@ -77,7 +77,7 @@ async def rebuild(
     settings: Settings, wanted: Sequence[int], *, is_forced: bool, is_dry: bool, watch: Watch
 ) -> list[Rebuilt]:
     """Rebuild these partitions, or all. UserError (status 2) where that cannot be done; what was mended stays."""
-    count = await partitions_of(settings, "sla-journal", *OUTPUTS, "changelog", "dead-letter", REPARTITION_TOPIC.name)
+    count = await partitions_of(settings, *WRITTEN_TOPICS, REPARTITION)
     chosen = chosen_partitions(wanted, count)
     if not is_forced:
         await _refuse_while_workers_run(settings)
@@ -111,7 +111,7 @@ class _Rebuild:
         self._partition = partition
         self._count = count
         self._is_dry = is_dry
-        self._inputs = {settings.topic(topic.name) for topic in (*INPUT_TOPICS, REPARTITION_TOPIC)}
+        self._inputs = set(map(settings.topic, READ_TOPICS))
         self._positions: dict[str, int] = {}
         self._sent: Counter[str] = Counter()
         self._ended = 0
@@ -162,7 +162,7 @@ class _Rebuild:
 
     async def _rows(self) -> dict[bytes, bytes]:
         async with log_reader(self._settings) as reader:
-            return (await reader.rows(self._settings.topic("changelog"), [self._partition]))[self._partition]
+            return (await reader.rows(self._settings.topic(CHANGELOG), [self._partition]))[self._partition]
 
     def _hopeless(self, audited: Audited, row: PartitionRow) -> list[Finding]:
         """Why nothing may be written: lines of the journal that others tell of are not there, or are no lines."""
@@ -179,7 +179,7 @@ class _Rebuild:
         return []
 
     def _said(self, sentence: str) -> Finding:
-        return Finding("journal", self._partition, "sla-journal", None, None, None, sentence)
+        return Finding("journal", self._partition, JOURNAL, None, None, None, sentence)
 
     # --- from the logs -----------------------------------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ class _Rebuild:
         fold.state = state
         outbox, count = Outbox(), 0
         async with log_cursor(self._settings) as cursor:
-            await cursor.start(self._settings.topic("sla-journal"), self._partition)
+            await cursor.start(self._settings.topic(JOURNAL), self._partition)
             check = JournalCheck(self._partition, self._count)
             async with aclosing(live_lines(cursor, check)) as batches:
                 async for lines in batches:
@@ -216,11 +216,11 @@ class _Rebuild:
 
     async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
         """The partition's row: it goes on behind the last record of each input that is told of anywhere."""
-        async for letter in self._records("dead-letter", self._partition):
+        async for letter in self._records(DEAD_LETTER, self._partition):
             said = {name: value.decode(errors="replace") for name, value in letter.headers}
             self._finished("/".join(said.get(name, "") for name in (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET)))
         for partition in range(self._count):  # what was misrouted went to where its account is at home
-            async for record in self._records(REPARTITION_TOPIC.name, partition):
+            async for record in self._records(REPARTITION, partition):
                 self._finished(dict(record.headers).get(HEADER_ORIGIN, b"").decode(errors="replace"))
         for (
             topic,
@@ -264,7 +264,7 @@ class _Rebuild:
         for start in range(0, len(changes), RECORDS_AT_ONCE):
             outbox = Outbox()
             for key, value in changes[start : start + RECORDS_AT_ONCE]:
-                outbox.put(self._settings.topic("changelog"), self._partition, key, value)
+                outbox.put(self._settings.topic(CHANGELOG), self._partition, key, value)
             await self._write(outbox)
         taken = sum(value is None for _, value in changes)
         return len(changes) - taken, taken

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from agents.errors import UserError
 from agents.kafka.clients import reader, run_with_broker
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL
 from schemas.codec import canonical_json, format_instant
 from schemas.headers import line_number
 
@@ -48,7 +49,7 @@ async def journal_records(
     consumer: AIOKafkaConsumer, settings: Settings, partition: int
 ) -> AsyncIterator[ConsumerRecord]:
     """The committed records of a journal partition, from its first to the last that stands now."""
-    topic = settings.topic("sla-journal")
+    topic = settings.topic(JOURNAL)
     partitions = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic)  # noqa: SLF001 - no public way asks the broker anew
     if not partitions:
         raise UserError(f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics.")

@@ -15,6 +15,7 @@ from agents.files import read_text
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL
 from schemas.codec import format_instant
 from schemas.decoding import decode_journal_value
 from schemas.notifications import StateSealed
@@ -36,12 +37,12 @@ class Seal(NamedTuple):
 
 async def read_seals(settings: Settings, wanted: Sequence[int]) -> list[Seal]:
     """The seals of these partitions, or of all, in their order. UserError (status 2) where that cannot be done."""
-    chosen = chosen_partitions(wanted, await partitions_of(settings, "sla-journal"))
+    chosen = chosen_partitions(wanted, await partitions_of(settings, JOURNAL))
     found: list[Seal] = []
     async with log_cursor(settings) as cursor:
         for partition in chosen:
             own_key = str(partition).encode()
-            await cursor.start(settings.topic("sla-journal"), partition)
+            await cursor.start(settings.topic(JOURNAL), partition)
             while records := await cursor.batch():
                 found += [
                     _seal(partition, record.offset, record.timestamp, record.value)

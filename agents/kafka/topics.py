@@ -2,12 +2,13 @@
 
 All topics have the same number of partitions, since partition p of each belongs to one worker. Some differences would
 make the worker decide wrongly: a topic that is missing, another partition count, inputs that the broker does not stamp,
-compaction where there should be none. With those no worker starts. Others (retention, sizes) are said, no more.
+compaction where there should be none. With those no worker starts. Others (retention, sizes) are said, no more. The
+probe of the broker's clock has one partition, and a worker makes it where it is missing.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,12 +18,13 @@ from aiokafka.errors import for_code
 from agents.errors import UserError
 from agents.kafka.clients import admin_client, reader, run_with_broker
 from agents.settings import Settings
-from schemas.registry import TOPICS, Topic
+from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS
+from schemas.registry import TOPICS
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
-_LIMITS_DOWN = {("dead-letter", "retention.ms")}  # the originals may hold personal data: a longer keep is the wrong one
-_LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes"}
+_LIMITS_DOWN = {(DEAD_LETTER, "retention.ms")}  # the originals may hold personal data: a longer keep is the wrong one
+_LIMITS_UP = {"retention.ms", "retention.bytes", "segment.ms", "max.message.bytes"}
 _LIMITS_UP |= {"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"}
 _NO_LIMIT = -1
 
@@ -74,7 +76,7 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
     """
     names = {topic: settings.topic(topic.name) for topic in TOPICS}
     if partitions is None:
-        counts = [found[name].partitions for name in (settings.topic("sla-journal"), *names.values()) if name in found]
+        counts = [found[name].partitions for name in (settings.topic(JOURNAL), *names.values()) if name in found]
         partitions = counts[0] if counts else settings.partitions
     said: list[Difference] = []
     for topic, name in names.items():
@@ -87,14 +89,21 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
                 "the same number; make it anew with that number, or name another topic in the settings."
             )
             said.append(Difference(sentence, is_fatal=True))
-        said.extend(_setting_differences(topic, name, found[name].settings))
-    return said
+        said.extend(_setting_differences(topic.name, name, topic.kafka_settings(), found[name].settings))
+    return said + _probe_differences(settings.topic(PROBE), found)
 
 
-def _setting_differences(topic: Topic, name: str, has: dict[str, str]) -> list[Difference]:
+def _probe_differences(name: str, found: dict[str, Found]) -> list[Difference]:
+    if name not in found:
+        sentence = f"The topic {name} is missing; a worker makes it when it starts, or `dueclock topics create` does."
+        return [Difference(sentence, is_fatal=False, is_missing=True)]
+    return _setting_differences(PROBE, name, PROBE_SETTINGS, found[name].settings)
+
+
+def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has: dict[str, str]) -> list[Difference]:
     said: list[Difference] = []
-    for setting, wanted in topic.kafka_settings().items():
-        if setting not in has or _is_enough(topic, setting, wanted, has[setting]):
+    for setting, wanted in needed.items():
+        if setting not in has or _is_enough(logical, setting, wanted, has[setting]):
             continue  # an older broker does not know every setting, and then has no such limit
         is_fatal = setting in ("message.timestamp.type", "cleanup.policy")
         change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {setting}={wanted}"
@@ -104,8 +113,8 @@ def _setting_differences(topic: Topic, name: str, has: dict[str, str]) -> list[D
     return said
 
 
-def _is_enough(topic: Topic, setting: str, wanted: str, has: str) -> bool:
-    if (topic.name, setting) in _LIMITS_DOWN:
+def _is_enough(logical: str, setting: str, wanted: str, has: str) -> bool:
+    if (logical, setting) in _LIMITS_DOWN:
         return _NO_LIMIT < int(has) <= int(wanted)
     if setting in _LIMITS_UP:
         return int(has) == _NO_LIMIT or (int(wanted) != _NO_LIMIT and int(has) >= int(wanted))
@@ -123,21 +132,39 @@ async def _created(settings: Settings) -> list[str]:
         for difference in differences(settings, found, settings.partitions):
             if difference.is_fatal and not difference.is_missing:
                 raise UserError(difference.sentence)
-        copies = settings.replication or min(3, len((await admin.describe_cluster())["brokers"]))
-        missing = {settings.topic(topic.name): topic for topic in TOPICS if settings.topic(topic.name) not in found}
-        if not missing:
-            return []
-        new = [
-            NewTopic(name, settings.partitions, copies, topic_configs=topic.kafka_settings())
-            for name, topic in missing.items()
-        ]
-        response = await admin.create_topics(new, timeout_ms=int(_LEADERS_WITHIN_S * 1000))
-        for name, code, *words in response.topic_errors:
-            if code not in (0, _TOPIC_EXISTS):  # another `topics create` was quicker: as good
-                reason = words[0] if words and words[0] else for_code(code).description
-                raise UserError(f"The broker would not create the topic {name}: {reason}")
-        await _wait_for_leaders(admin, settings)
+        wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
+        wanted[settings.topic(PROBE)] = (1, PROBE_SETTINGS)
+        missing = {name: wanted[name] for name in wanted if name not in found}
+        if missing:
+            await _make(admin, settings, missing)
+            await _wait_for_leaders(admin, settings)
         return list(missing)
+
+
+async def make_probe_topic(settings: Settings) -> None:
+    """Make the topic of the probe where it is missing. UserError where the broker will not."""
+    async with admin_client(settings) as admin:
+        name = settings.topic(PROBE)
+        if name not in await admin.list_topics():
+            await _make(admin, settings, {name: (1, PROBE_SETTINGS)})
+
+
+async def _make(
+    admin: AIOKafkaAdminClient, settings: Settings, missing: Mapping[str, tuple[int, dict[str, str]]]
+) -> None:
+    """Make topics of so many partitions with these settings."""
+    copies = settings.replication or min(3, len((await admin.describe_cluster())["brokers"]))
+    new = [NewTopic(name, count, copies, topic_configs=configs) for name, (count, configs) in missing.items()]
+    response = await admin.create_topics(new, timeout_ms=int(_LEADERS_WITHIN_S * 1000))
+    for name, code, *words in response.topic_errors:
+        if code not in (0, _TOPIC_EXISTS):  # another was quicker: as good
+            reason = words[0] if words and words[0] else for_code(code).description
+            count, configs = missing[name]
+            needed = ", ".join(f"{setting}={wanted}" for setting, wanted in configs.items())
+            raise UserError(
+                f"The broker would not create the topic {name} ({reason}); "
+                f"have it made with {_count(count)} and {needed}."
+            )
 
 
 async def _deleted(settings: Settings) -> None:
@@ -156,7 +183,7 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> N
     deadline = time.monotonic() + _LEADERS_WITHIN_S
     while True:
         described = await _described(admin, settings)
-        if len(described) == len(TOPICS) and all(_has_leaders(topic) for topic in described.values()):
+        if len(described) == len(LOGICAL_TOPICS) and all(_has_leaders(topic) for topic in described.values()):
             return
         if time.monotonic() > deadline:
             raise UserError(f"The topics at {settings.broker} have no leaders yet; look at the brokers and try again.")
@@ -181,7 +208,7 @@ async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Fo
 
 async def _described(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, dict[str, Any]]:
     """Our topics among all. Not asked for by name: a broker may create what is asked for."""
-    ours = {settings.topic(topic.name) for topic in TOPICS}
+    ours = set(map(settings.topic, LOGICAL_TOPICS))
     return {topic["topic"]: topic for topic in await admin.describe_topics() if topic["topic"] in ours}
 
 

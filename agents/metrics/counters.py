@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 from agents.metrics.collectors import Labels, Levels, Spread
 from agents.metrics.names import LEVELS, METRIC_BY_NAME
+from agents.topic_roles import READ_TOPICS
 from schemas.dead_letters import ALL_REASONS
 from schemas.policy_types import DUE_TYPES
-from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, REPARTITION_TOPIC
+from schemas.registry import INPUT_TOPIC_OF
 from streams.events import SlaEvent
 
 Counts = defaultdict[Labels, int]
@@ -107,10 +108,10 @@ class Metrics:
         self._gauge("sla_build_info").labels(version("dueclock")).set(1)
         for kind in INPUT_TOPIC_OF:
             self.repeats.labels(kind)
-        for topic in (*INPUT_TOPICS, REPARTITION_TOPIC):
-            self.newest.labels(topic.name).set(time())
+        for topic in READ_TOPICS:
+            self.newest.labels(topic).set(time())
             for reason in ALL_REASONS:
-                self.dead_letters.labels(topic.name, reason)
+                self.dead_letters.labels(topic, reason)
 
     def _counter(self, name: str) -> Counter:
         metric = METRIC_BY_NAME[name]

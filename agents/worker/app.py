@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG
 from agents.worker.activating import Chosen
 from agents.worker.faust_private import SliceApp, SliceTableManager
 from agents.worker.ownership import Ownership
@@ -41,7 +42,7 @@ def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: 
     app.fetch_max_wait_ms = settings.fetch_max_wait_ms
     ownership = Ownership(app, settings, choice, metrics, skipped)
     app.owner = ownership
-    changelog = app.topic(settings.topic("changelog"), key_type=bytes, value_type=bytes)
+    changelog = app.topic(settings.topic(CHANGELOG), key_type=bytes, value_type=bytes)
     ownership.states = StateTable(app, name="state", changelog_topic=changelog)
     app.tables.add(ownership.states)
     declare_keeper(app, ownership)

@@ -1,7 +1,7 @@
 """The probe of the broker's clock: a tiny record every few seconds to a topic of our own that the broker stamps.
 
 The answer to a produce request carries the broker's append time; nothing else that a broker answers tells its time.
-The topic (`sla-clock-probe`, one partition, an hour's retention) is made here where it is absent. A probe that fails
+The topic (`sla-clock-probe`, one partition, an hour's retention) is made where it is absent. A probe that fails
 changes nothing: the monotonic clock goes on, and the next probe follows.
 """
 
@@ -10,25 +10,17 @@ import logging
 from time import monotonic, time
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError
 
-from agents.errors import UserError
-from agents.kafka.clients import admin_client
 from agents.kafka.patience import be_patient
+from agents.kafka.topics import make_probe_topic
 from agents.settings import Settings
+from agents.topic_roles import PROBE
 from agents.worker.journal_time import BrokerClock
 
 EVERY_S = 5.0
 EVERY_S_AT_FIRST = 0.2
 AT_FIRST = 4
-TOPIC_EXISTS = 36
-TOPIC_SETTINGS = {
-    "message.timestamp.type": "LogAppendTime",
-    "cleanup.policy": "delete",
-    "retention.ms": "3600000",
-    "segment.ms": "3600000",
-}
 
 log = logging.getLogger("dueclock.clock")
 
@@ -39,7 +31,7 @@ class ClockProbe:
     def __init__(self, clock: BrokerClock, settings: Settings) -> None:
         self._clock = clock
         self._settings = settings
-        self._topic = settings.topic("sla-clock-probe")
+        self._topic = settings.topic(PROBE)
         self._task: asyncio.Task[None] | None = None
         self._producer: AIOKafkaProducer | None = None
         self.wall_offset_s = 0.0
@@ -49,7 +41,7 @@ class ClockProbe:
         """Make the topic where it is absent and begin to measure."""
         if self._task is not None:
             return
-        await self._make_topic()
+        await make_probe_topic(self._settings)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.bootstrap_servers,
             client_id=self._settings.client_id,
@@ -87,15 +79,3 @@ class ClockProbe:
         answered_s = monotonic()
         self._clock.measured(written.timestamp, sent_s, answered_s)
         self.wall_offset_s = written.timestamp / 1000 - time()
-
-    async def _make_topic(self) -> None:
-        async with admin_client(self._settings) as admin:
-            if self._topic not in await admin.list_topics():
-                copies = self._settings.replication or min(3, len((await admin.describe_cluster())["brokers"]))
-                made = await admin.create_topics([NewTopic(self._topic, 1, copies, topic_configs=TOPIC_SETTINGS)])
-                ((_, code, *reason),) = made.topic_errors
-                if code not in (0, TOPIC_EXISTS):  # another worker was quicker: as good
-                    raise UserError(
-                        f"The broker would not create the topic {self._topic} ({reason[0] if reason else code}); "
-                        "create it with one partition and message.timestamp.type=LogAppendTime."
-                    )

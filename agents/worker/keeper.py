@@ -17,6 +17,7 @@ from agents.journal.sealing import Sealer
 from agents.kafka.transactions import Outbox, Transactions
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from agents.worker.activating import Activator, Chosen
 from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
@@ -38,7 +39,6 @@ from streams.routing import account_key
 log = logging.getLogger("dueclock.keeper")
 
 LOG_APPEND_TIME = 1
-_WRITTEN = ("sla-journal", "sla-breach", "sla-escalation", "sla-clock", "sla-health", "dead-letter", "changelog")
 
 
 class Shop(NamedTuple):
@@ -80,7 +80,7 @@ class Keeper:
         self._since_ms = shop.broker_now_ms() or 0
         self._woken = asyncio.Event()
         self._is_released = False
-        self._topics = {logical: shop.settings.topic(logical) for logical in _WRITTEN}
+        self._topics = {logical: shop.settings.topic(logical) for logical in WRITTEN_TOPICS}
 
     async def run(self) -> None:
         """Put the worker's policies in force, then keep slices as they come and tick when a timer is due."""
@@ -194,9 +194,7 @@ class Keeper:
         value = journal_value(line.body)
         tally.lines += 1
         self._sealer.add(line.journal_ms, key, value, headers)
-        outbox.put(
-            self._topics["sla-journal"], self.state.partition, key, value, headers=headers, at_ms=line.journal_ms
-        )
+        outbox.put(self._topics[JOURNAL], self.state.partition, key, value, headers=headers, at_ms=line.journal_ms)
 
     async def _send(
         self, events: list[SlaEvent], line: Line, outbox: Outbox, tally: SliceTally, breath: Breath
@@ -218,7 +216,7 @@ class Keeper:
         headers = dead_letter_headers(
             rejected, topic=record.topic, partition=record.partition, offset=record.offset, line=line
         )
-        outbox.put(self._topics["dead-letter"], self.state.partition, record.key, record.value, headers=headers)
+        outbox.put(self._topics[DEAD_LETTER], self.state.partition, record.key, record.value, headers=headers)
         tally.dead_letters[self._shop.logical[record.topic], rejected.reason] += 1
 
     def _finish(self, held: Held) -> bool:
@@ -234,11 +232,11 @@ class Keeper:
         for key, value in self.state.changes():
             if breath.is_due:
                 await breath.take()
-            outbox.put(self._topics["changelog"], self.state.partition, key, value)
+            outbox.put(self._topics[CHANGELOG], self.state.partition, key, value)
         started_s = monotonic()
         written = await self._transactions.write(outbox)
         if tally.lines:
-            self._sealer.written(written.get((self._topics["sla-journal"], self.state.partition)))
+            self._sealer.written(written.get((self._topics[JOURNAL], self.state.partition)))
         tally.seconds["write"] = monotonic() - started_s
         self._shop.metrics.add(tally, sent_ms=self._shop.broker_now_ms(), since_ms=self._since_ms)
         self._shop.open_clocks.add(self.state.partition, self.state.take_due_changes())

@@ -19,6 +19,7 @@ from agents.errors import UserError
 from agents.kafka.transactions import BrokerAwayError, is_no_answer
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, READ_TOPICS, REPARTITION
 from agents.worker.activating import Chosen
 from agents.worker.clock_probe import ClockProbe
 from agents.worker.faust_private import SliceApp, SliceConsumer
@@ -30,7 +31,6 @@ from agents.worker.slices import Hand, Slice
 from agents.worker.tables import OpenClocks, StateTable
 from agents.worker.watch import Watch
 from schemas.headers import Origin
-from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 
 log = logging.getLogger("dueclock.worker")
 
@@ -51,9 +51,9 @@ class Ownership:
         self.clock = BrokerClock()
         self.open_clocks = OpenClocks(app)
         self.states: StateTable | None = None
-        self.logical = {settings.topic(topic.name): topic.name for topic in (*INPUT_TOPICS, REPARTITION_TOPIC)}
+        self.logical = {settings.topic(logical): logical for logical in READ_TOPICS}
         self.inputs = tuple(self.logical)
-        self._changelog = settings.topic("changelog")
+        self._changelog = settings.topic(CHANGELOG)
         self._partitions: dict[int, Partition] = {}
         self._generation = -1
         self._seeks = 0
@@ -192,7 +192,7 @@ class Ownership:
             self._settings,
             self.logical,
             self._chosen,
-            Signpost(self._settings.topic("sla-repartition"), self.consumer.partitions_of(self._changelog)),
+            Signpost(self._settings.topic(REPARTITION), self.consumer.partitions_of(self._changelog)),
             self._metrics,
             self.open_clocks,
             self.broker_now_ms,

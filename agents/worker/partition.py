@@ -16,6 +16,7 @@ from agents.journal.sealing import Sealer
 from agents.kafka.log_reader import JournalEnd, LogEnds, log_reader
 from agents.kafka.transactions import Transactions, transactions_of
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.activating import check_judgeable
 from agents.worker.keeper import Keeper
 from streams.engine import State, restore_state
@@ -47,8 +48,8 @@ async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[in
     try:
         await asyncio.gather(*(producer.start() for producer in producers.values()))
         async with log_reader(settings) as reader:
-            journal = await reader.journal_ends(settings.topic("sla-journal"), numbers)
-            rows = await reader.rows(settings.topic("changelog"), numbers)
+            journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
+            rows = await reader.rows(settings.topic(CHANGELOG), numbers)
         for number, producer in producers.items():
             state = restore_state(number, rows.pop(number).items())
             _agree(state, journal[number])

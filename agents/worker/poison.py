@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from agents.errors import UserError
 from agents.settings import Settings
+from agents.topic_roles import READ_TOPICS
 from schemas.headers import Origin
 from schemas.notifications import type_name
-from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from streams.engine import Line, State
 
 
@@ -35,7 +35,7 @@ def poisoned(state: State, line: Line, origin: Origin | None, error: Exception) 
 
 def skipped_records(settings: Settings, named: Iterable[str]) -> frozenset[Origin]:
     """The records that `--skip-line` names. UserError (status 2) where one cannot be an input record."""
-    inputs = {settings.topic(topic.name) for topic in (*INPUT_TOPICS, REPARTITION_TOPIC)}
+    inputs = set(map(settings.topic, READ_TOPICS))
     found: set[Origin] = set()
     for name in named:
         origin = Origin.parse(name)

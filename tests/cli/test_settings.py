@@ -62,6 +62,11 @@ def test_topic_names_have_a_prefix_or_are_given_one_by_one(file: Path) -> None:
     assert len({settings.topic(topic.name) for topic in TOPICS}) == len(TOPICS)
 
 
+def test_a_slip_in_a_topics_name_is_no_new_topic() -> None:
+    with pytest.raises(KeyError, match="'sla-jurnal' is no topic of dueclock"):
+        Settings(topic_prefix="shop.").topic("sla-jurnal")
+
+
 @pytest.mark.parametrize("broker", ["localhost:9092", "kafka://a:1,b:2", "a:1; b:2", "[::1]:9092"])
 def test_brokers_are_a_list_of_host_and_port(broker: str) -> None:
     servers = Settings(broker=broker).bootstrap_servers

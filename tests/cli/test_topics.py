@@ -11,6 +11,7 @@ import pytest
 from agents.errors import UserError
 from agents.kafka.topics import Found, create_topics, delete_topics, differences, require_topics
 from agents.settings import Settings
+from agents.topic_roles import LOGICAL_TOPICS, PROBE, PROBE_SETTINGS
 from deploy.embedded import EmbeddedKafka
 from schemas.registry import INPUT_TOPICS, TOPICS
 from tests.cli.command import dueclock, sentence_of
@@ -19,6 +20,7 @@ from tests.kafka_fixtures import topic_config
 
 SETTINGS = Settings()
 RIGHT = {topic.name: Found(4, True, topic.kafka_settings()) for topic in TOPICS}
+RIGHT[PROBE] = Found(1, True, dict(PROBE_SETTINGS))
 
 
 def found(**changes: Found) -> dict[str, Found]:
@@ -52,6 +54,17 @@ def test_all_need_the_partition_count_of_the_journal() -> None:
     assert sentence.startswith("The topic refund-issued has 1 partition where 4 are needed")
     assert is_fatal
     assert len(said(found(), partitions=8)) == len(TOPICS)
+
+
+def test_the_probe_of_the_clock_may_be_missing_and_may_not_be_stamped_by_workers() -> None:
+    topics = found()
+    del topics[PROBE]
+    ((sentence, is_fatal),) = said(topics)
+    assert sentence.startswith(f"The topic {PROBE} is missing; a worker makes it when it starts")
+    assert not is_fatal
+    ((sentence, is_fatal),) = said(found(sla_clock_probe=changed(PROBE, message_timestamp_type="CreateTime")))
+    assert f"The topic {PROBE} has message.timestamp.type=CreateTime where LogAppendTime is needed" in sentence
+    assert is_fatal
 
 
 def test_an_input_that_its_producers_stamp_is_fatal() -> None:
@@ -89,15 +102,17 @@ def test_topics_are_created_once_and_then_left_alone(kafka: EmbeddedKafka, kafka
     arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix]
     before = dueclock("topics", "check", "--json", *arguments, folder=tmp_path)
     assert before.status == 1
-    assert len(json.loads(before.out)["differences"]) == len(TOPICS)
+    assert len(json.loads(before.out)["differences"]) == len(LOGICAL_TOPICS)
 
     created = dueclock("topics", "create", "--partitions", "3", *arguments, folder=tmp_path)
     assert created.status == 0
-    assert created.out.count(kafka_prefix) == len(TOPICS)
+    assert created.out.count(kafka_prefix) == len(LOGICAL_TOPICS)
     again = dueclock("topics", "create", "--partitions", "3", *arguments, folder=tmp_path)
     assert again.out == "All topics are there and as they should be.\n"
     assert dueclock("topics", "check", *arguments, folder=tmp_path).status == 0
 
+    probe = asyncio.run(topic_config(kafka.bootstrap, Settings(topic_prefix=kafka_prefix).topic(PROBE)))
+    assert {name: probe[name] for name in PROBE_SETTINGS} == PROBE_SETTINGS
     for topic in TOPICS:
         has = asyncio.run(topic_config(kafka.bootstrap, Settings(topic_prefix=kafka_prefix).topic(topic.name)))
         assert {name: has[name] for name in topic.kafka_settings()} == topic.kafka_settings()
@@ -136,7 +151,7 @@ def test_a_worker_does_not_start_on_topics_that_are_wrong(
 @pytest.mark.broker
 def test_deleted_topics_are_gone(kafka: EmbeddedKafka, kafka_prefix: str) -> None:
     settings = Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=1)
-    assert len(create_topics(settings)) == len(TOPICS)
+    assert len(create_topics(settings)) == len(LOGICAL_TOPICS)
     assert require_topics(settings) == []
     delete_topics(settings)
     with pytest.raises(UserError, match="is missing"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, PROBE, REPARTITION
 from tests.repository.tree import PACKAGES, PURE, ROOMS, ROOT, files_in_git, project, python_files, text_of
 
 TOP_LEVEL = {*PACKAGES, "tests", ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"} | {
@@ -178,3 +179,15 @@ def test_a_constant_of_the_shell_stands_above_what_uses_it() -> None:
     ]
     assert below == []
     assert constants_below_their_use("def half():\n    return WHOLE / 2\n\n\nWHOLE = 2\n") == ["WHOLE"]
+
+
+def test_no_room_spells_the_name_of_a_topic_of_our_own_by_itself() -> None:
+    ours = {JOURNAL, CHANGELOG, DEAD_LETTER, REPARTITION, PROBE}
+    spelled = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in python_files()
+        if path.parts[-3] == "agents" and path.parent.name != "demo"
+        for node in ast.walk(ast.parse(text_of(path)))
+        if isinstance(node, ast.Constant) and node.value in ours
+    ]
+    assert spelled == []
