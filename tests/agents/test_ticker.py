@@ -8,7 +8,7 @@ import pytest
 
 from agents.worker import ticker as module
 from agents.worker.journal_time import JournalTime
-from agents.worker.ticker import LONGEST_LOOK_S, Ticker
+from agents.worker.ticker import LONGEST_LOOK_S, LOOK_S, Ticker
 from streams.engine import State, new_state
 
 FIRE_MS = 1_000_000
@@ -64,4 +64,4 @@ def test_with_no_timer_it_does_not_wake_at_all(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_waits_for_the_time_to_be_known_is_looked_after(state: State) -> None:
-    assert ticker().pause_s(state, None, is_held=True) is not None
+    assert ticker().pause_s(state, None, is_held=True) == pytest.approx(LOOK_S * 1.25)

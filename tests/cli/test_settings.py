@@ -8,6 +8,7 @@ import pytest
 
 from agents.errors import UserError
 from agents.settings import MEANINGS, Settings, field_names, load_settings
+from agents.topic_roles import LOGICAL_TOPICS
 from schemas.registry import TOPICS
 
 
@@ -83,11 +84,15 @@ def test_an_unnamed_broker_is_asked_for() -> None:
 
 def test_an_unknown_key_is_refused(file: Path) -> None:
     file.write_text("partitons = 4\n")
-    assert "'partitons'" in refused(path=file)
+    assert refused(path=file) == (
+        f"Unknown setting 'partitons' in the settings file {file}; the settings are {', '.join(field_names())}."
+    )
 
 
 def test_an_unknown_variable_is_refused() -> None:
-    assert "DUECLOCK_PARTITONS" in refused({"DUECLOCK_PARTITONS": "4"})
+    assert refused({"DUECLOCK_PARTITONS": "4"}) == (
+        "The variable DUECLOCK_PARTITONS is no setting of dueclock; correct its name or unset it."
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,29 +104,50 @@ def test_variables_that_kubernetes_makes_of_a_service_are_left_alone(variable: s
 
 def test_a_number_may_not_be_text_in_the_file_but_is_text_in_a_variable(file: Path) -> None:
     file.write_text('partitions = "4"\n')
-    assert "expected a whole number, got text" in refused(path=file)
+    wrong = "A wrong value for the setting 'partitions' in the"
+    assert refused(path=file) == f"{wrong} settings file {file}: expected a whole number, got text."
     assert load_settings(environ={"DUECLOCK_PARTITIONS": "6"}).partitions == 6
-    assert "DUECLOCK_PARTITIONS" in refused({"DUECLOCK_PARTITIONS": "many"})
+    assert refused({"DUECLOCK_PARTITIONS": "many"}) == (
+        f"{wrong} variable DUECLOCK_PARTITIONS: expected a whole number, got text."
+    )
+
+
+@pytest.mark.parametrize(("ratio", "bound"), [("0", "> 0.0"), ("1.5", "<= 1.0")])
+def test_a_share_is_above_nothing_and_at_most_all(ratio: str, bound: str) -> None:
+    variable = "DUECLOCK_DEAD_LETTER_RATIO"
+    assert refused({variable: ratio}) == (
+        f"A wrong value for the setting 'dead_letter_ratio' in the variable {variable}: expected a number {bound}."
+    )
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
-    assert "heartbeat_s" in refused({"DUECLOCK_HEARTBEAT_S": "5"})
+    together = "The settings do not fit together: "
+    assert refused({"DUECLOCK_HEARTBEAT_S": "5"}) == (
+        together + "`heartbeat_s` must be at most a third of `session_timeout_s`."
+    )
     assert load_settings(environ={"DUECLOCK_HEARTBEAT_S": "5", "DUECLOCK_SESSION_TIMEOUT_S": "15"}).heartbeat_s == 5
-    assert "'sla-clock'" in refused({"DUECLOCK_TOPIC_SLA_BREACH": "sla-clock"})
-    assert "host:port" in refused(broker="localhost")
+    assert refused({"DUECLOCK_TOPIC_SLA_BREACH": "sla-clock"}) == (
+        together + "two topics would have the name 'sla-clock'."
+    )
+    assert refused(broker="localhost") == together + "broker 'localhost' is not of the form host:port."
 
 
 def test_a_topic_that_is_none_of_ours_is_refused(file: Path) -> None:
     file.write_text('[topics]\norders = "orders"\n')
-    assert "'orders'" in refused(path=file)
+    assert refused(path=file) == (
+        "The settings do not fit together: `topics` names 'orders', which is no topic of dueclock "
+        f"({', '.join(LOGICAL_TOPICS)})."
+    )
 
 
 def test_a_file_that_cannot_be_read_is_said(file: Path) -> None:
-    assert "Cannot read the settings file" in refused(path=file)
+    assert refused(path=file) == (
+        f"Cannot read the settings file {file} (No such file or directory); give a path that this user can read."
+    )
     file.write_bytes(b"\xff\xfe")
-    assert "not UTF-8" in refused(path=file)
+    assert refused(path=file) == f"The settings file {file} is not UTF-8 text; save it as UTF-8."
     file.write_text("partitions =")
-    assert "no TOML" in refused(path=file)
+    assert refused(path=file).startswith(f"The settings file {file} is no TOML: ")
 
 
 def test_a_policy_file_that_is_not_there_is_said(tmp_path: Path) -> None:

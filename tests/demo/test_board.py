@@ -122,11 +122,16 @@ def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, heigh
 
 
 def test_a_tiny_terminal_is_no_error() -> None:
-    assert drawn(played(5_000)[0], 40, 10)
+    lines = drawn(played(5_000)[0], 40, 10)
+    assert max(len(line.rstrip()) for line in lines) <= 40
+    assert lines[0].startswith("dueclock  00:30 played")
+    assert [line.split()[0] for line in lines[2:4]] == ["sfp-refund", "csba-jp-refund"]
 
 
 def test_an_empty_board_can_be_drawn_and_summed_up() -> None:
-    assert drawn(Board(), 80, 24)
+    lines = drawn(Board(), 80, 24)
+    assert len(lines) <= 24
+    assert facts(Board(), 80) in (line.strip() for line in lines)
     assert facts(Board(), 80) == "0 events · 0 violations · 0 health · 0 dead letters"
     assert summary(Board(), 80).row_count == len(RULES)
 
