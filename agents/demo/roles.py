@@ -2,46 +2,10 @@
 
 from dataclasses import dataclass
 
-from agents.demo.stories import (
-    DE,
-    JP,
-    US,
-    Story,
-    amazon_asks,
-    amazon_asks_in_vain,
-    amazon_refunds_then_nothing,
-    amazon_refunds_then_safe_t,
-    case_opened_again,
-    claim_defended,
-    claim_defended_late,
-    claim_withdrawn,
-    csba_amazon_refunds_late,
-    csba_answers_the_buyer,
-    csba_asks,
-    csba_asks_in_vain,
-    csba_is_asked,
-    csba_is_switched_off,
-    csba_refunded,
-    evidence_deleted,
-    message_answered,
-    message_answered_late,
-    message_needs_no_response,
-    metrics_reported,
-    never_refunded,
-    on_vacation,
-    ordinary_case,
-    refund_known_late,
-    refund_taken_back,
-    refund_with_deduction,
-    refunded_in_time,
-    refunded_late,
-    return_answered,
-    return_answered_late,
-    return_cancelled,
-    return_refused,
-    seller_interferes,
-    urgent_case,
-)
+from agents.demo import case_stories as cases
+from agents.demo import message_stories as messages
+from agents.demo import return_stories as returns
+from agents.demo.cast import DE, JP, US, Story
 
 
 @dataclass(frozen=True)
@@ -54,18 +18,64 @@ class Role:
 
 
 IN_AMERICA: tuple[Story, ...] = (
-    refunded_in_time, refunded_late, refund_known_late, amazon_refunds_then_nothing, amazon_refunds_then_safe_t,
-    return_answered, return_refused, message_answered, message_answered_late, amazon_asks, amazon_asks_in_vain,
-    claim_defended, claim_defended_late, urgent_case, case_opened_again, evidence_deleted, metrics_reported,
-)  # fmt: skip
+    returns.refunded_in_time,
+    returns.refunded_late,
+    returns.refund_known_late,
+    returns.refund_of_nothing,
+    returns.receipt_dated_back,
+    returns.amazon_refunds_then_nothing,
+    returns.amazon_refunds_then_safe_t,
+    returns.amazon_refunds_a_seller_fulfilled_return,
+    returns.replaced,
+    returns.return_answered,
+    returns.return_refused,
+    messages.message_answered,
+    messages.message_answered_late,
+    messages.reply_never_arrives,
+    messages.amazon_asks,
+    messages.amazon_and_the_buyer_are_answered_apart,
+    messages.amazon_asks_in_vain,
+    cases.claim_defended,
+    cases.claim_defended_late,
+    cases.claim_appealed,
+    cases.claim_lost,
+    cases.chargeback_answered,
+    cases.chargeback_answered_late,
+    cases.urgent_case,
+    cases.case_opened_again,
+    cases.evidence_deleted,
+    cases.metrics_reported,
+)
 IN_GERMANY: tuple[Story, ...] = (
-    refund_taken_back, refund_with_deduction, never_refunded, return_answered_late, return_cancelled, message_answered,
-    message_needs_no_response, claim_withdrawn, ordinary_case, on_vacation,
-)  # fmt: skip
+    returns.amazon_refunds_a_seller_fulfilled_return,
+    returns.refund_taken_back,
+    returns.refund_with_deduction,
+    returns.replaced,
+    returns.refund_goes_to_the_earlier_receipt,
+    returns.never_refunded,
+    returns.return_answered_late,
+    returns.return_cancelled,
+    returns.return_authorized_by_amazon,
+    messages.message_answered,
+    messages.message_needs_no_response,
+    messages.message_marked_by_mistake,
+    messages.on_vacation,
+    cases.claim_withdrawn,
+    cases.chargeback_decided,
+    cases.ordinary_case,
+    cases.case_closed_twice,
+)
 IN_JAPAN: tuple[Story, ...] = (
-    csba_refunded, csba_amazon_refunds_late, never_refunded, csba_asks, csba_asks_in_vain, csba_answers_the_buyer,
-    seller_interferes, csba_is_asked, message_answered,
-)  # fmt: skip
+    returns.csba_refunded,
+    returns.csba_amazon_refunds_late,
+    returns.never_refunded,
+    messages.csba_asks,
+    messages.csba_asks_in_vain,
+    messages.csba_answers_the_buyer,
+    messages.seller_interferes,
+    messages.csba_is_asked,
+    messages.message_answered,
+)
 
 # Their accounts lie in both of two partitions.
 ONE, OTHER = "A2TOYSHOP", "A3TEASHOP"
@@ -73,13 +83,26 @@ ROLES: tuple[Role, ...] = (
     *(Role(ONE, US, story) for story in IN_AMERICA),
     *(Role(ONE, DE, story) for story in IN_GERMANY),
     *(Role(ONE, JP, story) for story in IN_JAPAN),
-    Role(OTHER, JP, csba_is_switched_off),
-    Role(OTHER, US, message_answered),
+    Role(OTHER, JP, messages.csba_is_switched_off),
+    Role(OTHER, US, messages.message_answered),
 )
+_OFTEN_IN_AMERICA: tuple[Story, ...] = (
+    returns.refunded_in_time,
+    messages.message_answered,
+    messages.message_answered,
+    returns.return_answered,
+)
+_OFTEN_AT_THE_OTHERS: tuple[Story, ...] = (returns.refunded_in_time, messages.message_answered, messages.amazon_asks)
+_OFTEN_IN_GERMANY: tuple[Story, ...] = (
+    messages.message_answered,
+    returns.refund_with_deduction,
+    returns.return_answered,
+)
+_OFTEN_IN_JAPAN: tuple[Story, ...] = (returns.csba_refunded, messages.csba_asks, messages.csba_answers_the_buyer)
 # What fills the days in between: most of a seller's duties are done in time.
 ORDINARY: tuple[Role, ...] = (
-    *(Role(ONE, US, story) for story in (refunded_in_time, message_answered, message_answered, return_answered)),
-    *(Role(OTHER, US, story) for story in (refunded_in_time, message_answered, amazon_asks)),
-    *(Role(ONE, DE, story) for story in (message_answered, refund_with_deduction, return_answered)),
-    *(Role(ONE, JP, story) for story in (csba_refunded, csba_asks, csba_answers_the_buyer)),
+    *(Role(ONE, US, story) for story in _OFTEN_IN_AMERICA),
+    *(Role(OTHER, US, story) for story in _OFTEN_AT_THE_OTHERS),
+    *(Role(ONE, DE, story) for story in _OFTEN_IN_GERMANY),
+    *(Role(ONE, JP, story) for story in _OFTEN_IN_JAPAN),
 )

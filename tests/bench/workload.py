@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final, NamedTuple
 
+from agents.demo.cast import Cast
 from agents.demo.roles import ORDINARY, ROLES, Role
-from agents.demo.stories import Cast
 from schemas.codec import canonical_json, format_instant
 from schemas.registry import INPUT_TOPIC_OF
 
