@@ -57,6 +57,8 @@ class Board:
         self.clocks: dict[str, Clock] = {}
         self.standing: Counter[tuple[str, str]] = Counter()
         self.kinds: Counter[tuple[str, str]] = Counter()
+        self.reasons: Counter[tuple[str, str, str]] = Counter()
+        """By rule, type and the reason that an event gives: of an exemption, a retraction, an urgent escalation."""
         self.dead_letters: Counter[str] = Counter()
         self.newest: deque[Seen] = deque(maxlen=_NEWEST)
         self.breach_lags_ms: deque[int] = deque(maxlen=_LAGS)
@@ -69,6 +71,8 @@ class Board:
         rule = event.get("rule", "")
         self.events += 1
         self.kinds[rule or event.get("metric") or event["kind"], kind] += 1
+        if "reason" in event:
+            self.reasons[rule, kind, event["reason"]] += 1
         if "clock_id" in event:
             self._settle(event)
         if kind in DUE_TYPES:
@@ -91,8 +95,19 @@ class Board:
 
     @property
     def shown(self) -> set[tuple[str, str]]:
-        """What was seen at least once: (rule, metric or kind of violation; type), and each reason of dead letters."""
-        return set(self.kinds) | {("dead-letter", reason) for reason in self.dead_letters}
+        """What was seen at least once: (rule, metric or kind of violation; type), also with each reason that it gave,
+        and each reason of dead letters.
+        """
+        reasoned = {(rule, f"{kind}: {reason}") for rule, kind, reason in self.reasons}
+        return set(self.kinds) | reasoned | {("dead-letter", reason) for reason in self.dead_letters}
+
+    def counted_reasons(self, kind: str) -> Counter[str]:
+        """The reasons that events of a type gave, over all rules."""
+        counted: Counter[str] = Counter()
+        for (_, of, reason), number in self.reasons.items():
+            if of == kind:
+                counted[reason] += number
+        return counted
 
     @property
     def violations(self) -> Counter[str]:
@@ -149,6 +164,10 @@ def _note(event: dict[str, Any]) -> str:
         return f"{event['obligor']} owed it"
     if kind == "clock.closed_late":
         return f"{event['late_by_ms'] / 1000:.1f} s late, by {event['by']}"
+    if kind == "clock.opened":
+        lasts_s = (parse_instant(event["due_at"]) - parse_instant(event["started_at"])) / 1000
+        again = ", opened again" if event["revision"] > 1 else ""
+        return f"for {lasts_s:g} s, version {event['rule_version']}{again}"
     if kind in ("clock.met", "clock.superseded"):
         by = f", by {event['by']}" if "by" in event else ""
         return f"after {event['elapsed_ms'] / 1000:.1f} s{by}"

@@ -65,7 +65,7 @@ def play(seed: int, start_ms: int) -> Iterator[Sent]:
     while True:
         day_starts_ms = start_ms + day * DAY_MS
         for begins_ms, role in _programme(rng, day):
-            for record in _told(rng, role, day_starts_ms + begins_ms):
+            for record in told(rng, role, day_starts_ms + begins_ms):
                 number += 1
                 heapq.heappush(waiting, record._replace(number=number))
         for record in _bad_records(rng, day_starts_ms, _mark_of_the_loop(start_ms)):
@@ -84,8 +84,8 @@ def _programme(rng: random.Random, day: int) -> list[tuple[int, Role]]:
     return [(rng.randrange(DAY_MS), role) for role in chosen]
 
 
-def _told(rng: random.Random, role: Role, begins_ms: int) -> Iterator[Sent]:
-    """The records of one telling of a story."""
+def told(rng: random.Random, role: Role, begins_ms: int) -> Iterator[Sent]:
+    """The records of one telling of a story, not yet numbered."""
     order_id = f"{rng.randint(100, 999)}-{rng.randrange(10**7):07}-{rng.randrange(10**7):07}"
     cast = Cast(role.marketplace_id, f"{rng.randrange(16**8):08x}", order_id, f"{rng.randint(5, 250)}.00")
     for number, beat in enumerate(role.story(cast), 1):

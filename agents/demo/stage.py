@@ -20,7 +20,7 @@ from agents.demo.board import Board
 from agents.demo.generator import demo_policies
 from agents.demo.performance import Performance
 from agents.demo.process import BoundWorker, free_port
-from agents.demo.view import facts, summary
+from agents.demo.view import facts, reasons, summary
 from agents.demo.watching import prometheus
 from agents.kafka.embedded import embedded_failures, kafka_folder, running_broker
 from agents.kafka.topics import create_topics, delete_topics
@@ -146,7 +146,8 @@ def _where(own: Settings, watcher: str | None) -> str:
 def _say_summary(console: Console, board: Board, missing: list[tuple[str, str]]) -> None:
     console.print()
     console.print(summary(board, console.width))
-    console.print(facts(board, console.width), highlight=False, soft_wrap=True)
+    for line in (facts(board, console.width), *reasons(board, console.width)):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     for of, kind in missing:
         console.print(f"Expected and not seen: {kind} of {of}", style="bold red", highlight=False, soft_wrap=True)
 

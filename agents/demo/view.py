@@ -1,9 +1,11 @@
 """The board as a person sees it: a picture for a terminal of any size, lines for everything else.
 
 Draws what `agents/demo/board.py` knows; the frame says how large the terminal is and what time it is. 80 by 24 shows
-all rules, what is due next and the newest events; more room shows more of the latter two.
+all rules, what is due next and the newest events; more room shows more of the latter two, and why clocks were exempt,
+events taken back and records refused.
 """
 
+import textwrap
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -16,8 +18,11 @@ from schemas.rules import RULES
 
 WIDE = 130
 _TABLE_ROWS = len(RULES) + 1
+_ROOMY = 36
+"""Rows of a terminal from which on the reasons have a place on the board."""
 _TABLE_WIDTH = 95
 _NARROW_LEFT = 37
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 _COLUMNS = (
     # heading, narrow heading, outcome or None, event type or None, style
     ("open", "open", "open", None, "cyan"),
@@ -56,7 +61,8 @@ class Frame:
 def picture(board: Board, frame: Frame) -> RenderableType:
     """The whole screen."""
     is_wide = frame.width >= WIDE
-    room = max(1, frame.height - _TABLE_ROWS - 3)
+    why = reasons(board, frame.width) if frame.height >= _ROOMY else []
+    room = max(1, frame.height - _TABLE_ROWS - len(why) - 3)
     if is_wide:
         top = _side_by_side(
             _rules(board, is_wide=True), _due_next(board, frame, _TABLE_ROWS - 1), _TABLE_WIDTH, frame.width
@@ -70,7 +76,7 @@ def picture(board: Board, frame: Frame) -> RenderableType:
             _NARROW_LEFT,
             frame.width,
         )
-    return Group(_headline(frame), top, _facts(board, frame.width), bottom)
+    return Group(_headline(frame), top, _facts(board, frame.width), *map(Text, why), bottom)
 
 
 def plain_line(seen: Seen) -> str:
@@ -98,6 +104,21 @@ def facts(board: Board, width: int) -> str:
         if width >= WIDE:
             parts[-1] = f"on the topic {median / 1000:.2f} s after due (p99 {tail / 1000:.2f} s)"
     return " · ".join(parts)
+
+
+def reasons(board: Board, width: int) -> list[str]:
+    """Why clocks were exempt, events taken back and records refused, in the contract's words: lines of this width."""
+    counted = {
+        "exempt": board.counted_reasons("clock.exempt"),
+        "retracted": board.counted_reasons("clock.retracted"),
+        "dead letters": board.dead_letters,
+    }
+    lines: list[str] = []
+    for of, numbers in counted.items():
+        said = " · ".join(f"{reason}{_UNBROKEN}{number}" for reason, number in numbers.items())
+        if said:
+            lines += textwrap.wrap(f"{of + ':':<13} {said}", width, subsequent_indent=" " * 14)
+    return [line.replace(_UNBROKEN, " ") for line in lines]
 
 
 def _headline(frame: Frame) -> Text:
@@ -167,7 +188,7 @@ def _newest(board: Board, frame: Frame, rows: int, width: int) -> Table:
         if is_wide:
             table.add_row(_clock(seen.at_ms), kind, seen.rule or seen.topic, seen.subject, seen.note)
         else:
-            table.add_row(kind, seen.rule or seen.note or seen.subject)
+            table.add_row(kind, f"{seen.rule}  {seen.note}".strip() or seen.subject)
     return table
 
 

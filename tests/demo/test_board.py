@@ -12,7 +12,7 @@ from rich.console import Console
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies, play
 from agents.demo.performance import line_of
-from agents.demo.view import Frame, facts, picture, plain_line, summary
+from agents.demo.view import Frame, facts, picture, plain_line, reasons, summary
 from agents.zones import machine_zones
 from schemas.codec import format_instant
 from schemas.dead_letters import Rejected
@@ -52,7 +52,7 @@ def played(until_ms: int) -> tuple[Board, list[SlaEvent]]:
     return board, events
 
 
-OPENED = event("clock.opened", 1, revision=1)
+OPENED = event("clock.opened", 1, revision=1, rule_version=2, started_at=format_instant(START_MS - 24_000))
 BREACHED = event("clock.breached", 2, obligor="seller")
 CLOSED = event("clock.closed_late", 3, late_by_ms=500, by="seller")
 
@@ -107,7 +107,7 @@ def drawn(board: Board, width: int, height: int) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (130, 24), (160, 50), (250, 60)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (100, 36), (130, 24), (160, 50), (250, 60)])
 def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, height: int) -> None:
     board, _ = played(30_000)
     board.see_dead_letter("bad_field", "case_id", "demo-support-case", START_MS)
@@ -119,6 +119,7 @@ def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, heigh
     assert "…" not in lines[1] + lines[len(RULES) + 2], "no heading and no fact is cut off"
     assert "due in" in text
     assert "newest" in text
+    assert ("dead letters: bad_field 1" in text) == (height >= 36), "where there is room"
 
 
 def test_a_tiny_terminal_is_no_error() -> None:
@@ -134,6 +135,31 @@ def test_an_empty_board_can_be_drawn_and_summed_up() -> None:
     assert facts(Board(), 80) in (line.strip() for line in lines)
     assert facts(Board(), 80) == "0 events · 0 violations · 0 health · 0 dead letters"
     assert summary(Board(), 80).row_count == len(RULES)
+
+
+def test_the_reasons_that_events_gave_are_counted_over_all_rules_and_shown_in_whole_words() -> None:
+    board = Board()
+    for number, (rule, reason) in enumerate([("mfn-refund", "replaced"), ("return-response", "return_cancelled")] * 2):
+        clock_id = f"S/M/{rule}/{number}"
+        board.see_event("sla-clock", event("clock.exempt", 2, rule=rule, clock_id=clock_id, reason=reason), START_MS)
+    board.see_event("sla-clock", event("clock.retracted", 3, of="clock.met", reason="message_undelivered"), START_MS)
+    board.see_dead_letter("matter_full", "thread_id", "demo-buyer-message", START_MS)
+    assert reasons(board, 80) == [
+        "exempt:       replaced 2 · return_cancelled 2",
+        "retracted:    message_undelivered 1",
+        "dead letters: matter_full 1",
+    ]
+    assert reasons(board, 40)[:2] == ["exempt:       replaced 2 ·", "              return_cancelled 2"]
+    assert {("mfn-refund", "clock.exempt: replaced"), ("dead-letter", "matter_full")} <= board.shown
+    assert reasons(Board(), 80) == []
+
+
+def test_an_opened_clock_says_how_long_it_runs_under_which_version_and_whether_it_is_the_first_time() -> None:
+    board = Board()
+    assert board.see_event("sla-clock", OPENED, START_MS).note == "for 24 s, version 2"
+    fields = {"rule_version": 1, "started_at": format_instant(START_MS - 500)}
+    again = board.see_event("sla-clock", event("clock.opened", 5, revision=2, **fields), START_MS)
+    assert again.note == "for 0.5 s, version 1, opened again"
 
 
 def test_a_line_says_when_what_and_whom_it_is_about() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice, takewhile
+from typing import get_args
 
 import pytest
 
@@ -11,6 +12,7 @@ from agents.demo.generator import Sent, demo_policies, play
 from agents.demo.performance import expected_kinds
 from schemas.dead_letters import REASONS, Rejected
 from schemas.decoding import decode_notification
+from schemas.events import ExemptReason, RetractionReason, UrgentReason
 from schemas.policies import load_policies, shipped_policies
 from schemas.registry import INPUT_TOPICS
 from schemas.rules import RULES
@@ -23,7 +25,7 @@ FIVE_MINUTES_MS = 300_000
 PATHS = {
     "sfp-refund": "opened escalated met superseded breached closed_late retracted",
     "csba-jp-refund": "opened escalated met breached closed_late",
-    "mfn-refund": "opened escalated met breached retracted",
+    "mfn-refund": "opened escalated met superseded exempt breached retracted",
     "buyer-message-reply": "opened escalated met exempt breached closed_late retracted",
     "cs-contact-reply": "opened escalated met breached",
     "csba-inquiry-reply": "opened escalated met breached closed_late",
@@ -31,10 +33,17 @@ PATHS = {
     "csba-answer": "opened reminder_due closed_late",
     "return-response": "opened escalated met exempt breached closed_late",
     "a-to-z-evidence": "opened escalated met exempt breached closed_late",
+    "a-to-z-appeal": "opened escalated met lapsed",
+    "chargeback-answer": "opened escalated met exempt breached closed_late",
     "case-stalled": "opened met exempt reminder_due",
     "case-first-response": "opened reminder_due closed_late",
     "case-resolution": "opened met reminder_due",
     "safe-t-window": "opened escalated met lapsed",
+}
+REASONS_OF = {
+    "clock.exempt": get_args(ExemptReason),
+    "clock.retracted": get_args(RetractionReason),
+    "clock.escalated": get_args(UrgentReason),
 }
 VIOLATIONS = "refused_return csba_interference case_duplicate case_close_reopen evidence_deleted_early"
 
@@ -51,6 +60,12 @@ def test_within_a_minute_every_path_of_every_rule_shows(seed: int) -> None:
     wanted |= {("order_defect_rate", "account.health")} | {("dead-letter", reason) for reason in REASONS}
     assert set(PATHS) == set(RULES)
     assert sorted(wanted - shown) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_within_a_minute_every_reason_shows_that_an_event_can_give(seed: int) -> None:
+    shown = {kind for _, kind in expected_kinds(first_minute(seed), START_MS + 56_000)}
+    assert sorted({f"{kind}: {reason}" for kind, reasons in REASONS_OF.items() for reason in reasons} - shown) == []
 
 
 def test_the_same_seed_and_start_give_the_same_records() -> None:
@@ -101,10 +116,11 @@ def test_the_demonstration_has_the_shipped_calendars_and_all_rules_in_seconds() 
                 theirs.effective_from_ms,
                 theirs.marketplaces,
             )
-            assert (ours.obligor, ours.on_due, ours.consequences) == (
+            assert (ours.obligor, ours.on_due, ours.consequences, ours.programs) == (
                 theirs.obligor,
                 theirs.on_due,
                 theirs.consequences,
+                theirs.programs,
             )
             assert len(ours.escalate_before_ms) == len(theirs.escalate_before_ms)
 
