@@ -166,8 +166,8 @@ def _note(event: dict[str, Any]) -> str:
         return f"{event['late_by_ms'] / 1000:.1f} s late, by {event['by']}"
     if kind == "clock.opened":
         lasts_s = (parse_instant(event["due_at"]) - parse_instant(event["started_at"])) / 1000
-        again = ", opened again" if event["revision"] > 1 else ""
-        return f"for {lasts_s:g} s, version {event['rule_version']}{again}"
+        version = f", version {event['rule_version']}" if event["rule_version"] > 1 else ""
+        return f"for {lasts_s:g} s{version}{', opened again' if event['revision'] > 1 else ''}"
     if kind in ("clock.met", "clock.superseded"):
         by = f", by {event['by']}" if "by" in event else ""
         return f"after {event['elapsed_ms'] / 1000:.1f} s{by}"

@@ -139,7 +139,7 @@ def _near(path: Path) -> Path:
 
 def _where(own: Settings, watcher: str | None) -> str:
     """The same in a few words, for the head of the board."""
-    words = [f"Kafka {own.broker}", f"metrics http://127.0.0.1:{own.metrics_port}/metrics"]
+    words = [f"Kafka {own.broker}", f"http://127.0.0.1:{own.metrics_port}/metrics"]
     return "  ".join([*words, f"Prometheus {watcher}"] if watcher else words)
 
 

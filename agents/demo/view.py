@@ -18,7 +18,7 @@ from schemas.rules import RULES
 
 WIDE = 130
 _TABLE_ROWS = len(RULES) + 1
-_ROOMY = 36
+_ROOMY = 34
 """Rows of a terminal from which on the reasons have a place on the board."""
 _TABLE_WIDTH = 95
 _NARROW_LEFT = 37
@@ -125,7 +125,7 @@ def _headline(frame: Frame) -> Text:
     played_s = max(0, frame.now_ms - frame.started_ms) // 1000
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append("dueclock", "bold")
-    text.append(f"  {played_s // 60:02}:{played_s % 60:02} played (1 h is 0.5 s)  ")
+    text.append(f"  {played_s // 60:02}:{played_s % 60:02} (1 h is 0.5 s)  ")
     text.append(f"{frame.sent:,} sent  ", "cyan")
     text.append(f"{frame.where}  " if frame.width >= WIDE else "", "dim")
     text.append("Ctrl-C ends", "dim")

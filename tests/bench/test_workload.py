@@ -9,7 +9,7 @@ import pytest
 
 from agents.zones import machine_zones
 from schemas.policies import load_policies, shipped_policies
-from schemas.registry import INPUT_TOPICS
+from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS
 from streams.engine import restore_state
 from streams.replay import Replay
 from tests.bench.charts import write_charts
@@ -57,7 +57,8 @@ def test_the_load_is_valid_and_told_in_order_of_time_within_its_span(load: list[
     assert load[-1].at_ms < MONDAY_MS + 30 * DAY_MS
 
 
-def test_the_load_comes_on_every_input_topic_from_accounts_of_uneven_size_with_repeats(load: list[Sent]) -> None:
+def test_the_load_tells_every_type_from_accounts_of_uneven_size_with_repeats(load: list[Sent]) -> None:
+    assert {json.loads(sent.value)["type"] for sent in load} == set(INPUT_TOPIC_OF)
     assert {sent.topic for sent in load} == {topic.name for topic in INPUT_TOPICS}
     by_account = Counter(sent.key for sent in load).most_common()
     assert len(by_account) > 100

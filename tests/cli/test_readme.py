@@ -167,7 +167,7 @@ def test_the_file_of_the_readme_brings_the_five_events_that_it_promises(shell: S
 
 def test_the_policies_can_be_copied_and_checked(shell: Shell) -> None:
     (block,) = blocks("sh", "dueclock policies show")
-    assert "14 rules" in shell.run(block)
+    assert "16 rules" in shell.run(block)
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_the_policies_that_are_shipped_can_be_shown_checked_and_summed_up(tmp_pa
     (tmp_path / "mine.toml").write_text(shown.out)
     checked = dueclock("policies", "check", "mine.toml", folder=tmp_path)
     assert checked.status == 0
-    assert checked.out.splitlines()[-1].startswith("14 rules, 15 calendars")
+    assert checked.out.splitlines()[-1].startswith("16 rules, 15 calendars")
     as_json = dueclock("policies", "check", "mine.toml", "--json", folder=tmp_path)
     assert '"digest": "' in as_json.out
 

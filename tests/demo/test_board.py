@@ -107,7 +107,7 @@ def drawn(board: Board, width: int, height: int) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (100, 36), (130, 24), (160, 50), (250, 60)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (100, 34), (130, 24), (160, 50), (250, 60)])
 def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, height: int) -> None:
     board, _ = played(30_000)
     board.see_dead_letter("bad_field", "case_id", "demo-support-case", START_MS)
@@ -119,7 +119,7 @@ def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, heigh
     assert "…" not in lines[1] + lines[len(RULES) + 2], "no heading and no fact is cut off"
     assert "due in" in text
     assert "newest" in text
-    assert ("dead letters: bad_field 1" in text) == (height >= 36), "where there is room"
+    assert ("dead letters: bad_field 1" in text) == (height >= 34), "where there is room"
 
 
 def test_a_tiny_terminal_is_no_error() -> None:
@@ -159,7 +159,7 @@ def test_an_opened_clock_says_how_long_it_runs_under_which_version_and_whether_i
     assert board.see_event("sla-clock", OPENED, START_MS).note == "for 24 s, version 2"
     fields = {"rule_version": 1, "started_at": format_instant(START_MS - 500)}
     again = board.see_event("sla-clock", event("clock.opened", 5, revision=2, **fields), START_MS)
-    assert again.note == "for 0.5 s, version 1, opened again"
+    assert again.note == "for 0.5 s, opened again"
 
 
 def test_a_line_says_when_what_and_whom_it_is_about() -> None:

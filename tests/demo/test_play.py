@@ -13,8 +13,9 @@ from agents.demo.performance import expected_kinds
 from schemas.dead_letters import REASONS, Rejected
 from schemas.decoding import decode_notification
 from schemas.events import ExemptReason, RetractionReason, UrgentReason
+from schemas.notifications import type_name
 from schemas.policies import load_policies, shipped_policies
-from schemas.registry import INPUT_TOPICS
+from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS
 from schemas.rules import RULES
 from streams.partitioner import partition_of
 
@@ -97,8 +98,11 @@ def test_every_record_has_the_key_of_its_account_and_comes_from_no_future() -> N
         assert is_bad_on_purpose or said.occurred_ms <= record.at_ms  # type: ignore[union-attr] # as above
 
 
-def test_all_input_topics_and_both_partitions_have_something_to_do() -> None:
+def test_all_types_all_input_topics_and_both_partitions_have_something_to_do() -> None:
     records = first_minute(1)
+    decoded = [decode_notification(record.value, from_file=False) for record in records]
+    told = {type_name(one.body) for one in decoded if not isinstance(one, Rejected)}
+    assert told == set(INPUT_TOPIC_OF)
     assert {record.topic for record in records} == {topic.name for topic in INPUT_TOPICS}
     assert {partition_of(record.key, 2) for record in records} == {0, 1}
 
