@@ -129,11 +129,14 @@ def worker(settings: Settings, skip_lines: tuple[str, ...], is_again: bool, stop
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another seed, another play.")
 @click.option("--plain", is_flag=True, help="Plain lines even on a terminal.")
-def demo(settings: Settings, broker: str | None, for_ms: int | None, seed: int, plain: bool) -> int:
+@click.option("--picture", metavar="FILE", help="At the end, write the board to this file, as SVG.")
+def demo(
+    settings: Settings, broker: str | None, for_ms: int | None, seed: int, plain: bool, picture: str | None
+) -> int:
     """Play a seller's days in seconds on an embedded Kafka (or on --broker) and show what comes out."""
     from agents.demo.stage import run_demo
 
-    return run_demo(settings, broker=broker, for_ms=for_ms, seed=seed, is_plain=plain)
+    return run_demo(settings, broker=broker, for_ms=for_ms, seed=seed, is_plain=plain, picture=picture)
 
 
 @dueclock.group(help="Policy files.")

@@ -136,14 +136,17 @@ class Performance:
         if self._is_plain:
             self._console.print(plain_line(seen), highlight=False, soft_wrap=True, markup=False)
 
+    def frame(self, width: int, height: int) -> Frame:
+        """What the picture needs besides the board, at this moment."""
+        return Frame(width, height, _now_ms(), self._started_ms, len(self._sent), self.where)
+
     async def _draw(self) -> None:
         if self._is_plain:
             await asyncio.Event().wait()
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
             while True:
                 size = self._console.size
-                frame = Frame(size.width, size.height, _now_ms(), self._started_ms, len(self._sent), self.where)
-                live.update(picture(self.board, frame), refresh=True)
+                live.update(picture(self.board, self.frame(size.width, size.height)), refresh=True)
                 await asyncio.sleep(_DRAWN_EVERY_S)
 
 

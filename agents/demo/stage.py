@@ -19,9 +19,11 @@ from rich.console import Console
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies
 from agents.demo.performance import Performance
+from agents.demo.picture_file import HEIGHT, WIDTH, write_picture
 from agents.demo.process import BoundWorker, free_port
 from agents.demo.view import facts, reasons, summary
 from agents.demo.watching import prometheus
+from agents.files import opened
 from agents.kafka.embedded import embedded_failures, kafka_folder, running_broker
 from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import PREFIX, Settings
@@ -36,7 +38,9 @@ _KAFKA_STOPS_WITHIN_S = 2.0
 Say = Callable[[str], None]
 
 
-def run_demo(settings: Settings, *, broker: str | None, for_ms: int | None, seed: int, is_plain: bool) -> int:
+def run_demo(
+    settings: Settings, *, broker: str | None, for_ms: int | None, seed: int, is_plain: bool, picture: str | None
+) -> int:
     """Play until the time is over or Ctrl-C; exit status 1 if a kind of event that had to show did not."""
     console = Console()
 
@@ -45,6 +49,7 @@ def run_demo(settings: Settings, *, broker: str | None, for_ms: int | None, seed
 
     folder = Path(settings.state_dir) / "demo"
     with ExitStack() as stack:
+        file = None if picture is None else stack.enter_context(opened(picture, "wb", "--picture"))
         address = broker or stack.enter_context(_kafka(settings, say))
         own = _settings_of_the_play(settings, address, folder)
         if broker is None:
@@ -57,6 +62,8 @@ def run_demo(settings: Settings, *, broker: str | None, for_ms: int | None, seed
         performance = Performance(own, worker, console, seed=seed, is_plain=is_plain or not console.is_terminal)
         performance.where = _where(own, watcher)
         missing = performance.run(for_ms)
+        if file is not None:
+            write_picture(file, performance.board, performance.frame(WIDTH, HEIGHT))
         _say_summary(console, performance.board, missing if for_ms is not None else [])
         say("Stopping")
     say("\nTo try next:")

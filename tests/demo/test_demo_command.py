@@ -118,9 +118,12 @@ def typed(command: str, folder: Path) -> str:
 
 
 def test_it_plays_sums_up_and_the_commands_it_ends_with_work_when_typed(tmp_path: Path, plays: list[Play]) -> None:
-    play = Play(tmp_path, "--for", "15s")
+    play = Play(tmp_path, "--for", "15s", "--picture", "board.svg")
     plays.append(play)
     assert play.wait(within_s=150) == 0, play.output
+    drawn = (tmp_path / "board.svg").read_text()
+    assert all(rule in drawn for rule in RULE_NAMES)
+    assert re.findall(r"url\((?!#)|href=", drawn) == [], "who opens the picture fetches nothing"
     assert_nothing_is_left(play)
     said = play.output
     assert "Traceback" not in said
@@ -224,6 +227,7 @@ def test_no_broker_there_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_cannot_be_is_one_sentence(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
+    assert "--picture" in sentence_of(dueclock("demo", "--picture", "none/board.svg", folder=tmp_path))
     for more in ([], ["--broker", kafka.bootstrap]):
         ended = dueclock("demo", "--state-dir", "taken", "--for", "5s", *more, folder=tmp_path)
         assert ended.status == 1
