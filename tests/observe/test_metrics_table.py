@@ -1,4 +1,4 @@
-"""The table of metrics: well-formed, the README's own, and each of its metrics seen on some dashboard."""
+"""The table of metrics: well-formed, and each of its metrics seen on some dashboard."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ import re
 
 import pytest
 
-from agents.metrics.names import METRICS, Metric, metric_rows
+from agents.metrics.names import METRICS, Metric
 from tests.observe.programs import ROOT
 from tests.observe.queries import DASHBOARDS, panel_queries
 
 ASKED = " ".join(asked.expr for name in DASHBOARDS for asked in panel_queries(name, "1m"))
 RULES = (ROOT / "deploy/prometheus/recording.yml").read_text()
-
-
-def test_the_readme_has_the_table_of_metrics() -> None:
-    lines = (ROOT / "README.md").read_text().splitlines()
-    first = lines.index("| metric | type | meaning |") + 2
-    rows = [tuple(line.strip("| ").split(" | ")) for line in lines[first : first + len(METRICS)]]
-    assert rows == metric_rows()
-    assert lines[first + len(METRICS)] == ""
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
