@@ -9,7 +9,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test bench bench-quick chaos soak check format lock clean
+.PHONY: help run test docs bench bench-quick chaos soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -26,6 +26,11 @@ run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s en
 test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
 	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov -n 2 --dist worksteal)
+
+docs: .venv/.installed ## Build the pages of docs/ into site/, offline; a dead link or anchor fails it
+	@echo "Building the pages (mkdocs --strict)"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "They are in site/: open site/index.html"
 
 bench: .venv/.installed ## Measure all figures, three runs each, into bench/ (under 20 minutes; ARGS="--only live" measures some)
 	@echo "Measuring, three runs each"
@@ -64,4 +69,4 @@ lock: ## Resolve pyproject.toml into requirements.lock again (ARGS=--upgrade tak
 
 clean: ## Remove .venv and whatever the tools left behind (not .dueclock/, the data)
 	@echo "Removing .venv and the caches of the tools"
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist site

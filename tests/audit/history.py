@@ -88,6 +88,7 @@ class History:
             "offset": len(self.lines) - 1,
             "state": state_digest(self.state).hex(),
             "journal": journal.hex(),
+            "logic": self.state.logic,
         }
         return self.add(StateSealed(**{**said, **wrong}), self.state.journal_ms)
 

@@ -1,8 +1,8 @@
 """`python -m tests.bench [--quick] [--only NAME,...]`: measure, print the table, write `bench/results.json` and plots.
 
 One embedded Kafka for all that need one; each measurement has topics of its own. What fails is said and left out of the
-results; the exit status is 1 then. Goals that are missed are no failure: the table says so. `--readme` measures
-nothing: it puts the figures of the last run into the README.
+results; the exit status is 1 then. Goals that are missed are no failure: the table says so. `--page` measures
+nothing: it puts the figures of the last run into docs/explanation/figures.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.bench.charts import write_charts
 from tests.bench.figures import Figures, table, write
 from tests.bench.installation import NotMeasuredError
 from tests.bench.metering import metering
-from tests.bench.readme import rewrite
+from tests.bench.page import rewrite
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -248,12 +248,12 @@ def _processor() -> str:
 @click.option("--only", default="", metavar="NAME,...", help=f"Measure these only: {', '.join(PARTS)}.")
 @click.option("--seed", default=7, show_default=True, help="Of the load.")
 @click.option("--runs", type=int, default=None, help="How often each is measured; the median counts.")
-@click.option("--readme", is_flag=True, help="Measure nothing: put the figures of the last run into the README.")
+@click.option("--page", is_flag=True, help="Measure nothing: put the figures of the last run into the page of figures.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "bench", help="Folder of the results.")
-def main(quick: bool, only: str, seed: int, runs: int | None, readme: bool, out: Path) -> None:
+def main(quick: bool, only: str, seed: int, runs: int | None, page: bool, out: Path) -> None:
     """Measure, print the table, write results.json and the plots."""
-    if readme:
-        rewrite(ROOT / "README.md", out / "results.json")
+    if page:
+        rewrite(ROOT / "docs" / "explanation" / "figures.md", out / "results.json")
         return
     sizes = QUICK if quick else FULL
     sizes = sizes if runs is None else sizes._replace(runs=runs)

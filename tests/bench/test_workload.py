@@ -15,8 +15,8 @@ from streams.replay import Replay
 from tests.bench.charts import write_charts
 from tests.bench.figures import GOAL_BY_KEY, GOALS, Figures, is_met, number, percentile, table, write
 from tests.bench.growth import Point
+from tests.bench.page import BEGIN, END, rewrite
 from tests.bench.pure import MONDAY_MS, is_valid
-from tests.bench.readme import BEGIN, END, rewrite
 from tests.bench.seeding import open_clocks, seeded, state_of
 from tests.bench.workload import DAY_MS, HOUR_MS, Sent, workload
 
@@ -161,17 +161,17 @@ def test_the_plots_show_every_point_and_what_it_is(tmp_path: Path) -> None:
     assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
 
 
-def test_the_readme_gets_the_figures_that_were_measured_and_nothing_else_of_it_changes(tmp_path: Path) -> None:
+def test_the_page_gets_the_figures_that_were_measured_and_nothing_else_of_it_changes(tmp_path: Path) -> None:
     figures = Figures()
     for value in (20.0, 30.0, 90.0):
         figures.add({"live.cpu_us": value})
     figures.note("beside others", "live.cpu_us")
     write(figures, ABOUT, tmp_path, {})
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page = tmp_path / "figures.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     for _ in range(2):
-        rewrite(readme, tmp_path / "results.json")
-    text = readme.read_text()
+        rewrite(page, tmp_path / "results.json")
+    text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\n\nMeasured on 2026-02-02 (quick run): a machine; Python 3.11;")
     row = "| live path, CPU of the worker, µs a notification (beside others) (`live.cpu_us`) | 30 | ≤ 25 | no | 3 |"
     assert text.endswith(f"\n{row}\n\n{END}\nafter\n")
@@ -179,14 +179,14 @@ def test_the_readme_gets_the_figures_that_were_measured_and_nothing_else_of_it_c
     assert "start.fresh_s" not in text
 
 
-def test_a_readme_without_the_marks_is_left_alone(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"{BEGIN}\n")
+def test_a_page_without_the_marks_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "figures.md"
+    page.write_text(f"{BEGIN}\n")
     with pytest.raises(ValueError, match="has not both marks"):
-        rewrite(readme, tmp_path / "results.json")
+        rewrite(page, tmp_path / "results.json")
 
 
-def test_the_projects_readme_has_a_row_for_every_figure_of_the_goals() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_page_of_figures_has_a_row_for_every_figure_of_the_goals() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "explanation" / "figures.md").read_text()
     table = text[text.index(BEGIN) : text.index(END)]
     assert [key for key in ASKED if f"(`{key}`)" not in table] == []

@@ -11,7 +11,20 @@ import pytest
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, PROBE, REPARTITION
 from tests.repository.tree import PACKAGES, PURE, ROOMS, ROOT, files_in_git, project, python_files, text_of
 
-TOP_LEVEL = {*PACKAGES, "tests", ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"} | {
+TOP_LEVEL = {
+    *PACKAGES,
+    "docs",
+    "tests",
+    ".ci",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+} | {
+    "README.md",
+    "SECURITY.md",
+    "mkdocs.yml",
     "pyproject.toml",
     "requirements.lock",
 }

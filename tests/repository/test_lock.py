@@ -34,8 +34,10 @@ def pins() -> list[Pin]:
 
 def asked_for() -> list[Requirement]:
     said = project()
-    asked = [*said["project"]["dependencies"], *said["dependency-groups"]["dev"], *said["build-system"]["requires"]]
-    return [Requirement(text) for text in asked]
+    groups = [*said["dependency-groups"]["dev"], *said["dependency-groups"]["docs"]]
+    return [
+        Requirement(text) for text in [*said["project"]["dependencies"], *groups, *said["build-system"]["requires"]]
+    ]
 
 
 def test_every_requirement_is_one_version_with_its_hashes() -> None:
@@ -62,7 +64,12 @@ def test_the_lock_holds_what_the_project_asks_for_on_every_python_and_system() -
 
 def test_what_the_slice_layer_stands_on_is_asked_for_to_the_last_digit() -> None:
     exact = {asked.name for asked in asked_for() if str(asked.specifier).startswith("==")}
-    assert exact == {"faust-streaming", "aiokafka", "mode-streaming"}
+    pages = {Requirement(text).name for text in project()["dependency-groups"]["docs"]}
+    assert exact - pages == {"faust-streaming", "aiokafka", "mode-streaming"}
+
+
+def test_what_the_pages_are_built_with_is_asked_for_to_the_last_digit() -> None:
+    assert all("==" in text for text in project()["dependency-groups"]["docs"])
 
 
 def imported_by(folders: tuple[str, ...]) -> set[str]:
@@ -77,7 +84,8 @@ def imported_by(folders: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize("folders", [PACKAGES, ("tests",)], ids=["packages", "tests"])
 def test_whatever_is_imported_is_asked_for_by_name(folders: tuple[str, ...]) -> None:
     said = project()
-    asked = [*said["project"]["dependencies"], *(said["dependency-groups"]["dev"] if "tests" in folders else [])]
+    groups = [*said["dependency-groups"]["dev"], *said["dependency-groups"]["docs"]]
+    asked = [*said["project"]["dependencies"], *(groups if "tests" in folders else [])]
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}
     makers = importlib.metadata.packages_distributions()
     unasked = {

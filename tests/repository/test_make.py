@@ -75,5 +75,5 @@ def test_a_machine_that_cannot_fetch_packages_is_told_so(clone: Path) -> None:
 
 def test_make_alone_lists_the_targets(clone: Path) -> None:
     said = make(clone).stdout
-    for target in ("run", "test", "check", "format", "lock", "clean"):
+    for target in ("run", "test", "docs", "check", "format", "lock", "clean"):
         assert f"make {target} " in said

@@ -1,4 +1,4 @@
-"""The README's table of figures, made from `bench/results.json`, between two marks that stay where they are."""
+"""The table of figures of docs/explanation/figures.md, made from `bench/results.json`, between two marks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from tests.bench.figures import GOALS, Goal, is_met, number
 
-BEGIN: Final = "<!-- figures: written by `python -m tests.bench --readme` -->"
+BEGIN: Final = "<!-- figures: written by `python -m tests.bench --page` -->"
 END: Final = "<!-- end of figures -->"
 
 
-def rewrite(readme: Path, results: Path) -> None:
-    """Put the figures of a run into the README. ValueError where the marks are missing."""
-    text = readme.read_text(encoding="utf-8")
+def rewrite(page: Path, results: Path) -> None:
+    """Put the figures of a run into a page. ValueError where the marks are missing."""
+    text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{readme.name} has not both marks, {BEGIN} and {END}")
+        raise ValueError(f"{page.name} has not both marks, {BEGIN} and {END}")
     table = markdown(json.loads(results.read_text(encoding="utf-8")))
-    readme.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
 def markdown(results: Mapping[str, Any]) -> str:
