@@ -122,7 +122,7 @@ def test_it_plays_sums_up_and_the_commands_it_ends_with_work_when_typed(tmp_path
     plays.append(play)
     assert play.wait(within_s=150) == 0, play.output
     drawn = (tmp_path / "board.svg").read_text()
-    assert all(rule in drawn for rule in RULE_NAMES)
+    assert all(rule in drawn for rule in RULES)
     assert re.findall(r"url\((?!#)|href=", drawn) == [], "who opens the picture fetches nothing"
     assert_nothing_is_left(play)
     said = play.output

@@ -17,14 +17,14 @@ from typing import Any, Final, NamedTuple
 
 from agents.auditing.comparison import Finding
 from agents.cli.main import run
-from agents.cli.rebuild import said_as_json
 from agents.desk.clocks_report import row_of
 from agents.desk.dead_letter_report import as_json
 from agents.desk.dead_letters import Letter
 from agents.desk.rebuild import Rebuilt
+from agents.desk.rebuild_report import as_json as rebuilt_as_json
 from agents.journal.seals import Seal
 from schemas.headers import Origin
-from streams.standing import Standing
+from streams.due_list import DueClock
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, History
 
 REPLY: Final = "10a-reply-at-exactly-24h"
@@ -102,10 +102,11 @@ def _policies_of(history: History) -> str:
 
 def _written(*arguments: str) -> Any:
     """What a command writes, run here."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    written = io.BytesIO()
+    with contextlib.redirect_stdout(io.TextIOWrapper(written)) as out:
         run([*arguments, "--json"])
-    return json.loads(out.getvalue())
+        out.flush()
+    return json.loads(written.getvalue())
 
 
 def _of_a_cluster() -> Iterator[Document]:
@@ -126,12 +127,12 @@ def _of_a_cluster() -> Iterator[Document]:
     yield Document("dueclock deadletter redrive", "A letter that was sent, one a line.", without_bytes)
     seal = Seal(0, 5, "2026-02-11T08:00:00.000Z", 5, 4, "00" * 32, "00" * 32)
     yield Document("dueclock audit seals", "A seal, one a line.", (seal._asdict(),))
-    clock = Standing(0, "", "open", "S/M", "sfp-refund", 1, "", 0, "", "")
+    clock = DueClock(0, "", "open", "S/M", "sfp-refund", 1, "", 0, "", "")
     yield Document("dueclock clocks", "A clock, one a line.", (row_of(clock),))
     finding = Finding("extra", 0, "sla-clock", 4, 2, "00" * 16, "")
     unplaced = Finding("journal", 0, "sla-journal", None, None, None, "")
     rebuilt = [Rebuilt(0, 93, {"sla-breach": 1}, 56, 0, [finding, unplaced])]
-    yield Document("dueclock rebuild", "What was done in each partition.", (said_as_json(rebuilt, is_dry=True),))
+    yield Document("dueclock rebuild", "What was done in each partition.", (rebuilt_as_json(rebuilt, is_dry=True),))
     yield Document("dueclock topics check", "A sentence for each difference.", ({"differences": [""]},))
     running = {"bootstrap": "", "folder": "", "is_answering": True, "is_running": True, "log_file": "", "pid": 1}
     stopped = {**running, "bootstrap": None, "pid": None}

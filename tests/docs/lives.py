@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from agents.auditing.story import OUTCOMES as NAMES
 from agents.worker import partition
 from streams.clock import ENDED_TYPES, OUTCOMES, TRANSITIONS, Say
-from streams.rows import GONE
+from streams.rows import GONE, Outcome
+from streams.rows import OUTCOME_NAMES as NAMES
 from tests.docs.drawing import Move, Place, drawn, on_a_circle
 
 START: Final = "(no clock)"
@@ -54,11 +54,11 @@ def _goes_back(words: Iterable[Say]) -> bool:
     return Say.RETRACT_ALL in words
 
 
-def _ever_goes_back(old: int) -> bool:
+def _ever_goes_back(old: Outcome) -> bool:
     return any(_goes_back(TRANSITIONS[old, new]) for new in OUTCOMES)
 
 
-def _move(old: int, new: int, words: tuple[Say, ...]) -> Move:
+def _move(old: Outcome, new: Outcome, words: tuple[Say, ...]) -> Move:
     said = {
         Say.BREACH: "breach event",
         Say.ENDED: ENDED_TYPES.get(new, ""),

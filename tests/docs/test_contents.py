@@ -13,7 +13,7 @@ import pytest
 
 from agents.settings import load_settings
 from schemas.dead_letters import ALL_REASONS
-from schemas.policies import RULE_NAMES
+from schemas.rules import RULES
 from tests.docs.blocks import DOCS, LAW, ROOT, Block, blocks_of, name_of, pages
 
 READ = [*pages(), *LAW, DOCS / "reference" / "proposals" / "README.md"]
@@ -53,7 +53,7 @@ def test_the_functions_that_the_architecture_names_are_where_it_says(heading: st
 
 
 def test_the_rules_table_of_the_readme_names_every_rule() -> None:
-    assert [row[0].strip("`") for row in rows_of(README, "rule")] == list(RULE_NAMES)
+    assert [row[0].strip("`") for row in rows_of(README, "rule")] == list(RULES)
 
 
 def test_the_page_of_dead_letters_has_every_reason() -> None:
