@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
     from rich.table import Table
 
-    from schemas.policy_types import Target
 
 WIDTH_WITHOUT_TERMINAL = 220
 
@@ -69,12 +68,6 @@ def table(*headings: str, right: Collection[str] = (), whole: Collection[str] = 
 def short_instant(at: str) -> str:
     """An instant without its milliseconds."""
     return at[:19] + "Z"
-
-
-def target_in_words(target: "Target") -> str:
-    """A rule's target: `2 business days`, `1 hour`."""
-    unit = target.kind.replace("_", " ")
-    return f"{target.count} {unit if target.count != 1 else unit[:-1]}"
 
 
 @contextmanager

@@ -49,6 +49,12 @@ class Target:
         """The target as elapsed time; a day counts 24 hours, which is exact for hours, minutes and seconds only."""
         return self.count * UNIT_MS[self.kind]
 
+    @property
+    def in_words(self) -> str:
+        """For people: `2 business days`, `1 hour`."""
+        unit = self.kind.replace("_", " ")
+        return f"{self.count} {unit if self.count != 1 else unit[:-1]}"
+
 
 @dataclass(frozen=True, slots=True)
 class RuleVersion:

@@ -9,19 +9,19 @@ From files: an exported journal against a file of events, of which only the valu
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from time import monotonic
 from typing import NamedTuple
 
 import orjson
-from aiokafka import ConsumerRecord
 
 from agents.auditing.comparison import Comparison, Finding, Found, Sent, names_of
 from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
-from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
-from agents.journal.snapshots import Snapshot
+from agents.journal.lines import JournalCheck, JournalError, JournalLine
+from agents.journal.records import Record, Snapshot
+from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import chosen_partitions, partitions_of
@@ -101,8 +101,8 @@ class OutputReader:
         return False
 
 
-def _found(record: ConsumerRecord) -> Found:
-    return Found(line_of(record.headers), record.offset, Sent(record.key, record.value, record.headers))
+def _found(record: Record) -> Found:
+    return Found(line_of(record.headers), record.offset, Sent(record.key, record.value, tuple(record.headers)))
 
 
 async def audit_live(
@@ -148,11 +148,11 @@ class _Live:
     async def audit(self, check: JournalCheck, watch: Watch) -> Audited:
         comparison = self._comparison
         from_offset = 0 if self._start is None else self._start.seal.offset + 1
-        await self._journal.start(self._settings.topic(JOURNAL), self._partition, from_offset=from_offset)
         for output in self._outputs:
             await output.cursor.start(self._settings.topic(output.topic), self._partition)
-        async with aclosing(live_lines(self._journal, check)) as batches:
-            broken = await self._folded(batches, watch)
+        journal = from_cluster(self._settings, self._journal, self._partition, check, from_offset=from_offset)
+        async with journal as source:
+            broken = await self._folded(source.batches, watch)
         lines = self._fold.state.lines
         if self._start is not None and not self._fold.seals:
             raise UserError(
@@ -250,8 +250,8 @@ async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list
     fold = Fold(0, has_headers=False)
     comparison = Comparison(0, OUTPUTS, is_order_known=False)
     try:
-        async with aclosing(file_lines(journal)) as batches:
-            async for lines in batches:
+        async with from_file(journal) as source:
+            async for lines in source.batches:
                 for topic, expected in fold.expected(lines).items():
                     comparison.settle(topic, expected, [])
                 if fold.broken is not None:

@@ -11,13 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aiokafka import ConsumerRecord
-
 from agents.auditing.following import Following
-from agents.auditing.sent_events import Sent
+from agents.auditing.sightings import Sighting
 from agents.auditing.story_report import story_text
 from agents.errors import UserError
 from agents.journal.lines import JournalCheck, JournalLine
+from agents.journal.records import Record
 from agents.terminal import json_document
 from schemas.codec import canonical_json
 from schemas.notifications import Notification, StateSealed
@@ -51,7 +50,7 @@ class RecordingCheck(JournalCheck):
     def __init__(self, partition: int, partitions: int, name: ClockName) -> None:
         super().__init__(partition, partitions, name.account)
         self.name = name
-        self.records: dict[int, ConsumerRecord] = {}
+        self.records: dict[int, Record] = {}
         self.links: list[Link] = []
         self.seals: list[SealRecord] = []
         self.since = UNBROKEN
@@ -59,7 +58,7 @@ class RecordingCheck(JournalCheck):
         self._keys = (name.account.encode(), str(partition).encode())
         self._has_begun = False
 
-    def line(self, record: ConsumerRecord) -> JournalLine:
+    def line(self, record: Record) -> JournalLine:
         """The line, checked. The chain is kept from the last seal before the first fact of the clock's matter."""
         before = self.journal or UNBROKEN
         one = super().line(record)
@@ -100,7 +99,7 @@ def proof_of(check: RecordingCheck, last_line: int) -> Proof:
 
 
 def pack_of(
-    following: Following, story: dict[str, Any], sent: dict[str, Sent], check: RecordingCheck
+    following: Following, story: dict[str, Any], sent: dict[str, Sighting], check: RecordingCheck
 ) -> dict[str, bytes]:
     """The files of a pack by name, its manifest included."""
     fact_lines = {told.at.line.number for told in following.facts}
@@ -163,7 +162,7 @@ def _line(said: dict[str, Any]) -> bytes:
     return canonical_json(said) + b"\n"
 
 
-def _record(record: ConsumerRecord) -> dict[str, Any]:
+def _record(record: Record) -> dict[str, Any]:
     return {
         "topic": record.topic,
         "partition": record.partition,
@@ -179,7 +178,7 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else b64encode(value).decode()
 
 
-def _journal_line(number: int, record: ConsumerRecord, journal: bytes | None) -> bytes:
+def _journal_line(number: int, record: Record, journal: bytes | None) -> bytes:
     digest = record_digest(record.timestamp, record.key, record.value, record.headers)
     return _line(
         {

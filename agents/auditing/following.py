@@ -6,43 +6,34 @@ the clock's row and what bound it. No rule is stated here a second time. Read-on
 does as well, without offsets. The story itself is composed in `agents/auditing/story.py`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable
 from copy import deepcopy
 from typing import NamedTuple
 
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
-from agents.kafka.log_cursor import log_cursor
-from agents.kafka.topics import partitions_of
-from agents.settings import Settings
-from agents.topic_roles import JOURNAL, OUTPUTS
+from agents.journal.lines import JournalError, JournalLine, JournalSource
 from schemas.notifications import Notification, PolicyActivated, TimeTick
-from schemas.notifications import ProgramChanged as ProgramNotified
 from schemas.policies import Policies
+from schemas.rules import RULES
 from streams.engine import Line, restore_state, step
 from streams.events import SlaEvent
 from streams.explaining import ClockName
 from streams.facts import Fact, ProgramChanged
-from streams.partitioner import partition_of
+from streams.matters import Taken
 from streams.policies import PolicyBook
-from streams.routing import route
-from streams.rows import Clock, MatterRow, apply_changes, kind_of
+from streams.rows import Clock, MatterRow, apply_changes
 from streams.state import State, new_state
 
 Watch = Callable[[int], None]
 """Told now and then how many lines are folded."""
 
-MakeCheck = Callable[[int, int], JournalCheck]
-"""A check of the lines of this partition, of so many."""
-
 
 class Told:
     """A fact of the clock's matter, and what became of it. `status`: counts, repeat, replaced or forgotten."""
 
-    def __init__(self, said: Notification, fact: Fact, at: JournalLine) -> None:
-        self.said = said
+    def __init__(self, notification: Notification, fact: Fact, at: JournalLine) -> None:
+        self.notification = notification
         self.fact = fact
         self.at = at
         self.status = "counts"
@@ -124,33 +115,32 @@ class Following:
         return self.state.find(self.name.account) is not None
 
     def _step(self, one: JournalLine) -> None:
-        row = self.row if self.forgotten is None else None
-        before: Sequence[Fact] = () if row is None else list(row.facts)
+        """Fold a line; what became of the facts it told, and of the clock's matter, is as the core says it was."""
         events = folded(self.state, one)
-        body = one.line.body
+        body, own_id = one.line.body, self.name.row_id
         if isinstance(body, PolicyActivated) and self.state.book is not None:
             self.activations.append(Activated(one, self.state.book, self.state.logic))
         own = [event for event in events if event.subject == self.clock_id]
         self.events += [Brought(event, one, self.state.digest, self.state.logic) for event in own]
+        if own_id in self.state.gone:
+            self._forget(one)
+        taken = [fact for fact in self.state.taken if fact.row_id == own_id or self._is_switch(fact)]
         if isinstance(body, Notification):
-            self._take(one, body, before)
-        elif own or (before and self.state.find(self.name.row_id) is None):
-            self._see(one, before)
+            for fact in taken:
+                self._note(Told(body, fact.fact, one), fact)
+        row: MatterRow | None = self.state.find(own_id)  # type: ignore[assignment] # the id is a matter's
+        if row is not None and (taken or own):
+            self.forgotten = None
+            self._keep(row)
 
-    def _take(self, one: JournalLine, said: Notification, before: Sequence[Fact]) -> None:
-        row = self._see(one, before)
-        for routed in route(said):
-            if f"{self.name.account}/{routed.kind}/{routed.name}" == self.name.row_id and row is not None:
-                self._note(Told(said, routed.fact, one), before, list(row.facts))
-        if isinstance(said, ProgramNotified) and kind_of(self.name.row_id) == "thread":
-            fact = ProgramChanged(said.occurred_ms, said.event_id, said.program, said.active)
-            self._note(Told(said, fact, one), [], list(self.programs))
+    def _is_switch(self, taken: Taken) -> bool:
+        """Whether it is a change of programs, and the clock is one that such a change may bear on."""
+        return taken.row_id == self.name.account and RULES[self.name.rule].matter == "thread"
 
-    def _note(self, told: Told, before: Sequence[Fact], after: Sequence[Fact]) -> None:
-        """Note a fact; that it counts, or for which other it does not, is read from the matter that took it."""
-        known = next((other for other in self._counting() if other.fact.key == told.fact.key), None)
+    def _note(self, told: Told, taken: Taken) -> None:
+        known = next((other for other in self._counting() if other.fact == taken.other), None)
         self.facts.append(told)
-        if told.fact in before or told.fact not in after or (known is not None and known.fact == told.fact):
+        if taken.how == "repeat":
             told.status, told.by_line = "repeat", None if known is None else known.at.line.number
         elif known is not None:
             known.status, known.by_line = "replaced", told.at.line.number
@@ -158,19 +148,12 @@ class Following:
     def _counting(self) -> list[Told]:
         return [told for told in self.facts if told.status == "counts"]
 
-    def _see(self, one: JournalLine, before: Sequence[Fact]) -> MatterRow | None:
-        """The matter as it stands; the one that a line found may have been forgotten before the line's own facts."""
-        row: MatterRow | None = self.state.find(self.name.row_id)  # type: ignore[assignment] # the id is a matter's
-        lost = [fact for fact in before if row is None or fact not in row.facts]
-        if lost and (row is None or any(fact.key != row.facts[-1].key for fact in lost)):
-            self.forgotten = one
-            for told in self._counting():
-                if not isinstance(told.fact, ProgramChanged):
-                    told.status, told.by_line = "forgotten", one.line.number
-        if row is not None:
-            self.forgotten = None
-            self._keep(row)
-        return row
+    def _forget(self, one: JournalLine) -> None:
+        """The matter was forgotten before this line."""
+        self.forgotten = one
+        for told in self._counting():
+            if not isinstance(told.fact, ProgramChanged):
+                told.status, told.by_line = "forgotten", one.line.number
 
     def _keep(self, row: MatterRow) -> None:
         self.row = row
@@ -209,36 +192,13 @@ def clock_in(row: MatterRow, name: ClockName) -> Clock | None:
     return next((clock for clock in row.clocks if clock.name == name.name), None)
 
 
-async def follow_live(
-    settings: Settings, name: ClockName, clock_id: str, at_ms: int | None, watch: Watch, make_check: MakeCheck
-) -> Following:
-    """Follow a clock through the journal of a cluster; the check may keep what it reads."""
-    count = await partitions_of(settings, JOURNAL, *OUTPUTS)
-    partition = partition_of(name.account.encode(), count)
-    following = Following(name, clock_id, partition, at_ms)
-    async with log_cursor(settings) as cursor:
-        await cursor.start(settings.topic(JOURNAL), partition)
-        async with aclosing(live_lines(cursor, make_check(partition, count))) as batches:
-            await _followed(following, batches, watch, f"Partition {partition} of the journal")
-    return following
-
-
-async def follow_file(file: str, name: ClockName, clock_id: str, at_ms: int | None, watch: Watch) -> Following:
-    """Follow a clock through an exported journal."""
-    following = Following(name, clock_id, 0, at_ms)
-    async with aclosing(file_lines(file, name.account)) as batches:
-        await _followed(following, batches, watch, file)
-    return following
-
-
-async def _followed(
-    following: Following, batches: AsyncGenerator[list[JournalLine], None], watch: Watch, what: str
-) -> None:
+async def follow(source: JournalSource, following: Following, watch: Watch) -> None:
+    """Follow a clock to the end of a journal. UserError (status 2) where a line does not hold."""
     try:
-        async for lines in batches:
+        async for lines in source.batches:
             following.follow(lines)
             watch(following.state.lines)
     except JournalError as error:
-        sentence = f"{what} cannot be followed beyond line {error.line - 1}: {error.sentence}"
+        sentence = f"{source.name} cannot be followed beyond line {error.line - 1}: {error.sentence}"
         raise UserError(f"{sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None
     following.close()

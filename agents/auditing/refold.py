@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agents.auditing.comparison import Sent
 from agents.errors import UserError
 from agents.journal.lines import JournalError, JournalLine
-from agents.journal.snapshots import Snapshot
+from agents.journal.records import Snapshot
 from agents.topic_roles import OUTPUTS
 from schemas.notifications import StateSealed
 from schemas.policies import PolicyError

@@ -9,9 +9,8 @@ from typing import Any
 import orjson
 
 from agents.auditing.following import Brought, Following, Glimpse, Told
-from agents.auditing.sent_events import Sent
+from agents.auditing.sightings import Sighting
 from agents.journal.lines import JournalLine
-from agents.terminal import target_in_words
 from schemas.codec import format_instant
 from schemas.headers import Origin
 from schemas.notifications import PolicyActivated, type_name
@@ -36,7 +35,7 @@ _RETRACTED = {
 }
 
 
-def story_of(following: Following, sent: dict[str, Sent] | None, *, partition: int | None) -> dict[str, Any]:
+def story_of(following: Following, sent: dict[str, Sighting] | None, *, partition: int | None) -> dict[str, Any]:
     """The document. `sent` is what stands on the output topics, None where nobody looked; `following` has a clock."""
     clock, name = following.clock, following.name
     assert clock is not None  # the caller has seen to that
@@ -109,7 +108,7 @@ def _policy(following: Following, binding: Binding) -> dict[str, Any]:
         "effective_from": format_instant(version.effective_from_ms),
         "applies_to": version.applies_to,
         "marketplaces": None if version.marketplaces is None else sorted(version.marketplaces),
-        "target": target_in_words(version.target),
+        "target": version.target.in_words,
         "confirm_after_ms": version.confirm_after_ms,
         "escalate_before_ms": list(version.escalate_before_ms),
         "escalate_after_ms": list(version.escalate_after_ms),
@@ -122,7 +121,7 @@ def _policy(following: Following, binding: Binding) -> dict[str, Any]:
 def _due(following: Following, clock: Clock, binding: Binding) -> dict[str, Any]:
     version = binding.version
     said: dict[str, Any] = {
-        "target": target_in_words(version.target),
+        "target": version.target.in_words,
         "due_at": format_instant(binding.due_ms),
         "due_timer_at": format_instant(binding.due_timer_ms),
         "in_time": "before due_at" if binding.terms.is_days else "until due_at, which is included",
@@ -160,7 +159,7 @@ def _due(following: Following, clock: Clock, binding: Binding) -> dict[str, Any]
 
 
 def _fact(following: Following, told: Told) -> dict[str, Any]:
-    said, number = told.said, told.at.line.number
+    said, number = told.notification, told.at.line.number
     return {
         **_place(told.at),
         "type": type_name(type(said)),
@@ -193,7 +192,7 @@ def _decides(following: Following, told: Told) -> list[str]:
 # --- events --------------------------------------------------------------------------------------------------------
 
 
-def _event(brought: Brought, sent: dict[str, Sent] | None) -> dict[str, Any]:
+def _event(brought: Brought, sent: dict[str, Sighting] | None) -> dict[str, Any]:
     event, at = brought.event, brought.at
     said = orjson.loads(event.value)
     by = "timer" if event.fired_ms else "activation" if isinstance(at.line.body, PolicyActivated) else "fact"

@@ -6,8 +6,7 @@ never invalid (contract §2). Read-only, in no group. Where a clock stands is to
 know it (contract §4).
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,11 +14,7 @@ import orjson
 
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import JournalCheck, JournalError, JournalLine, file_lines, live_lines
-from agents.kafka.log_cursor import log_cursor
-from agents.kafka.topics import partitions_of
-from agents.settings import Settings
-from agents.topic_roles import JOURNAL
+from agents.journal.lines import JournalError, JournalLine, JournalSource
 from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
@@ -110,22 +105,20 @@ class WhatIf:
         self.after = World(policies)
         self.lines = 0
 
-    async def replay(
-        self, batches: AsyncGenerator[list[JournalLine], None], what: str, place: int, watch: Watch
-    ) -> None:
+    async def replay(self, source: JournalSource, place: int, watch: Watch) -> None:
         """Fold one partition in both worlds. UserError (status 2) where its journal does not hold."""
         self.before.begin()
         self.after.begin()
         done = 0
         try:
-            async for lines in batches:
+            async for lines in source.batches:
                 self.before.fold(lines)
                 self.after.fold(lines)
                 done += len(lines)
                 self.lines += len(lines)
                 watch(place, done)
         except JournalError as error:
-            sentence = f"{what} cannot be replayed beyond line {error.line - 1}: {error.sentence}"
+            sentence = f"{source.name} cannot be replayed beyond line {error.line - 1}: {error.sentence}"
             raise UserError(f"{sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None
 
     def changed(self) -> Iterator[Changed]:
@@ -164,24 +157,3 @@ class WhatIf:
             "changed": len(clocks),
             "clocks": clocks,
         }
-
-
-async def what_if_live(settings: Settings, policies: Policies, watch: Watch) -> WhatIf:
-    """Replay all partitions of a cluster as they stand."""
-    count = await partitions_of(settings, JOURNAL)
-    what_if = WhatIf(policies)
-    async with log_cursor(settings) as cursor:
-        for partition in range(count):
-            await cursor.start(settings.topic(JOURNAL), partition)
-            async with aclosing(live_lines(cursor, JournalCheck(partition, count))) as batches:
-                await what_if.replay(batches, f"Partition {partition} of the journal", partition, watch)
-    return what_if
-
-
-async def what_if_files(files: Sequence[str], policies: Policies, watch: Watch) -> WhatIf:
-    """Replay exported journals, each of one partition."""
-    what_if = WhatIf(policies)
-    for place, file in enumerate(files):
-        async with aclosing(file_lines(file)) as batches:
-            await what_if.replay(batches, file, place, watch)
-    return what_if

@@ -14,7 +14,7 @@ from agents.settings import Settings
 from agents.terminal import for_people, print_document, print_line
 
 if TYPE_CHECKING:
-    from agents.journal.snapshots import Snapshot
+    from agents.journal.records import Snapshot
 
 
 @click.group(short_help="Prove that what was sent follows from the journal.", invoke_without_command=True)

@@ -21,7 +21,7 @@ _READING = "reading the journal"
 if TYPE_CHECKING:
     from agents.auditing.evidence import RecordingCheck
     from agents.auditing.following import Following
-    from agents.auditing.sent_events import Sent
+    from agents.auditing.sightings import Sighting
     from streams.explaining import ClockName
 
 
@@ -54,7 +54,7 @@ def explain(
             following, sent = _live(settings, name, clock_id, at_ms, watch, None if evidence is None else checks)
             partition = following.state.partition
         else:
-            from agents.auditing.following import follow_file
+            from agents.auditing.looking_back import follow_file
 
             following = asyncio.run(follow_file(journal, name, clock_id, at_ms, watch))
     if following.clock is None:
@@ -81,7 +81,7 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
 
     NEW acts from the first line on; the activations in the journal are skipped. Exit status 0; 2: it could not run.
     """
-    from agents.auditing.what_if import what_if_files, what_if_live
+    from agents.auditing.looking_back import what_if_files, what_if_live
     from agents.auditing.what_if_report import write_what_if
     from agents.cli.policies import checked_policies
     from agents.kafka.clients import run_with_broker
@@ -109,11 +109,12 @@ def _live(
     at_ms: int | None,
     watch: Callable[[int], None],
     checks: "list[RecordingCheck] | None",
-) -> tuple["Following", "dict[str, Sent]"]:
+) -> tuple["Following", "dict[str, Sighting]"]:
     """Follow the clock on a cluster and look its events up; where `checks` is given, keep the records in it."""
     from agents.auditing.evidence import RecordingCheck
-    from agents.auditing.following import follow_live
-    from agents.auditing.sent_events import Wanted, look_up
+    from agents.auditing.looking_back import follow_live
+    from agents.auditing.sent_events import look_up
+    from agents.auditing.sightings import Wanted
     from agents.journal.lines import JournalCheck
     from agents.kafka.clients import run_with_broker
 
@@ -123,7 +124,7 @@ def _live(
         checks.append(RecordingCheck(partition, partitions, name))
         return checks[-1]
 
-    async def followed() -> tuple["Following", "dict[str, Sent]"]:
+    async def followed() -> tuple["Following", "dict[str, Sighting]"]:
         following = await follow_live(settings, name, clock_id, at_ms, watch, make_check)
         wanted = [Wanted(one.event, one.at.line.number, one.digest, one.logic) for one in following.events]
         return following, await look_up(settings, following.state.partition, wanted)

@@ -3,7 +3,6 @@
 from typing import TextIO
 
 from agents.errors import UserError
-from agents.terminal import target_in_words
 from schemas.codec import format_instant
 from schemas.policies import Policies, PolicyError, RuleVersion, load_policies
 
@@ -46,4 +45,4 @@ def write_summary(policies: Policies, out: TextIO) -> None:
 
 def _target(one: RuleVersion) -> str:
     where = "" if one.marketplaces is None else f" in {', '.join(sorted(one.marketplaces))}"
-    return f"{target_in_words(one.target)}, {one.obligor}, {one.on_due}{where}"
+    return f"{one.target.in_words}, {one.obligor}, {one.on_due}{where}"

@@ -17,6 +17,7 @@ from aiokafka.errors import ProducerFenced
 from agents.errors import UserError
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import LogReader, log_reader
+from agents.kafka.topics import partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions
 from agents.settings import Settings
 from agents.topic_roles import DEAD_LETTER
@@ -99,15 +100,10 @@ class Choice(NamedTuple):
 async def read_letters(settings: Settings) -> list[Letter]:
     """All dead letters that stand now, the oldest first. UserError where the topic is missing."""
     topic = settings.topic(DEAD_LETTER)
+    partitions = range(await partitions_of(settings, DEAD_LETTER))
     # The end of the log, not the last decided record: a mark may stand behind a worker's open transaction.
     async with reader(settings, isolation_level="read_uncommitted") as consumer:
-        metadata = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way asks the broker anew
-        partitions = metadata.partitions_for_topic(topic)
-        if not partitions:
-            raise UserError(
-                f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics."
-            )
-        ends = await LogReader(consumer).ends(TopicPartition(topic, partition) for partition in sorted(partitions))
+        ends = await LogReader(consumer).ends(TopicPartition(topic, partition) for partition in partitions)
     letters: dict[str, Letter] = {}
     marks: list[str] = []
     async with log_reader(settings) as log:

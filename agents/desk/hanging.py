@@ -13,7 +13,8 @@ from typing import NamedTuple
 from aiokafka import ConsumerRecord, TopicPartition
 
 from agents.kafka.clients import reader
-from agents.kafka.log_cursor import FETCH_BYTES, LogCursor
+from agents.kafka.log_cursor import LogCursor
+from agents.kafka.log_reader import FETCH_BYTES
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC

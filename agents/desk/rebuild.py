@@ -22,7 +22,8 @@ from agents.auditing.comparison import Finding
 from agents.auditing.refold import Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import JournalCheck, live_lines
+from agents.journal.lines import JournalCheck
+from agents.journal.source import live_lines
 from agents.kafka.group import members_of
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader

@@ -1,4 +1,4 @@
-"""The journal as lines for the engine, for commands that only look: from the broker, or from an exported file.
+"""The journal as lines for the engine, for commands that only look: records are checked here, and read elsewhere.
 
 What a journal record must be (contract §7) is checked on the way: running number, journal time, key, home partition,
 canonical value, and that the input records of a topic were taken in their order, each once. A line that fails raises
@@ -9,11 +9,8 @@ others come as ticks: they move the partition's time and touch nothing else (con
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
-from aiokafka import ConsumerRecord
-
 from agents.errors import UserError
-from agents.files import opened
-from agents.kafka.log_cursor import LogCursor
+from agents.journal.records import Record
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_journal_value, decode_notification
 from schemas.headers import HEADER_LINE, HEADER_ORIGIN
@@ -23,7 +20,6 @@ from streams.partitioner import partition_of
 from streams.routing import account_key
 from streams.sealing import next_link, record_digest
 
-BATCH_LINES = 2_000
 TICK = TimeTick()
 
 
@@ -43,6 +39,14 @@ class JournalLine(NamedTuple):
     line: Line
     offset: int | None
     origin: str | None
+
+
+class JournalSource(NamedTuple):
+    """A journal being read: what to call it in a sentence, its partition (0 of a file), its lines in batches."""
+
+    name: str
+    partition: int
+    batches: AsyncGenerator[list[JournalLine], None]
 
 
 class JournalCheck:
@@ -67,7 +71,7 @@ class JournalCheck:
         self.sealed_offset: int | None = None
         """Offset of the last seal that was found to be true."""
 
-    def line(self, record: ConsumerRecord) -> JournalLine:
+    def line(self, record: Record) -> JournalLine:
         """The line that a record holds. JournalError where it is none, or does not follow the one before."""
         number, origin = self._headers(record)
         if number != self.last_line + 1:
@@ -97,7 +101,7 @@ class JournalCheck:
             raise JournalError(sentence, line=number, offset=offset)
         self.sealed_offset = offset
 
-    def _headers(self, record: ConsumerRecord) -> tuple[int, str | None]:
+    def _headers(self, record: Record) -> tuple[int, str | None]:
         try:
             headers = dict(record.headers)
             origin = headers.get(HEADER_ORIGIN)
@@ -106,7 +110,7 @@ class JournalCheck:
             sentence = f"the record at offset {record.offset} has no running number"
             raise JournalError(sentence, line=self.last_line + 1, offset=record.offset) from None
 
-    def _body(self, record: ConsumerRecord, number: int, origin: str | None) -> Body:
+    def _body(self, record: Record, number: int, origin: str | None) -> Body:
         try:
             body = decode_journal_value(record.value or b"")
         except ValueError:
@@ -137,44 +141,8 @@ def _gap(last: int, number: int) -> str:
     return f"the journal begins with line {number}: retention, or a hand, has taken the lines before it"
 
 
-async def live_lines(cursor: LogCursor, check: JournalCheck) -> AsyncGenerator[list[JournalLine], None]:
-    """The lines of the partition that the cursor stands in, to the cursor's end."""
-    while records := await cursor.batch():
-        for start in range(0, len(records), BATCH_LINES):
-            lines: list[JournalLine] = []
-            try:
-                for record in records[start : start + BATCH_LINES]:
-                    lines.append(check.line(record))
-            except JournalError:
-                yield lines
-                raise
-            yield lines
-
-
-async def file_lines(file: str, account: str | None = None) -> AsyncGenerator[list[JournalLine], None]:
-    """The lines of an exported journal (`dueclock journal export`); blank lines are skipped."""
-    lines: list[JournalLine] = []
-    number, last_ms = 0, 0
-    with opened(file, "rb", "--journal") as stream:
-        for raw in stream:
-            if not (text := raw.strip(b" \t\r\n")):
-                continue
-            number += 1
-            body, journal_ms = _said(text, number, file)
-            if journal_ms < last_ms:
-                yield lines
-                raise JournalError("its journal time lies before that of the line before it", line=number)
-            last_ms = journal_ms
-            if account is not None and isinstance(body, Notification) and account_key(body) != account:
-                body = TICK
-            lines.append(JournalLine(Line(number, journal_ms, body), None, None))
-            if len(lines) == BATCH_LINES:
-                yield lines
-                lines = []
-    yield lines
-
-
-def _said(text: bytes, number: int, file: str) -> tuple[Body, int]:
+def exported_line(text: bytes, number: int, file: str) -> tuple[Body, int]:
+    """What a line of an exported journal says, and its journal time (ms UTC). UserError (status 2) where it is none."""
     decoded = decode_notification(text, from_file=True)
     if isinstance(decoded, Rejected) or decoded.journaled_ms is None:
         raise UserError(

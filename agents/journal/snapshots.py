@@ -11,11 +11,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 
 from agents.errors import UserError
+from agents.journal.records import Snapshot
 from schemas.codec import canonical_json
 from schemas.notifications import StateSealed
 
@@ -84,14 +84,6 @@ def snapshots(folder: Path, partition: int) -> list[Path]:
     """The snapshots of a partition, the oldest first."""
     named = re.compile(rf"{partition}-(\d{{12,}})\.snapshot")
     return sorted((path for path in folder.iterdir() if named.fullmatch(path.name)), key=lambda path: path.name)
-
-
-class Snapshot(NamedTuple):
-    """A file as it was read; nothing of it has been confirmed."""
-
-    partition: int
-    seal: StateSealed
-    rows: list[tuple[bytes, bytes]]
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from agents.errors import UserError
-from agents.kafka.patience import be_patient
+from agents.kafka.private import be_patient, be_patient_reader
 from agents.settings import Settings
 
 Result = TypeVar("Result")
@@ -72,7 +72,7 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers, client_id=settings.client_id, **{**chosen, **options}
     )
-    be_patient(consumer._client)  # noqa: SLF001 - it has no public name
+    be_patient_reader(consumer)
     try:
         await _started(consumer, settings)
         yield consumer

@@ -1,49 +1,53 @@
 """One partition of a topic, read in order from its start, in no group, committed records only."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from agents.kafka.clients import reader
+from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.settings import Settings
-
-FETCH_BYTES = 4 * 1024 * 1024
-POLL_MS = 200
 
 
 class LogCursor:
     """Reads up to an end that is looked up when the cursor starts, and again when asked for."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
+        self._reader = LogReader(consumer)
         self._source = TopicPartition("none", 0)
+        self._next = 0
+        self._reading: AsyncGenerator[list[ConsumerRecord], None] | None = None
         self.first = 0
         self.end = 0
 
     async def start(self, topic: str, partition: int, *, from_offset: int = 0) -> None:
         """Stand at the first record there still is, or at a later offset; the end is where the topic ends now."""
         self._source = TopicPartition(topic, partition)
-        self._consumer.assign([self._source])
-        self.first = (await self._consumer.beginning_offsets([self._source]))[self._source]
-        self._consumer.seek(self._source, max(self.first, from_offset))
-        await self.look_again()
+        ends = (await self._reader.ends([self._source]))[self._source]
+        self.first, self.end = ends.first, ends.next
+        await self._go_on(max(ends.first, from_offset))
 
     async def look_again(self) -> int:
         """The end becomes where the topic ends now."""
-        self.end = (await self._consumer.end_offsets([self._source]))[self._source]
+        self.end = (await self._reader.ends([self._source]))[self._source].next
+        await self._go_on(self._next)
         return self.end
 
     async def batch(self) -> list[ConsumerRecord]:
         """The next records; none at the end."""
-        while await self._consumer.position(self._source) < self.end:
-            for records in (await self._consumer.getmany(self._source, timeout_ms=POLL_MS)).values():
-                known = [record for record in records if record.offset < self.end]
-                if len(known) < len(records):
-                    self._consumer.seek(self._source, self.end)  # what came since is read when the end is moved
-                if known:
-                    return known
+        if self._reading is not None:
+            async for records in self._reading:
+                if records:
+                    self._next = records[-1].offset + 1
+                    return records
         return []
+
+    async def _go_on(self, offset: int) -> None:
+        if self._reading is not None:
+            await self._reading.aclose()
+        self._next = offset
+        self._reading = self._reader.spans({self._source: (offset, self.end)})
 
 
 @asynccontextmanager

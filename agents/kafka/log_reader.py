@@ -4,9 +4,9 @@ Readers of our own, in no group, committed records only: from the start of the c
 fence. Nothing of an open transaction can follow, since the fence has ended it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -64,14 +64,14 @@ class LogReader:
 
     async def records(self, ends: Mapping[TopicPartition, LogEnds]) -> AsyncIterator[list[ConsumerRecord]]:
         """All committed records between these ends, a list for each fetch; waits for what is not yet decided."""
-        async for records in self._read({tp: (end.first, end.next) for tp, end in ends.items()}):
+        async for records in self.spans({tp: (end.first, end.next) for tp, end in ends.items()}):
             yield records
 
     async def rows(self, topic: str, partitions: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
         """The newest value of each key, for each of these partitions of a compacted topic; tombstones are gone."""
         rows: dict[int, dict[bytes, bytes]] = {partition: {} for partition in partitions}
         ends = await self.ends(TopicPartition(topic, partition) for partition in rows)
-        async for records in self._read({tp: (end.first, end.next) for tp, end in ends.items()}):
+        async for records in self.spans({tp: (end.first, end.next) for tp, end in ends.items()}):
             for record in records:
                 if record.value is None:
                     rows[record.partition].pop(record.key, None)
@@ -86,7 +86,7 @@ class LogReader:
         reach = TAIL_RECORDS
         while missing := {tp: end for tp, end in ends.items() if tp.partition not in found}:
             spans = {tp: (max(end.first, end.next - reach), end.next) for tp, end in missing.items()}
-            async for records in self._read(spans):
+            async for records in self.spans(spans):
                 for record in records:
                     found[record.partition] = JournalEnd(
                         line_number(record.headers), record.timestamp, offset=record.offset
@@ -97,8 +97,8 @@ class LogReader:
             reach *= 16
         return found
 
-    async def _read(self, spans: dict[TopicPartition, tuple[int, int]]) -> Any:
-        """Records of these spans of offsets, a list for each fetch."""
+    async def spans(self, spans: dict[TopicPartition, tuple[int, int]]) -> AsyncGenerator[list[ConsumerRecord], None]:
+        """Committed records of these spans of offsets, a list for each fetch: the one loop that reads a log."""
         consumer = self._consumer
         left = {tp: end for tp, (start, end) in spans.items() if start < end}
         consumer.assign(list(left))

@@ -17,6 +17,7 @@ from aiokafka.errors import for_code
 
 from agents.errors import UserError
 from agents.kafka.clients import admin_client, reader, run_with_broker
+from agents.kafka.private import partitions_now
 from agents.settings import Settings
 from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS
 from schemas.registry import TOPICS
@@ -222,11 +223,11 @@ def _count(partitions: int) -> str:
 
 async def partitions_of(settings: Settings, *logical: str) -> int:
     """How many partitions these topics have. UserError where one is missing, or they differ."""
+    names = [settings.topic(name) for name in logical]
     async with reader(settings) as consumer:
-        metadata = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - no public way asks the broker anew
+        partitions = {topic: await partitions_now(consumer, topic) for topic in names}
     counts: set[int] = set()
-    for topic in map(settings.topic, logical):
-        found = metadata.partitions_for_topic(topic)
+    for topic, found in partitions.items():
         if not found:
             raise UserError(
                 f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics.", 2

@@ -25,7 +25,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from agents.kafka.patience import be_patient
+from agents.kafka.private import be_patient, join_transaction
 from agents.settings import Settings
 
 MAX_BATCH_BYTES = 900_000
@@ -141,7 +141,7 @@ class Transactions:
         try:
             await producer.begin_transaction()
             for tp in partitions:
-                producer._txn_manager.maybe_add_partition_to_txn(tp)  # noqa: SLF001 - the public way sends a record
+                join_transaction(producer, tp)
             ending = producer.commit_transaction() if is_commit else producer.abort_transaction()
             await asyncio.wait_for(ending, COMMIT_TIMEOUT_S)
         except _NO_ANSWER as error:

@@ -12,7 +12,7 @@ from time import monotonic, time
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from agents.kafka.patience import be_patient
+from agents.kafka.private import be_patient
 from agents.kafka.topics import make_probe_topic
 from agents.settings import Settings
 from agents.topic_roles import PROBE

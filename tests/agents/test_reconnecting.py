@@ -11,7 +11,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
-from agents.kafka.patience import RECONNECT_S
+from agents.kafka.private import RECONNECT_S
 from agents.kafka.transactions import Outbox, Transactions
 from deploy.embedded import EmbeddedKafka
 from tests.kafka_fixtures import create_topics, read_to_end

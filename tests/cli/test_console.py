@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agents.terminal import json_document, short_instant, table, target_in_words
+from agents.terminal import json_document, short_instant, table
 from schemas.policy_types import Target
 from tests.broker.harness import reply_within
 from tests.cli.command import ROOT, dueclock
@@ -48,9 +48,9 @@ def test_in_a_terminal_its_width_holds() -> None:
 
 
 def test_a_target_of_one_is_said_in_the_singular() -> None:
-    assert target_in_words(Target("business_days", 2)) == "2 business days"
-    assert target_in_words(Target("business_days", 1)) == "1 business day"
-    assert target_in_words(Target("hours", 1)) == "1 hour"
+    assert Target("business_days", 2).in_words == "2 business days"
+    assert Target("business_days", 1).in_words == "1 business day"
+    assert Target("hours", 1).in_words == "1 hour"
 
 
 def test_the_summary_of_a_policy_file_says_targets_as_the_story_does(tmp_path: Path) -> None:

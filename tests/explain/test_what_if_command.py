@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agents.auditing.what_if import WhatIf, World, what_if_files
+from agents.auditing.looking_back import what_if_files
+from agents.auditing.what_if import WhatIf, World
 from agents.cli import main as cli
 from agents.journal.lines import JournalLine
 from agents.settings import Settings

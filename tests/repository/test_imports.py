@@ -14,6 +14,7 @@ from tests.repository.tree import PACKAGES, PURE, ROOMS, ROOT, copy_packages, pr
 CONTRACTS = {contract["id"]: contract for contract in project()["tool"]["importlinter"]["contracts"]}
 FORBIDDING = [
     *("pure", "live-path", "auditors-only-read", "faust-in-one-room", "faust-behind-the-door"),
+    "pure-auditing",
     "shipped-without-tests",
 ]
 PURE_MUST_NOT_KNOW = {
