@@ -33,6 +33,7 @@ OTHER_ORDER: Final = "111-0000002-0000002"
 
 _RETURN: Final = {"return_id": "R-1", "order_id": ORDER}
 _CLAIM: Final = {"claim_id": "CL-1", "order_id": ORDER}
+_CHARGEBACK: Final = {"chargeback_id": "CB-1", "order_id": ORDER}
 _MESSAGE: Final = {"message_id": "M-1", "thread_id": "T-1"}
 _CASE: Final = {"case_id": "C-1"}
 _EVIDENCE: Final = {"evidence_id": "E-1", "kind": "chat_log", "order_id": ORDER}
@@ -52,16 +53,22 @@ USUAL: Final[dict[str, dict[str, Any]]] = {
         "currency": "USD",
     },
     "refund.cancelled": {"refund_id": "F-1", "order_id": ORDER},
+    "replacement.sent": {"replacement_id": "X-1", **_RETURN},
     "message.received": {**_MESSAGE, "from_role": "buyer"},
     "message.sent": {"message_id": "S-1", "thread_id": "T-1", "to_roles": ["buyer"]},
+    "message.undelivered": {"message_id": "S-1", "thread_id": "T-1"},
     "message.marked": _MESSAGE,
     "message.unmarked": _MESSAGE,
     "claim.opened": {**_CLAIM, "kind": "a_to_z"},
     "claim.evidence_submitted": _CLAIM,
     "claim.withdrawn": _CLAIM,
     "claim.decided": {**_CLAIM, "outcome": "denied"},
+    "claim.appealed": _CLAIM,
     "safet.filed": {"claim_id": "ST-1", "order_id": ORDER},
-    "case.opened": {**_CASE, "priority": "normal", "subject_hash": "late parcel"},
+    "chargeback.opened": _CHARGEBACK,
+    "chargeback.answered": _CHARGEBACK,
+    "chargeback.decided": _CHARGEBACK,
+    "case.opened": {**_CASE, "priority": "normal", "subject_hash": "late-parcel"},
     "case.activity": {**_CASE, "actor": "amazon"},
     "case.closed": _CASE,
     "seller.vacation_set": {"on": True},
@@ -111,11 +118,9 @@ class Story:
         """Time moves, nothing else happens."""
         return self.feed(json.dumps({"type": "time.tick", "arrived_at": text(instant)}).encode())
 
-    def activate(self, policies: str, instant: int) -> list[Event]:
-        """Other policies come into the journal."""
-        digest = hashlib.sha256(policies.encode()).hexdigest()
-        line = {"type": "policy.activated", "arrived_at": text(instant), "digest": digest, "toml": policies}
-        return self.feed(json.dumps(line).encode())
+    def activate(self, policies: str, instant: int, **says: Any) -> list[Event]:
+        """Other policies come into the journal; `says` are the zones and the logic, where the line names them."""
+        return self.feed(activation(policies, instant, **says))
 
     def feed(self, raw: bytes) -> list[Event]:
         print(raw.decode(errors="backslashreplace"))
@@ -164,6 +169,13 @@ class Story:
         assert next_fire_ms(self.state) is None
         assert len(self.state.timers) == 0
         return self.news()
+
+
+def activation(policies: str, instant: int, **says: Any) -> bytes:
+    """The line that puts policies in force."""
+    digest = hashlib.sha256(policies.encode()).hexdigest()
+    line = {"type": "policy.activated", "arrived_at": text(instant), "digest": digest, "toml": policies, **says}
+    return json.dumps(line).encode()
 
 
 def brief(event: Event) -> str:

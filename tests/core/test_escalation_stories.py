@@ -91,13 +91,6 @@ def test_an_offset_is_measured_from_due_in_elapsed_time() -> None:
     ]
 
 
-def test_steps_in_any_order_of_their_offsets_keep_their_levels() -> None:
-    story = Story(with_sfp(escalate_before=["4h", "24h"]))
-    story.tell("return.received", monday_9am)
-    story.until(thursday_midnight - 1)
-    assert [event["level"] for event in escalations(story)] == [2, 1]
-
-
 # --- confirm_after ---------------------------------------------------------------------------------------------------
 
 

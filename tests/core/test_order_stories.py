@@ -9,9 +9,7 @@ import pytest
 from tests.core.instants import (
     DAY,
     HOUR,
-    friday_9am,
     local,
-    monday_3pm,
     monday_9am,
     monday_noon,
     text,
@@ -21,7 +19,7 @@ from tests.core.instants import (
     wednesday_9am,
     wednesday_noon,
 )
-from tests.core.stories import JP, ORDER, Story
+from tests.core.stories import ORDER, Story
 
 # --- return-response -------------------------------------------------------------------------------------------------
 
@@ -123,14 +121,14 @@ def test_of_ends_at_one_instant_met_counts_before_superseded_before_exempt() -> 
     story = Story()
     story.tell("return.requested", monday_9am)
     story.tell("return.cancelled", monday_noon)
-    story.tell("refund.issued", monday_noon, return_id="R-1", issued_by="amazon_cs")
+    story.tell("refund.issued", monday_noon, return_id="R-1", issued_by="amazon_auto")
     story.tell("return.responded", monday_noon, return_id="R-2")
     story.tell("return.responded", monday_noon)
     assert story.news() == [
         "opened return-response",
         "exempt return-response return_cancelled",
         "retracted return-response exempt: late_arrival",
-        "superseded return-response by amazon_cs",
+        "superseded return-response by amazon_auto",
         "retracted return-response superseded: reassigned",
         "met return-response",
     ]
@@ -141,156 +139,6 @@ def test_a_request_of_another_program_opens_no_clock(program: str) -> None:
     story = Story()
     story.tell("return.requested", monday_9am, program=program)
     assert story.news() == []
-    assert story.forgotten() == []
-
-
-# --- a-to-z-evidence -------------------------------------------------------------------------------------------------
-
-
-def test_evidence_within_72_hours_meets_the_claims_clock() -> None:
-    story = Story()
-    story.tell("claim.opened", monday_9am)
-    story.tell("claim.evidence_submitted", thursday_9am)
-    assert story.news() == [
-        "opened a-to-z-evidence",
-        "escalated a-to-z-evidence level 1",
-        "escalated a-to-z-evidence level 2",
-        "met a-to-z-evidence",
-    ]
-    assert story.last("clock.met")["subject"] == f"{ORDER}/CL-1"
-    assert story.forgotten() == []
-
-
-def test_a_claim_without_evidence_is_breached() -> None:
-    story = Story()
-    story.tell("claim.opened", monday_9am)
-    story.tell("claim.evidence_submitted", friday_9am, claim_id="CL-2")
-    assert story.news()[-1] == "breached a-to-z-evidence"
-    assert story.last("clock.breached")["consequences"] == ["claim_likely_lost", "odr"]
-
-
-@pytest.mark.parametrize(("kind", "by"), [("claim.withdrawn", "buyer"), ("claim.decided", "amazon_cs")])
-def test_a_claim_withdrawn_or_decided_asks_for_no_evidence(kind: str, by: str) -> None:
-    story = Story()
-    story.tell("claim.opened", monday_9am)
-    story.tell(kind, tuesday_9am)
-    assert story.news() == ["opened a-to-z-evidence", "exempt a-to-z-evidence claim_closed"]
-    late = Story()
-    late.tell("claim.opened", monday_9am)
-    late.tell(kind, friday_9am)
-    assert late.news()[-1] == f"closed_late a-to-z-evidence by {by}"
-
-
-def test_a_claim_for_a_parcel_not_received_is_urgent_at_once_and_once() -> None:
-    story = Story()
-    story.tell("claim.opened", monday_9am, kind="not_received")
-    assert story.news() == ["opened a-to-z-evidence", "escalated a-to-z-evidence urgently"]
-    urgent = story.last("clock.escalated")
-    assert (urgent["reason"], urgent["at"], urgent["cause"]) == ("claim_not_received", text(monday_9am), "e1")
-    story.tell("claim.opened", monday_noon, kind="not_received")
-    story.tell("claim.evidence_submitted", tuesday_9am)
-    assert story.news() == ["met a-to-z-evidence"]
-
-
-def test_a_claim_already_answered_is_not_urgent() -> None:
-    story = Story()
-    story.tell("claim.evidence_submitted", monday_9am)
-    story.tell("claim.opened", monday_noon, kind="not_received")
-    assert story.news() == ["opened a-to-z-evidence", "met a-to-z-evidence"]
-
-
-def test_a_claim_that_turns_out_not_received_when_it_moves_is_urgent_then() -> None:
-    story = Story()
-    story.tell("claim.opened", tuesday_9am)
-    story.tell("claim.opened", monday_9am, known=tuesday_noon, kind="not_received")
-    assert story.news() == [
-        "opened a-to-z-evidence",
-        "opened a-to-z-evidence again, revision 2",
-        "escalated a-to-z-evidence urgently",
-    ]
-
-
-# --- safe-t-window ---------------------------------------------------------------------------------------------------
-
-
-def test_the_right_to_a_safe_t_claim_lapses_after_thirty_days_in_the_us() -> None:
-    story = Story()
-    story.tell("refund.issued", monday_9am, issued_by="amazon_cs", program="sfp")
-    opened = story.last("clock.opened")
-    assert (opened["rule_version"], opened["due_at"]) == (2, text(local(4, 2)))
-    story.until(local(4, 2))
-    assert story.news() == [
-        "opened safe-t-window",
-        "escalated safe-t-window level 1",
-        "lapsed safe-t-window",
-    ]
-    lapsed = story.last("clock.lapsed")
-    assert lapsed["obligor"] == "seller"
-    assert "consequences" not in lapsed
-    assert story.forgotten() == []
-
-
-def test_sixty_days_before_the_notice_and_outside_the_us() -> None:
-    before = Story()
-    before.tell("refund.issued", local(2, 15, 12), issued_by="amazon_cs", program="sfp")
-    assert (before.last("clock.opened")["rule_version"], before.last("clock.opened")["due_at"]) == (
-        1,
-        text(local(4, 17)),
-    )
-    japan = Story(marketplace=JP)
-    japan.tell("refund.issued", monday_9am, issued_by="amazon_cs", program="sfp")
-    assert japan.last("clock.opened")["rule_version"] == 1
-
-
-def test_a_safe_t_claim_filed_stops_the_window() -> None:
-    story = Story()
-    story.tell("refund.issued", monday_9am, issued_by="amazon_cs", program="sfp")
-    story.tell("safet.filed", tuesday_9am, refund_id="F-2")
-    assert story.news() == ["opened safe-t-window"]
-    story.tell("safet.filed", tuesday_9am, claim_id="ST-2")
-    assert story.news() == ["met safe-t-window"]
-    assert story.forgotten() == []
-
-
-def test_a_safe_t_claim_filed_too_late_is_closed_late_and_the_lapse_stands() -> None:
-    story = Story()
-    story.tell("refund.issued", monday_9am, issued_by="amazon_cs", program="sfp")
-    story.tell("safet.filed", local(4, 2, 9), refund_id="F-1")
-    assert story.news()[-2:] == ["lapsed safe-t-window", "closed_late safe-t-window by seller"]
-
-
-@pytest.mark.parametrize("issuer", ["seller", "amazon_auto", "unknown"])
-def test_only_a_refund_by_customer_service_opens_the_window(issuer: str) -> None:
-    story = Story()
-    story.tell("refund.issued", monday_9am, issued_by=issuer, program="sfp")
-    assert story.news() == []
-
-
-def test_a_refund_without_any_program_known_opens_no_window_until_its_program_is_known() -> None:
-    story = Story()
-    story.tell("refund.issued", monday_9am, issued_by="amazon_cs", return_id="R-1")
-    assert story.news() == []
-    story.tell("return.requested", monday_noon, program="sfp")
-    assert story.news() == ["opened safe-t-window"]
-    assert story.last("clock.opened")["started_at"] == text(monday_9am)
-
-
-def test_the_newest_program_known_for_the_order_counts_where_refund_and_return_name_none() -> None:
-    story = Story()
-    story.tell("refund.issued", monday_noon, issued_by="amazon_cs")
-    story.tell("message.received", monday_9am, order_id=ORDER, program="sfp")
-    assert story.news() == ["opened buyer-message-reply", "opened safe-t-window"]
-    story.tell("return.approved", monday_3pm, program="mfn")
-    assert story.news() == ["retracted safe-t-window opened: reassigned"]
-    story.tell("refund.issued", monday_3pm + HOUR, refund_id="F-2", program="sfp")
-    assert story.news() == ["opened safe-t-window again, revision 2"]
-
-
-def test_a_cancelled_refund_closes_its_window() -> None:
-    story = Story()
-    story.tell("refund.issued", monday_9am, issued_by="amazon_cs", program="sfp")
-    story.tell("refund.cancelled", tuesday_9am)
-    assert story.news() == ["opened safe-t-window", "retracted safe-t-window opened: refund_cancelled"]
     assert story.forgotten() == []
 
 

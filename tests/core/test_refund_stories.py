@@ -79,10 +79,10 @@ def test_a_late_refund_closes_the_clock_late_and_the_breach_stands() -> None:
 
 @pytest.mark.parametrize("issuer", ["amazon_cs", "amazon_auto"])
 def test_amazon_refunds_in_the_sellers_place_and_supersedes_the_clock(issuer: str) -> None:
-    story = Story()
-    story.tell("return.received", monday_9am, program="mfn")
-    story.tell("refund.issued", tuesday_noon, issued_by=issuer)
-    assert story.news() == ["opened mfn-refund", f"superseded mfn-refund by {issuer}"]
+    story = Story(marketplace=JP)
+    story.tell("return.received", monday_9am, program="csba_jp")
+    story.tell("refund.issued", monday_noon, issued_by=issuer)
+    assert story.news() == ["opened csba-jp-refund", f"superseded csba-jp-refund by {issuer}"]
     assert story.forgotten() == []
 
 
@@ -189,10 +189,15 @@ MATCHING: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
         {"amount": "60", "deduction_reason": "used"},
         True,
     ),
-    "a deduction with an empty reason, mfn": (
+    "a deduction with a reason that is no code, mfn": (
         {"program": "mfn", "refundable_amount": "100"},
-        {"full": False, "deduction_reason": ""},
+        {"full": False, "amount": "60", "deduction_reason": "came back used, 有划痕"},
         True,
+    ),
+    "a deduction with an empty reason, which is none, mfn": (
+        {"program": "mfn", "refundable_amount": "100"},
+        {"amount": "60", "deduction_reason": ""},
+        False,
     ),
     "a deduction with a reason, sfp": (
         {"refundable_amount": "100"},

@@ -122,7 +122,8 @@ def test_replay_takes_a_seal_as_it_takes_a_tick() -> None:
     for story in (sealed, ticked):
         story.tell("return.received", monday_9am)
     seal = (
-        b'{"type":"state.sealed","journaled_at":"2026-03-06T17:00:00Z","line":1,"offset":0,"state":"%b","journal":"%b"}'
+        b'{"type":"state.sealed","journaled_at":"2026-03-06T17:00:00Z",'
+        b'"line":1,"logic":1,"offset":0,"state":"%b","journal":"%b"}'
     )
     brought = sealed.feed(seal % (b"0" * 64, b"0" * 64))
     assert brought == ticked.until(friday_9am)
