@@ -165,7 +165,7 @@ def test_known_to_be_undelivered_before_it_is_known_a_reply_never_counts() -> No
     assert story.news() == [f"opened {REPLY}"]
 
 
-def test_it_does_not_matter_when_it_came_to_light_that_a_reply_was_undelivered() -> None:
+def test_undelivered_by_an_instant_before_its_own_it_is_out_of_the_facts_all_the_same() -> None:
     story = Story()
     story.tell("message.undelivered", monday_9am)
     story.tell("message.received", monday_9am)
