@@ -23,7 +23,6 @@ from streams.ledger import arm_account, arm_matter
 from streams.logic import FIRST, check_logic
 from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
 from streams.state import State, load_rows, new_state
-from streams.zones import check_zones
 
 __all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step", "unfold"]
 
@@ -88,7 +87,6 @@ def _checked_policies(state: State, activation: PolicyActivated, number: int) ->
             "journal cannot be judged here; begin anew with empty topics."
         )
     policies = load_policies(activation.toml, zone_names=activation.zones)
-    check_zones(policies, activation.zones)
     if policies.digest != activation.digest.lower():
         raise PolicyError(f"the policies of line {number} do not have the digest {activation.digest} that it names")
     if state.book is not None:

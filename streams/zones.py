@@ -15,7 +15,7 @@ from typing import Final
 
 from schemas.codec import DAY_MS, LAST_MS, canonical_json
 from schemas.notifications import Zones
-from schemas.policies import Policies, PolicyError
+from schemas.policies import Policies
 
 AFTER_COVERAGE_DAYS: Final = 400
 """How many days after the last covered date changes of offset are still said."""
@@ -71,15 +71,6 @@ class Zone:
                 changes_ms[place - 1] if place else -_FOREVER_MS,
                 changes_ms[place] if place < len(changes_ms) else _FOREVER_MS,
                 self._offsets_ms[place],
-            )
-
-
-def check_zones(policies: Policies, zones: Zones) -> None:
-    """PolicyError if the zones lack one that a calendar names."""
-    for calendar in policies.calendars.values():
-        if calendar.timezone not in zones:
-            raise PolicyError(
-                f"The zones of the activation lack {calendar.timezone}, which calendar {calendar.name} names; add it."
             )
 
 
