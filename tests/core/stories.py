@@ -100,6 +100,10 @@ class Story:
 
     def tell(self, type_: str, happened: int, /, *, known: int | None = None, **fields: Any) -> list[Event]:
         """One notification, known when it happened unless `known` says later. Returns what it brought."""
+        return self.feed(self.line(type_, happened, known=known, **fields))
+
+    def line(self, type_: str, happened: int, /, *, known: int | None = None, **fields: Any) -> bytes:
+        """The line of a notification that is told, or fed otherwise."""
         self._told += 1
         line: dict[str, Any] = {
             "event_id": f"e{self._told}",
@@ -112,7 +116,7 @@ class Story:
         }
         if known is not None:
             line["arrived_at"] = text(known)
-        return self.feed(json.dumps(line).encode())
+        return json.dumps(line).encode()
 
     def until(self, instant: int) -> list[Event]:
         """Time moves, nothing else happens."""
