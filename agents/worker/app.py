@@ -1,7 +1,8 @@
 """The Faust app of a worker, built from settings: one agent over slices of all input topics, one table."""
 
 from collections.abc import Set
-from typing import Any
+
+from faust.types import StreamT
 
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
@@ -53,8 +54,7 @@ def declare_keeper(app: SliceApp, ownership: Ownership) -> None:
     """The keeper agent: each slice goes to the hand of its partition, where `agents.worker.keeper.Keeper` takes it."""
 
     @app.agent(app.slice_topic(*ownership.inputs), name="keeper")
-    async def keeper(slices: Any) -> None:
-        piece: Slice
+    async def keeper(slices: StreamT[Slice]) -> None:
         async for piece in slices:
             try:
                 ownership.give(piece)

@@ -7,8 +7,9 @@ before time moves past it. The order within a topic is never changed.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from schemas.headers import Origin
 
@@ -18,8 +19,33 @@ MAX_BYTES_IN_HAND = 4 * 1024 * 1024
 MAX_RECORDS_AT_ONCE = 2_000
 """In one transaction."""
 
-Record = Any
-"""An aiokafka ConsumerRecord: topic, partition, offset, timestamp, timestamp_type, key, value, headers."""
+
+class Record(Protocol):
+    """What is asked of an input record: that much of aiokafka's ConsumerRecord, which has no types of its own."""
+
+    @property
+    def topic(self) -> str:
+        """Where it stands, with the two below."""
+
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def timestamp(self) -> int:
+        """Ms UTC; whose clock it is of, the next one says."""
+
+    @property
+    def timestamp_type(self) -> int:
+        """0: the producer's clock, 1: the broker's."""
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
 
 
 def origin_of(record: Record) -> Origin:
@@ -45,7 +71,7 @@ class Slice(NamedTuple):
     partition: int
     start: int
     end: int
-    records: list[Record]
+    records: Sequence[Record]
     seeks: int
     """How many seeks the consumer had made when this was fetched: a slice from before the last one is stale."""
 

@@ -10,10 +10,13 @@ is a view: fed from the changes of each slice, counted anew after recovery, with
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import faust
 from faust.tables.table import Table
+from faust.types import TopicT
+from faust.types.tables import WindowWrapperT
+from faust.types.windows import WindowT
 
 from streams.state import State
 
@@ -21,30 +24,30 @@ HOUR_S = 3600
 DueCounts = Mapping[tuple[str, str, int], int]
 
 
-class StateTable(Table[Any, Any]):
+class StateTable(Table[bytes, bytes]):
     """The state of each owned partition, as a Faust table with a changelog."""
 
-    def __init__(self, app: faust.App, **options: Any) -> None:
-        super().__init__(app, **options)
+    def __init__(self, app: faust.App, *, name: str, changelog_topic: TopicT) -> None:
+        super().__init__(app, name=name, changelog_topic=changelog_topic)
         self.states: dict[int, State] = {}
 
-    def on_key_set(self, key: Any, value: Any) -> None:  # noqa: ARG002  Faust's signature
+    def on_key_set(self, key: bytes, value: bytes) -> None:  # noqa: ARG002  Faust's signature
         """Rows change by `step` and are written by the slice's transaction alone."""
         raise TypeError("rows of the state are written by the transaction of a slice, not key by key")
 
     on_key_del = on_key_set  # type: ignore[assignment]  # refused alike
 
 
-class _View(Table[Any, Any]):
+class _View(Table[str, int]):
     """A table without a changelog: nothing is sent when a key changes, and no stream event is needed."""
 
-    def on_key_get(self, key: Any) -> None:
+    def on_key_get(self, key: str) -> None:
         """Nobody counts."""
 
-    def on_key_set(self, key: Any, value: Any) -> None:
+    def on_key_set(self, key: str, value: int) -> None:
         """Nothing is sent."""
 
-    def on_key_del(self, key: Any) -> None:
+    def on_key_del(self, key: str) -> None:
         """Nothing is sent."""
 
 
@@ -54,8 +57,8 @@ class OpenClocks:
     def __init__(self, app: faust.App) -> None:
         # Not registered with the app: a registered table would be given a changelog and a cleaner.
         table = _View(app, name="open-clocks", default=int, key_type=str)
-        self.table: Any = table.tumbling(HOUR_S)
-        self._window = cast(Any, table.window)
+        self.table: WindowWrapperT = table.tumbling(HOUR_S)
+        self._window = cast(WindowT, table.window)
         self._of_partition: dict[int, dict[tuple[str, str, int], int]] = {}
 
     def add(self, partition: int, changes: DueCounts) -> None:

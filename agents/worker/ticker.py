@@ -5,17 +5,28 @@ wake at all. Near a timer W(p) follows with the next fetch answer, so it looks o
 less often.
 """
 
-from agents.worker.journal_time import JournalTime
+from typing import Protocol
+
 from streams.engine import State, next_fire_ms
 
 LOOK_S = 0.01
 LONGEST_LOOK_S = 0.25
 
 
+class Watermark(Protocol):
+    """What the ticker asks of journal time (agents/worker/journal_time.py)."""
+
+    def watermark_ms(self) -> int | None:
+        """W(p) with nothing in hand; None where it is unknown."""
+
+    def due_at_broker_ms(self, fire_ms: int) -> int:
+        """The broker's time at which W(p) can reach a timer, at the earliest."""
+
+
 class Ticker:
     """The alarm of one partition."""
 
-    def __init__(self, time: JournalTime) -> None:
+    def __init__(self, time: Watermark) -> None:
         self._time = time
         self._look_s = LOOK_S
 

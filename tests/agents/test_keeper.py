@@ -28,6 +28,7 @@ from schemas.headers import Origin
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, step
 from streams.events import SlaEvent
+from tests.agents.records import InputRecord
 from tests.zones import chosen_of
 
 TOPICS = ("buyer-message", "refund-issued")
@@ -74,16 +75,8 @@ class Desk:
     def give(self, topic: str, at_s: float, value: bytes, *, timestamp_type: int = 1) -> None:
         offset = self._offsets[topic]
         self._offsets[topic] += 1
-        record = SimpleNamespace(
-            topic=topic,
-            partition=0,
-            offset=offset,
-            timestamp=START_MS + int(at_s * 1000),
-            timestamp_type=timestamp_type,
-            key=b"k",
-            value=value,
-            headers=(),
-        )
+        at_ms = START_MS + int(at_s * 1000)
+        record = InputRecord(topic, 0, offset, at_ms, value, timestamp_type=timestamp_type)
         self.hand.give(Slice(topic, 0, offset, offset + 1, [record], seeks=0))
 
     def until_idle(self) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
 from agents.worker.slices import MAX_BYTES_IN_HAND, MAX_RECORDS_IN_HAND, BrokenPromiseError, Hand, Slice
-
-
-def record(topic: str, offset: int, at_ms: int, value: bytes | None) -> Any:
-    return SimpleNamespace(topic=topic, offset=offset, timestamp=at_ms, value=value)
+from tests.agents.records import InputRecord
 
 
 def piece(topic: str, start: int, times: list[int], *, end: int | None = None, value: bytes | None = b"{}") -> Slice:
-    records = [record(topic, start + n, at_ms, value) for n, at_ms in enumerate(times)]
+    records = [InputRecord(topic, 0, start + n, at_ms, value) for n, at_ms in enumerate(times)]
     return Slice(topic, 0, start, start + len(times) if end is None else end, records, seeks=1)
 
 

@@ -49,6 +49,7 @@ def test_what_was_put_in_can_be_taken_out_and_leaves_nothing(view: OpenClocks) -
 
 def test_the_view_has_no_changelog_and_nothing_expires(view: OpenClocks) -> None:
     assert view.table.table.app.tables.data == {}
+    assert view.table.table.window is not None
     assert not view.table.table.window.expires
 
 
@@ -56,4 +57,4 @@ def test_rows_of_the_state_are_not_written_key_by_key() -> None:
     app = faust.App("test-state", broker="kafka://localhost:1", autodiscover=False)
     table = StateTable(app, name="state", changelog_topic=app.topic("changelog"))
     with pytest.raises(TypeError, match="transaction of a slice"):
-        table["a"] = b"b"
+        table[b"a"] = b"b"

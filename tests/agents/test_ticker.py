@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
 
 from agents.worker import ticker as module
-from agents.worker.journal_time import JournalTime
 from agents.worker.ticker import LONGEST_LOOK_S, LOOK_S, Ticker
 from streams.engine import State, new_state
 
@@ -35,7 +32,7 @@ def state(monkeypatch: pytest.MonkeyPatch) -> State:
 def ticker(watermark: int | None = None) -> Ticker:
     time = Time()
     time.watermark = watermark
-    return Ticker(cast(JournalTime, cast(Any, time)))
+    return Ticker(time)
 
 
 def test_nothing_is_due_before_journal_time_has_reached_the_timer(state: State) -> None:
@@ -64,4 +61,6 @@ def test_with_no_timer_it_does_not_wake_at_all(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_waits_for_the_time_to_be_known_is_looked_after(state: State) -> None:
-    assert ticker().pause_s(state, None, is_held=True) == pytest.approx(LOOK_S * 1.25)
+    alarm = ticker()
+    assert alarm.pause_s(state, None, is_held=True) == pytest.approx(1.25 * LOOK_S)
+    assert alarm.pause_s(state, FIRE_MS - 10_000, is_held=True) == pytest.approx(1.25**2 * LOOK_S)
