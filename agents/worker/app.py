@@ -1,17 +1,19 @@
 """The Faust app of a worker, built from settings: one agent over slices of all input topics, one table."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from typing import cast
 
-from faust.types import StreamT
+from faust.types import TP, StreamT
 
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from agents.worker.activating import Chosen
-from agents.worker.faust_private import SliceApp, SliceTableManager
+from agents.worker.broker import KafkaBroker
+from agents.worker.faust_private import SliceApp, SliceConsumer, SliceTableManager
 from agents.worker.ownership import Ownership
-from agents.worker.slices import Slice
-from agents.worker.tables import StateTable
+from agents.worker.slices import Answer, Slice
+from agents.worker.tables import OpenClocks, StateTable, Tables
 from schemas.headers import Origin
 
 SLICE_BYTES = 256 * 1024
@@ -41,13 +43,55 @@ def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: 
         TableManager=SliceTableManager,
     )
     app.fetch_max_wait_ms = settings.fetch_max_wait_ms
-    ownership = Ownership(app, settings, choice, metrics, skipped)
-    app.owner = ownership
     changelog = app.topic(settings.topic(CHANGELOG), key_type=bytes, value_type=bytes)
-    ownership.states = StateTable(app, name="state", changelog_topic=changelog)
-    app.tables.add(ownership.states)
+    tables = Tables(StateTable(app, name="state", changelog_topic=changelog), OpenClocks(app))
+    app.tables.add(tables.states)
+    ownership = Ownership(FaustGroup(app), KafkaBroker(settings), tables, settings, choice, metrics, skipped)
+    app.owner = ownership
     declare_keeper(app, ownership)
     return app
+
+
+class FaustGroup:
+    """The `Group` of agents/worker/group.py, as the app and its consumer are one. The consumer comes with the start."""
+
+    def __init__(self, app: SliceApp) -> None:
+        self._app = app
+
+    @property
+    def _consumer(self) -> SliceConsumer:
+        return cast(SliceConsumer, self._app.consumer)
+
+    @property
+    def is_rebalancing(self) -> bool:
+        """As in `Group`, and so are the others."""
+        return self._app.rebalancing
+
+    @property
+    def last_heartbeat_s(self) -> float:
+        """When the group last counted us in."""
+        return self._consumer.last_heartbeat_s
+
+    @property
+    def last_answer_s(self) -> float | None:
+        """When the broker was last heard of."""
+        return self._consumer.last_answer_s
+
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        return self._consumer.partitions_of(topic)
+
+    def answer(self, tp: TP) -> Answer | None:
+        """The newest fetch answer."""
+        return self._consumer.answer(tp)
+
+    async def seek_all(self, positions: Mapping[TP, int]) -> int:
+        """Fetch these from there."""
+        return await self._consumer.seek_all(positions)
+
+    async def fail(self, error: BaseException) -> None:
+        """End the worker."""
+        await self._app.fail(error)
 
 
 def declare_keeper(app: SliceApp, ownership: Ownership) -> None:

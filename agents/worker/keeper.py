@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Set
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agents.errors import UserError
 from agents.journal.sealing import Sealer
-from agents.kafka.transactions import Outbox, Transactions
+from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
@@ -56,6 +56,19 @@ class Shop(NamedTuple):
     """Input records that an operator has named: set aside unread."""
 
 
+class Writer(Protocol):
+    """The producer of one partition, as its owner uses it (agents/kafka/transactions.py, `Transactions`)."""
+
+    async def write(self, outbox: Outbox) -> dict[tuple[str, int], int]:
+        """Write all of the outbox, or none of it; the offset of the last record written to each topic and partition.
+
+        BrokerAwayError where nobody can say which, ProducerFenced if another worker owns the partition now.
+        """
+
+    async def stop(self) -> None:
+        """Close it; what is not committed is aborted by the broker."""
+
+
 class Keeper:
     """Keeps one partition until it is released."""
 
@@ -65,7 +78,7 @@ class Keeper:
         state: State,
         hand: Hand,
         time: JournalTime,
-        transactions: Transactions,
+        transactions: Writer,
         sealer: Sealer,
     ) -> None:
         self.state = state

@@ -4,13 +4,15 @@ Taking over, in this order: check that each partition is owned in every topic; f
 and the end of its journal; see that the two agree; seek its inputs to the positions in its row. Only then slices are
 taken. Letting go: the transaction that is being written finishes, everything else in hand is dropped. A partition that
 was ours in the generation just before keeps its producer and its rows; any other is fenced and read again.
+
+Where a partition stands meanwhile is a table (agents/worker/life.py). What the group and the broker are asked for are
+the ports agents/worker/group.py and agents/worker/broker.py; here is no Faust and no Kafka.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from time import monotonic
-from typing import Any, cast
 
 from aiokafka.errors import ProducerFenced
 from faust.types import TP
@@ -21,36 +23,44 @@ from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, READ_TOPICS, REPARTITION
 from agents.worker.activating import Chosen
-from agents.worker.clock_probe import ClockProbe
-from agents.worker.faust_private import SliceApp, SliceConsumer
-from agents.worker.journal_time import BrokerClock, JournalTime
+from agents.worker.broker import Broker
+from agents.worker.group import Group, share_of
+from agents.worker.journal_time import JournalTime
 from agents.worker.keeper import Keeper, Shop
+from agents.worker.life import WITH_KEEPER, Stage
 from agents.worker.misrouted import Signpost
-from agents.worker.partition import Partition, open_partitions, read_positions
-from agents.worker.slices import Hand, Slice
-from agents.worker.tables import OpenClocks, StateTable
+from agents.worker.partition import Partition
+from agents.worker.slices import Answer, Hand, Slice
+from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import Watch
 from schemas.headers import Origin
 
 log = logging.getLogger("dueclock.worker")
 
 RETRY_S = 1.0
+LOOK_S = 0.1
 
 
 class Ownership:
     """The partitions of this worker (the `Owner` of agents/worker/faust_private.py)."""
 
     def __init__(
-        self, app: SliceApp, settings: Settings, choice: Chosen, metrics: Metrics, skipped: Set[Origin]
+        self,
+        group: Group,
+        broker: Broker,
+        tables: Tables,
+        settings: Settings,
+        choice: Chosen,
+        metrics: Metrics,
+        skipped: Set[Origin] = frozenset(),
     ) -> None:
-        self._app = app
+        self._group = group
+        self._broker = broker
+        self._tables = tables
         self._settings = settings
         self._chosen = choice
         self._metrics = metrics
         self._skipped = skipped
-        self.clock = BrokerClock()
-        self.open_clocks = OpenClocks(app)
-        self.states: StateTable | None = None
         self.logical = {settings.topic(logical): logical for logical in READ_TOPICS}
         self.inputs = tuple(self.logical)
         self._changelog = settings.topic(CHANGELOG)
@@ -59,9 +69,8 @@ class Ownership:
         self._seeks = 0
         self._is_open = False
         self._shop: Shop | None = None
-        self._taking_over: asyncio.Task[Any] | None = None
+        self._taking_over: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
-        self._probe = ClockProbe(self.clock, settings)
         self.watch = Watch(self, metrics)
 
     # --- what the consumer asks -----------------------------------------------------------------------------------
@@ -69,12 +78,12 @@ class Ownership:
     def is_wanted(self, tp: TP) -> bool:
         """Whether there is room for more of this topic partition. Called from the consumer's thread."""
         part = self._partitions.get(tp.partition)
-        return part is not None and part.keeper is not None and not part.keeper.hand.is_full(tp.topic)
+        return part is not None and part.has_room(tp.topic)
 
     def give(self, piece: Slice) -> None:
         """Put a slice into its partition's hand; one from before the last seek is stale and dropped."""
         part = self._partitions.get(piece.partition)
-        if not self._is_open or piece.seeks != self._seeks or part is None or part.keeper is None:
+        if not self._is_open or piece.seeks != self._seeks or part is None or part.stage not in WITH_KEEPER:
             return
         position = part.keeper.hand.give(piece)
         if position is not None:
@@ -88,13 +97,14 @@ class Ownership:
         return {
             TP(topic, part.number): offset
             for part in self.kept()
-            if part.keeper is not None
             for topic, offset in part.keeper.time.positions.items()
         }
 
+    # --- what the watch and the clocks' page ask ----------------------------------------------------------------------
+
     def kept(self) -> list[Partition]:
         """The partitions that are being kept."""
-        return [part for part in self._partitions.values() if part.keeper is not None]
+        return [part for part in self._partitions.values() if part.stage in WITH_KEEPER]
 
     def rows_at_rest(self) -> list[dict[str, bytes]]:
         """A copy of the rows of each partition that is kept, as they stand between two slices."""
@@ -105,19 +115,24 @@ class Ownership:
         """Whether what was assigned has been recovered and is being kept."""
         return self._is_open
 
+    @property
+    def open_clocks(self) -> OpenClocks:
+        """How many clocks of this worker are open, by when they fall due."""
+        return self._tables.open_clocks
+
     def broker_now_ms(self) -> int | None:
         """The broker's time, or None while it is unknown."""
-        return self.clock.at(monotonic())
-
-    @property
-    def consumer(self) -> SliceConsumer:
-        """Faust's consumer."""
-        return cast(SliceConsumer, self._app.consumer)
+        return self._broker.clock.at(monotonic())
 
     @property
     def wall_offset_s(self) -> float:
         """The broker's clock less this machine's."""
-        return self._probe.wall_offset_s
+        return self._broker.wall_offset_s
+
+    @property
+    def last_answer_s(self) -> float | None:
+        """Monotonic time of the newest fetch that the broker answered; None before the first."""
+        return self._group.last_answer_s
 
     # --- taking over ------------------------------------------------------------------------------------------------
 
@@ -125,7 +140,7 @@ class Ownership:
         """Fence, recover and seek. Cancelled by `let_go`."""
         started_s = monotonic()
         self._taking_over = asyncio.current_task()
-        owned = self._co_owned(assigned)
+        owned = self._owned_of(assigned)
         if generation != self._generation + 1:
             await self._give_away(self._partitions)
         self._generation = generation
@@ -140,43 +155,15 @@ class Ownership:
         self.watch.start()
         self._taking_over = None
 
-    async def _open(self, numbers: set[int]) -> None:
-        """Make these partitions ready to be kept; with the broker away, try until it answers."""
-        while True:
-            try:
-                await self._probe.start()
-                await self._read(sorted(numbers - set(self._partitions)))
-                await self._set_up(numbers)
-            except Exception as error:
-                if not is_no_answer(error):
-                    raise
-                log.warning("no answer from the broker while partitions are taken over (%s): trying again", error)
-                await asyncio.sleep(RETRY_S)
-            else:
-                self._is_open = True
-                return
-
     def start_keeping(self) -> None:
         """Slices may come."""
-        if self._is_open:
-            for part in self.kept():
-                if part.task is None:
-                    part.task = asyncio.create_task(self._keep(part), name=f"keeper-{part.number}")
+        for part in self._partitions.values():
+            if part.stage is Stage.READY:
+                part.keep(self._keep)
 
-    def _co_owned(self, assigned: set[TP]) -> set[int]:
+    def _owned_of(self, assigned: set[TP]) -> set[int]:
         """Partitions that are ours in every topic; the others rest, and a metric says so."""
-        needed = {*self.inputs, self._changelog}
-        counts = {topic: self.consumer.partitions_of(topic) for topic in needed}
-        if len(set(counts.values())) > 1:
-            found = ", ".join(f"{topic} has {count}" for topic, count in sorted(counts.items()))
-            raise UserError(
-                f"The topics must have equal numbers of partitions, but {found}; see `dueclock topics check`."
-            )
-        topics_of: dict[int, set[str]] = {}
-        for topic, number in assigned:
-            topics_of.setdefault(number, set()).add(topic)
-        owned = {number for number, topics in topics_of.items() if needed <= topics}
-        held = sorted(set(topics_of) - owned)
+        owned, held = share_of(self._group, (*self.inputs, self._changelog), assigned)
         self._metrics.partitions_held.set(len(held))
         log.info("assigned: partitions %s", _names(owned))
         if held:
@@ -192,64 +179,77 @@ class Ownership:
             self._settings,
             self.logical,
             self._chosen,
-            Signpost(self._settings.topic(REPARTITION), self.consumer.partitions_of(self._changelog)),
+            Signpost(self._settings.topic(REPARTITION), self._group.partitions_of(self._changelog)),
             self._metrics,
-            self.open_clocks,
+            self._tables.open_clocks,
             self.broker_now_ms,
             self._skipped,
         )
 
-    async def _read(self, numbers: list[int]) -> None:
-        """Fence the earlier owners of these partitions and take their states in."""
-        for number, part in (await open_partitions(self._settings, numbers)).items():
-            self._partitions[number] = part
-            self.open_clocks.add(number, part.state.take_due_changes())
-            if self.states is not None:
-                self.states.states[number] = part.state
+    async def _open(self, numbers: set[int]) -> None:
+        """Make these partitions ready to be kept; with the broker away, try until it answers."""
+        while True:
+            try:
+                await self._broker.start()
+                for number, part in (await self._broker.open(sorted(numbers - set(self._partitions)))).items():
+                    self._partitions[number] = part
+                    self._tables.add(part.state)
+                await self._set_up([self._partitions[number] for number in numbers])
+            except Exception as error:
+                if not is_no_answer(error):
+                    raise
+                log.warning("no answer from the broker while partitions are taken over (%s): trying again", error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
-    async def _set_up(self, numbers: Iterable[int]) -> None:
-        """Give each partition an empty hand at its positions, and seek there."""
+    async def _set_up(self, parts: list[Partition]) -> None:
+        """Seek the inputs of these partitions to their positions, and give each a keeper there."""
+        positions = await self._broker.positions(self.inputs, parts)
+        self._seeks = await self._group.seek_all(
+            {TP(topic, number): offset for number, own in positions.items() for topic, offset in own.items()}
+        )
+        # In the same step: a slice that is fetched from now on finds its hand.
+        for part in parts:
+            part.set_up(self._keeper_of(part, positions[part.number]))
+        self._is_open = True
+
+    def _keeper_of(self, part: Partition, positions: dict[str, int]) -> Keeper:
         if self._shop is None:
             raise RuntimeError("partitions are set up before any were assigned")
-        parts = [self._partitions[number] for number in numbers]
-        seeks: dict[TP, int] = {}
-        for number, positions in (await read_positions(self._settings, self.inputs, parts)).items():
-            part = self._partitions[number]
-            part.task = None
-            time = JournalTime(positions, self.clock, self._answer_of(number), self._settings.skew_allowance_ms)
-            part.keeper = Keeper(self._shop, part.state, Hand(positions), time, part.transactions, part.sealer)
-            seeks.update({TP(topic, number): offset for topic, offset in positions.items()})
-        self._seeks = await self.consumer.seek_all(seeks)
+        answer = self._answer_of(part.number)
+        time = JournalTime(positions, self._broker.clock, answer, self._settings.skew_allowance_ms)
+        return Keeper(self._shop, part.state, Hand(positions), time, part.transactions, part.sealer)
 
-    def _answer_of(self, number: int) -> Any:
+    def _answer_of(self, number: int) -> Callable[[str], Answer | None]:
         tps = {topic: TP(topic, number) for topic in self.inputs}
-        return lambda topic: self.consumer.answer(tps[topic])
+        return lambda topic: self._group.answer(tps[topic])
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 
     async def _keep(self, part: Partition) -> None:
-        """Run the keeper; each way in which it can fail has its one fate here."""
-        if part.keeper is None:
-            return
+        """Run the keeper; each way in which it can end has its one fate here."""
         try:
             await part.keeper.run()
         except BrokerAwayError as error:
             log.warning("partition %d: no answer from the broker (%s); it is opened anew", part.number, error)
-            part.keeper = None
+            part.let_go_in_doubt()
             if self._is_open and self._reopening is None:
                 self._reopening = asyncio.create_task(self._reopen(), name="reopen")
         except ProducerFenced:
-            part.keeper = None
-            await self._app.fail(
+            part.fence()
+            await self._group.fail(
                 UserError(
                     f"Another worker took over partition {part.number} while this one was away; start this one again."
                 )
             )
         except Exception as error:  # noqa: BLE001  a bug or a broken promise: the worker must end
-            part.keeper = None
+            part.break_off()
             if not isinstance(error, UserError):
                 log.error("partition %d: cannot go on after line %d", part.number, part.state.lines)
-            await self._app.fail(error)
+            await self._group.fail(error)
+        else:
+            part.let_go_clean()
 
     async def _reopen(self) -> None:
         """Nobody knows whether the last transaction was committed: fence and read the partition again.
@@ -261,12 +261,12 @@ class Ownership:
         numbers = set(self._partitions)
         self._is_open = False
         await self._halt()
-        while self.consumer.last_heartbeat_s <= lost_s or self._app.rebalancing:  # noqa: ASYNC110  another thread sets it
-            await asyncio.sleep(0.1)
+        while self._group.last_heartbeat_s <= lost_s or self._group.is_rebalancing:  # noqa: ASYNC110  another thread sets it
+            await asyncio.sleep(LOOK_S)
         try:
             await self._open(numbers)
         except Exception as error:  # noqa: BLE001  as above
-            await self._app.fail(error)
+            await self._group.fail(error)
         else:
             log.info("opened anew: partitions %s", _names(numbers))
             self._reopening = None
@@ -288,34 +288,30 @@ class Ownership:
             log.info("revoked: partitions %s", _names(self._partitions))
 
     async def _halt(self) -> None:
-        """End all keepers, each after its transaction; forget the partitions whose last one may or may not stand."""
+        """End all keepers, each after its transaction. What ends clean rests; every other partition is given away."""
         parts = self.kept()
+        tasks = [part.keeping for part in parts if part.keeping is not None]
         for part in parts:
-            if part.keeper is not None:
-                part.keeper.release()
-        tasks = [part.task for part in parts if part.task is not None]
+            part.release()
         if tasks:
             await asyncio.wait(tasks)
-        broken = [part.number for part in self._partitions.values() if part.keeper is None]
-        for part in parts:
-            part.keeper = None
-            part.task = None
-        await self._give_away(broken)
+        clean = {part.number for part in parts if part.stage is Stage.RESTING}
+        await self._give_away(set(self._partitions) - clean)
 
     async def _give_away(self, numbers: Iterable[int]) -> None:
         """Forget these partitions and close their producers."""
-        gone = [part for number in list(numbers) if (part := self._partitions.pop(number, None)) is not None]
+        gone = [self._partitions[number] for number in numbers]
         for part in gone:
-            self.open_clocks.drop(part.number)
-            if self.states is not None:
-                self.states.states.pop(part.number, None)
+            part.become(Stage.GIVEN_AWAY)
+            del self._partitions[part.number]
+            self._tables.drop(part.number)
         await asyncio.gather(*(part.transactions.stop() for part in gone), return_exceptions=True)
 
     async def close(self) -> None:
         """The worker ends."""
         await self.let_go()
         await self.watch.stop()
-        await self._probe.stop()
+        await self._broker.stop()
         await self._give_away(self._partitions)
         self._metrics.partitions_owned.set(0)
 

@@ -1,106 +1,90 @@
-"""One owned partition: fencing its earlier owner, reading what is kept of it, and seeing that it fits together.
+"""One owned partition: its rows, its producer, and its keeper while there is one.
 
-The state rows, the journal and the input topics tell of the same history: the rows hold the number and time of the last
-journal line and the positions in the inputs. Where they disagree a broker has lost something; that is said in one
-sentence and never run over.
+Where it stands is its `stage`, and only `become` changes that, by the table of agents/worker/life.py. The verbs below
+are the moves: each says on what occasion it is called, and what the partition has and has not afterwards. What they
+cost a broker (opening, seeking, closing producers) is done by agents/worker/ownership.py around them.
 """
 
 import asyncio
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
 
-from aiokafka import TopicPartition
-
-from agents.errors import UserError
 from agents.journal.sealing import Sealer
-from agents.kafka.log_reader import JournalEnd, LogEnds, log_reader
-from agents.kafka.transactions import Transactions, transactions_of
-from agents.settings import Settings
-from agents.topic_roles import CHANGELOG, JOURNAL
-from agents.worker.activating import check_judgeable
-from agents.worker.keeper import Keeper
-from streams.engine import State, restore_state
-
-log = logging.getLogger("dueclock.worker")
+from agents.worker.keeper import Keeper, Writer
+from agents.worker.life import FIRST, MAY_BECOME, Stage
+from agents.worker.slices import BrokenPromiseError
+from streams.engine import State
 
 
 class Partition:
-    """An owned partition: its state, its producer, and its keeper while there is one."""
+    """A partition that has been opened: fenced, read, and found to agree with its journal."""
 
-    def __init__(self, state: State, transactions: Transactions, sealer: Sealer) -> None:
+    def __init__(self, state: State, transactions: Writer, sealer: Sealer) -> None:
         self.number = state.partition
         self.state = state
         self.sealer = sealer
         self.transactions = transactions
-        self.keeper: Keeper | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.stage = FIRST
+        self.keeping: asyncio.Task[None] | None = None
+        """What runs the keeper; None before it is kept, and after it was let go clean."""
+        self._keeper: Keeper | None = None
 
+    def become(self, new: Stage) -> None:
+        """Stand there from now on. BrokenPromiseError for a move that is not in the table: nothing has changed then."""
+        if new not in MAY_BECOME[self.stage]:
+            raise BrokenPromiseError(f"partition {self.number} is {self.stage.name} and may not become {new.name}")
+        self.stage = new
 
-async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[int, Partition]:
-    """Fence the earlier owners of these partitions, then read their rows and check them against the journal.
+    @property
+    def keeper(self) -> Keeper:
+        """Its keeper. BrokenPromiseError where there is none (life.WITH_KEEPER says where there is)."""
+        if self._keeper is None:
+            raise BrokenPromiseError(f"partition {self.number} is {self.stage.name} and has no keeper")
+        return self._keeper
 
-    UserError where rows and journal disagree.
-    """
-    if not numbers:
-        return {}
-    producers = {number: transactions_of(settings, number) for number in numbers}
-    parts: dict[int, Partition] = {}
-    try:
-        await asyncio.gather(*(producer.start() for producer in producers.values()))
-        async with log_reader(settings) as reader:
-            journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
-            rows = await reader.rows(settings.topic(CHANGELOG), numbers)
-        for number, producer in producers.items():
-            state = restore_state(number, rows.pop(number).items())
-            _agree(state, journal[number])
-            check_judgeable(state)
-            parts[number] = Partition(state, producer, Sealer(settings, state, journal[number].offset))
-    except BaseException:
-        await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)
-        raise
-    return parts
+    def has_room(self, topic: str) -> bool:
+        """Whether more of this input topic is wanted. Called from the consumer's thread, so one look has to do."""
+        keeper = self._keeper
+        return keeper is not None and not keeper.hand.is_full(topic)
 
+    # --- being kept ---------------------------------------------------------------------------------------------------
 
-async def read_positions(
-    settings: Settings, inputs: Sequence[str], parts: Sequence[Partition]
-) -> dict[int, dict[str, int]]:
-    """Where each partition goes on in each input topic. UserError where a topic ends before that."""
-    tps = [TopicPartition(topic, part.number) for part in parts for topic in inputs]
-    if not tps:
-        return {}
-    async with log_reader(settings) as reader:
-        ends = await reader.ends(tps)
-    return {
-        part.number: {topic: _position(part.state, topic, ends[TopicPartition(topic, part.number)]) for topic in inputs}
-        for part in parts
-    }
+    def set_up(self, keeper: Keeper) -> None:
+        """Its inputs have been sought to its positions: from now on slices may be put in the keeper's empty hand."""
+        self.become(Stage.READY)
+        self._keeper = keeper
 
+    def keep(self, keeping: Callable[["Partition"], Coroutine[object, object, None]]) -> None:
+        """The consumer has resumed: from now on the keeper writes, in a task of its own."""
+        self.become(Stage.KEPT)
+        self.keeping = asyncio.create_task(keeping(self), name=f"keeper-{self.number}")
 
-def _agree(state: State, end: JournalEnd) -> None:
-    """The rows and the journal tell of the same last line, or a broker has lost part of a transaction: never run on."""
-    if end.is_cut or (state.lines, state.journal_ms) == (end.line, end.journal_ms):
-        return
-    raise UserError(
-        f"Partition {state.partition}: the state rows stand at line {state.lines} ({state.journal_ms} ms), but the "
-        f"journal ends with line {end.line} ({end.journal_ms} ms); a broker has lost part of a transaction, "
-        f"so stop the workers and run `dueclock rebuild --partition {state.partition}` before they are started again."
-    )
+    # --- letting go ---------------------------------------------------------------------------------------------------
 
+    def release(self) -> None:
+        """It is to be let go: its keeper finishes what it is writing, and `keeping` ends. What writes nothing rests."""
+        if self.stage is Stage.READY:
+            self.let_go_clean()
+        elif self.stage is Stage.KEPT:
+            self.become(Stage.RELEASED)
+            self.keeper.release()
 
-def _position(state: State, topic: str, ends: LogEnds) -> int:
-    """Where to go on in an input topic: where the row says; at the start where it says nothing."""
-    position = state.positions.get(topic, ends.first)
-    if position > ends.next:
-        raise UserError(
-            f"Partition {state.partition} of {topic} ends at offset {ends.next}, but {position} was read before: "
-            "the topic was made anew or has lost records; restore it, or use another group and other output topics."
-        )
-    if position < ends.first:
-        log.error(
-            "partition %d of %s: offsets %d to %d are gone before they were read (retention)",
-            state.partition,
-            topic,
-            position,
-            ends.first - 1,
-        )
-    return max(position, ends.first)
+    def let_go_clean(self) -> None:
+        """All that its keeper wrote stands. Rows and producer stay; what was in hand is dropped."""
+        self._let_go(Stage.RESTING)
+        self.keeping = None
+
+    def let_go_in_doubt(self) -> None:
+        """Its last transaction may stand or not: rows and producer are of no use, it can only be given away."""
+        self._let_go(Stage.IN_DOUBT)
+
+    def fence(self) -> None:
+        """Another worker writes it now."""
+        self._let_go(Stage.FENCED)
+
+    def break_off(self) -> None:
+        """Its keeper cannot go on."""
+        self._let_go(Stage.BROKEN)
+
+    def _let_go(self, new: Stage) -> None:
+        self.become(new)
+        self._keeper = None

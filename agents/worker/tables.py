@@ -10,7 +10,7 @@ is a view: fed from the changes of each slice, counted anew after recovery, with
 """
 
 from collections.abc import Mapping
-from typing import cast
+from typing import NamedTuple, cast
 
 import faust
 from faust.tables.table import Table
@@ -100,3 +100,20 @@ class OpenClocks:
                 rule, marketplace = name.split("|", 1)
                 sums[rule, marketplace] = sums.get((rule, marketplace), 0) + count
         return sums
+
+
+class Tables(NamedTuple):
+    """The two tables, which show the same partitions."""
+
+    states: StateTable
+    open_clocks: OpenClocks
+
+    def add(self, state: State) -> None:
+        """A partition was opened: show it."""
+        self.states.states[state.partition] = state
+        self.open_clocks.add(state.partition, state.take_due_changes())
+
+    def drop(self, partition: int) -> None:
+        """A partition is given away: it is shown no more."""
+        self.states.states.pop(partition, None)
+        self.open_clocks.drop(partition)

@@ -6,11 +6,15 @@ It changes nothing. Lines are for people: one when a state begins, one when it e
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from time import monotonic, time
-from typing import Any
+from typing import Protocol
 
+from agents.metrics.collectors import Labels
 from agents.metrics.counters import Metrics
 from agents.metrics.names import LevelName
+from agents.worker.partition import Partition
+from agents.worker.tables import OpenClocks
 from streams.calendar import coverage_ends_ms
 from streams.census import Census
 from streams.policies import PolicyBook
@@ -24,24 +28,54 @@ OVERDUE_AFTER_MS = 5_000
 """A timer that is so late is overdue: journal time trails the clock by a fraction of a second where all is well."""
 MOST_COUNTED = 10_000
 
-Levels = defaultdict[LevelName, Any]
-"""By metric: values by labels."""
+Seen = defaultdict[LevelName, defaultdict[Labels, float]]
+"""What one look has found: by metric, values by labels."""
 
 log = logging.getLogger("dueclock.watch")
 
 
-class Watch:
-    """Looks after the partitions of an `Ownership`."""
+class Watched(Protocol):
+    """What is looked at (agents/worker/ownership.py). It is only asked, and never between two steps of a slice."""
 
-    def __init__(self, ownership: Any, metrics: Metrics) -> None:
-        self._ownership = ownership
+    @property
+    def logical(self) -> Mapping[str, str]:
+        """Logical name of each input topic: what metrics call it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what was assigned has been recovered and is being kept."""
+
+    @property
+    def open_clocks(self) -> OpenClocks:
+        """How many clocks are open, by when they fall due."""
+
+    @property
+    def wall_offset_s(self) -> float:
+        """The broker's clock less this machine's."""
+
+    @property
+    def last_answer_s(self) -> float | None:
+        """Monotonic time of the newest fetch that the broker answered; None before the first."""
+
+    def broker_now_ms(self) -> int | None:
+        """The broker's time, or None while it is unknown."""
+
+    def kept(self) -> Sequence[Partition]:
+        """The partitions that are being kept: each has a keeper."""
+
+
+class Watch:
+    """Looks after the partitions of an owner."""
+
+    def __init__(self, owner: Watched, metrics: Metrics) -> None:
+        self._owner = owner
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
         self._held_back: set[int] = set()
         self._is_away = False
         self._since_s = monotonic()
         self._worst_lag_s: float | None = None
-        self._covered: dict[str, dict[tuple[str, ...], float]] = {}
+        self._covered: dict[str, dict[Labels, float]] = {}
         metrics.is_ready = self.is_ready
 
     def start(self) -> None:
@@ -59,7 +93,7 @@ class Watch:
 
     def is_ready(self) -> bool:
         """Whether the worker has recovered what it was given and journal time follows the broker's."""
-        return self._ownership.is_open and self._worst_lag_s is not None and self._worst_lag_s < READY_LAG_S
+        return self._owner.is_open and self._worst_lag_s is not None and self._worst_lag_s < READY_LAG_S
 
     async def _run(self) -> None:
         while True:
@@ -70,41 +104,39 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
     def _look(self) -> None:
-        ownership = self._ownership
-        now_ms = ownership.broker_now_ms()
-        self._metrics.clock_offset.set(ownership.wall_offset_s)
+        now_ms = self._owner.broker_now_ms()
+        self._metrics.clock_offset.set(self._owner.wall_offset_s)
         self._look_for_broker()
-        levels: Levels = defaultdict(lambda: defaultdict(float))
-        parts = ownership.kept()
-        lags = [self._look_at(part, now_ms, levels) for part in parts]
+        seen: Seen = defaultdict(lambda: defaultdict(float))
+        parts = self._owner.kept()
+        lags = [self._look_at(part, now_ms, seen) for part in parts]
         known = [lag_s for lag_s in lags if lag_s is not None]
         self._worst_lag_s = max(known, default=0.0) if len(known) == len(lags) else None
-        levels["sla_clocks_open"] = ownership.open_clocks.open_clocks()
+        seen["sla_clocks_open"].update(self._owner.open_clocks.open_clocks().items())
         if now_ms is not None:
-            levels["sla_clocks_due"] = self._due(now_ms)
+            self._count_due(now_ms, seen)
         for part in parts:
-            _add_census(part.state.census, levels)
-        self._metrics.levels.show(levels)
+            _add_census(part.state.census, seen)
+        self._metrics.levels.show(seen)
 
-    def _look_at(self, part: Any, now_ms: int | None, levels: Levels) -> float | None:
+    def _look_at(self, part: Partition, now_ms: int | None, seen: Seen) -> float | None:
         """Time lag of one partition, None while its journal time is unknown."""
         number, state = (str(part.number),), part.state
         topic, known_ms = part.keeper.time.held_back_by()
         if state.book is not None:
-            levels["sla_policy_info"][(state.digest,)] = 1
-            levels["sla_policy_covered_until_timestamp_seconds"] = self._coverage(
-                state.digest + state.row.zones, state.book
-            )
+            seen["sla_policy_info"][(state.digest,)] = 1
+            covered = self._coverage(state.digest + state.row.zones, state.book)
+            seen["sla_policy_covered_until_timestamp_seconds"] = defaultdict(float, covered)
         for name, records in part.keeper.time.lag_records().items():
-            levels["sla_input_lag_records"][self._ownership.logical[name], *number] = records
+            seen["sla_input_lag_records"][self._owner.logical[name], *number] = records
         overdue_ms = int(time() * 1000) - OVERDUE_AFTER_MS
-        levels["sla_overdue_undetected"][number] = state.timers.overdue(overdue_ms, MOST_COUNTED)
+        seen["sla_overdue_undetected"][number] = state.timers.overdue(overdue_ms, MOST_COUNTED)
         lag_s = None if known_ms is None or now_ms is None else (now_ms - known_ms) / 1000
         if lag_s is not None:
-            levels["sla_time_lag_seconds"][number] = lag_s
+            seen["sla_time_lag_seconds"][number] = lag_s
         is_held_back = lag_s is None or lag_s > HELD_BACK_S
         if is_held_back:
-            levels["sla_held_back_by"][self._ownership.logical[topic], *number] = 1
+            seen["sla_held_back_by"][self._owner.logical[topic], *number] = 1
         if is_held_back and lag_s is not None and part.number not in self._held_back:
             self._held_back.add(part.number)
             log.warning("partition %d: journal time is held back %.0f s by %s", part.number, lag_s, topic)
@@ -114,7 +146,7 @@ class Watch:
         return lag_s
 
     def _look_for_broker(self) -> None:
-        heard_s = self._ownership.consumer.last_answer_s
+        heard_s = self._owner.last_answer_s
         silence_s = monotonic() - (self._since_s if heard_s is None else heard_s)
         if silence_s > AWAY_S and not self._is_away:
             self._is_away = True
@@ -123,14 +155,12 @@ class Watch:
             self._is_away = False
             log.info("the broker answers again")
 
-    def _due(self, now_ms: int) -> dict[tuple[str, ...], float]:
-        due: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    def _count_due(self, now_ms: int, seen: Seen) -> None:
         for hours in DUE_HOURS:
-            for (rule, _), count in self._ownership.open_clocks.due_within(now_ms, hours).items():
-                due[rule, f"{hours}h"] += count
-        return due
+            for (rule, _), count in self._owner.open_clocks.due_within(now_ms, hours).items():
+                seen["sla_clocks_due"][rule, f"{hours}h"] += count
 
-    def _coverage(self, digest: str, book: PolicyBook) -> dict[tuple[str, ...], float]:
+    def _coverage(self, digest: str, book: PolicyBook) -> dict[Labels, float]:
         """The end of each calendar; worked out once for each policy file and meaning of its zones."""
         if digest not in self._covered:
             self._covered = {
@@ -142,10 +172,10 @@ class Watch:
         return self._covered[digest]
 
 
-def _add_census(census: Census, levels: Levels) -> None:
+def _add_census(census: Census, seen: Seen) -> None:
     for (rule, marketplace), count in census.breached.items():
-        levels["sla_clocks_breached"][rule, marketplace] += count
+        seen["sla_clocks_breached"][rule, marketplace] += count
     for status, count in census.accounts().items():
-        levels["sla_accounts"][(status,)] += count
+        seen["sla_accounts"][(status,)] += count
     for kind, count in census.rows.items():
-        levels["sla_state_rows"][(kind,)] += count
+        seen["sla_state_rows"][(kind,)] += count

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import faust
 import orjson
@@ -13,7 +12,7 @@ import pytest
 
 from agents.errors import UserError
 from agents.journal.sealing import Sealer
-from agents.kafka.transactions import Outbox, Transactions
+from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.worker import keeper as module
@@ -34,6 +33,19 @@ from tests.zones import chosen_of
 TOPICS = ("buyer-message", "refund-issued")
 START_MS = 1_795_000_000_000
 """The broker's time when the monotonic clock reads 0."""
+
+
+class Kept(NamedTuple):
+    """A producer (the `Writer` of the keeper) whose transactions are kept in a list."""
+
+    desk: Desk
+
+    async def write(self, outbox: Outbox) -> dict[tuple[str, int], int]:
+        self.desk.written.append(outbox)
+        return {("sla-journal", 0): len(self.desk.lines()) - 1}
+
+    async def stop(self) -> None:
+        """Nothing is open."""
 
 
 class Desk:
@@ -58,11 +70,7 @@ class Desk:
             skipped,
         )
 
-        async def write(outbox: Outbox) -> dict[tuple[str, int], int]:
-            self.written.append(outbox)
-            return {("sla-journal", 0): len(self.lines()) - 1}
-
-        transactions = cast(Transactions, SimpleNamespace(write=write))
+        transactions = Kept(self)
         self.hand = Hand(positions)
         state = new_state(0)
         time = JournalTime(positions, clock, self.answers.get, 50)

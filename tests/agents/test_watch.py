@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from time import monotonic
-from types import SimpleNamespace
 
+import faust
 import pytest
 
 from agents.metrics.counters import Metrics
 from agents.metrics.names import LEVELS, METRIC_BY_NAME
+from agents.worker.partition import Partition
+from agents.worker.tables import OpenClocks
 from agents.worker.watch import AWAY_S, Watch
+
+
+class Idle:
+    """An owner that keeps no partition and has last heard of the broker then."""
+
+    def __init__(self, last_answer_s: float | None) -> None:
+        self.last_answer_s = last_answer_s
+        self.wall_offset_s = 0.0
+        self.is_open = True
+        self.logical: Mapping[str, str] = {}
+        self.open_clocks = OpenClocks(faust.App("test-watch", broker="kafka://localhost:1", autodiscover=False))
+
+    def broker_now_ms(self) -> int | None:
+        return None
+
+    def kept(self) -> list[Partition]:
+        return []
 
 
 def lines_after_one_look(last_answer_s: float | None, caplog: pytest.LogCaptureFixture) -> list[str]:
     """What is logged by one look over a worker that keeps no partition and has last heard of the broker then."""
     metrics = Metrics()
     looked = asyncio.Event()
-    ownership = SimpleNamespace(
-        broker_now_ms=lambda: None,
-        wall_offset_s=0.0,
-        consumer=SimpleNamespace(last_answer_s=last_answer_s),
-        kept=list,
-        open_clocks=SimpleNamespace(open_clocks=dict),
-        is_open=True,
-    )
     show = metrics.levels.show
 
     def shown(levels: dict[str, object]) -> None:
@@ -33,7 +45,7 @@ def lines_after_one_look(last_answer_s: float | None, caplog: pytest.LogCaptureF
         looked.set()
 
     async def look() -> None:
-        watch = Watch(ownership, metrics)
+        watch = Watch(Idle(last_answer_s), metrics)
         metrics.levels.show = shown  # type: ignore[method-assign,assignment]  # to know when the look is over
         watch.start()
         await asyncio.wait_for(looked.wait(), 10)

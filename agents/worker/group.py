@@ -1,0 +1,62 @@
+"""The consumer group, as the owner of the partitions sees it: where it may fetch from, and how well it stands there.
+
+`Group` is all that agents/worker/ownership.py asks of Faust; what Faust tells the owner is `Owner`, the other way round
+(agents/worker/faust_private.py). So each can be tested without the other. All of it is called on the worker's one loop.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from faust.types import TP
+
+from agents.errors import UserError
+from agents.worker.slices import Answer
+
+
+class Group(Protocol):
+    """A member of the group, whose fetches can be moved."""
+
+    @property
+    def is_rebalancing(self) -> bool:
+        """Whether the group is being assigned anew: what this member had may be another's already."""
+
+    @property
+    def last_heartbeat_s(self) -> float:
+        """Monotonic time at which the newest heartbeat was sent that the group answered well."""
+
+    @property
+    def last_answer_s(self) -> float | None:
+        """Monotonic time at which the newest fetch was sent that the broker answered; None before the first."""
+
+    def partitions_of(self, topic: str) -> int:
+        """How many partitions a topic has."""
+
+    def answer(self, tp: TP) -> Answer | None:
+        """The newest fetch answer for a topic partition since it was last sought; None where there is none yet."""
+
+    async def seek_all(self, positions: Mapping[TP, int]) -> int:
+        """Fetch these from there. Returns the count of seeks: a slice that bears a smaller one is stale."""
+
+    async def fail(self, error: BaseException) -> None:
+        """End the worker; the first failure is the one that counts. It returns before the worker has ended."""
+
+
+class Share(NamedTuple):
+    """The partitions that are this worker's own in every topic, and those that it was given in some only."""
+
+    owned: set[int]
+    held: set[int]
+
+
+def share_of(group: Group, topics: Iterable[str], assigned: set[TP]) -> Share:
+    """What this worker was given. UserError where the topics have unequal numbers of partitions."""
+    needed = set(topics)
+    counts = {topic: group.partitions_of(topic) for topic in needed}
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{topic} has {count}" for topic, count in sorted(counts.items()))
+        raise UserError(f"The topics must have equal numbers of partitions, but {found}; see `dueclock topics check`.")
+    topics_of: dict[int, set[str]] = {}
+    for topic, number in assigned:
+        topics_of.setdefault(number, set()).add(topic)
+    owned = {number for number, found_in in topics_of.items() if needed <= found_in}
+    return Share(owned, set(topics_of) - owned)

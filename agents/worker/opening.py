@@ -1,0 +1,102 @@
+"""Opening a partition: fencing its earlier owner, reading what is kept of it, and seeing that it fits.
+
+The state rows, the journal and the input topics tell of the same history: the rows hold the number and time of the last
+journal line and the positions in the inputs. Where they disagree a broker has lost something; that is said in one
+sentence and never run over.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+
+from aiokafka import TopicPartition
+
+from agents.errors import UserError
+from agents.journal.sealing import Sealer
+from agents.kafka.log_reader import JournalEnd, LogEnds, log_reader
+from agents.kafka.transactions import transactions_of
+from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, JOURNAL
+from agents.worker.activating import check_judgeable
+from agents.worker.keeper import Writer
+from agents.worker.partition import Partition
+from streams.engine import State, restore_state
+
+log = logging.getLogger("dueclock.worker")
+
+
+async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[int, Partition]:
+    """Fence the earlier owners of these partitions, then read their rows and check them against the journal.
+
+    UserError where rows and journal disagree.
+    """
+    if not numbers:
+        return {}
+    producers = {number: transactions_of(settings, number) for number in numbers}
+    parts: dict[int, Partition] = {}
+    try:
+        await asyncio.gather(*(producer.start() for producer in producers.values()))
+        async with log_reader(settings) as reader:
+            journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
+            rows = await reader.rows(settings.topic(CHANGELOG), numbers)
+        for number, producer in producers.items():
+            parts[number] = opened(settings, number, producer, rows.pop(number), journal[number])
+    except BaseException:
+        await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)
+        raise
+    return parts
+
+
+def opened(
+    settings: Settings, number: int, producer: Writer, rows: Mapping[bytes, bytes], end: JournalEnd
+) -> Partition:
+    """The partition that these rows and this end of its journal tell of. UserError where they disagree."""
+    state = restore_state(number, rows.items())
+    _agree(state, end)
+    check_judgeable(state)
+    return Partition(state, producer, Sealer(settings, state, end.offset))
+
+
+async def read_positions(
+    settings: Settings, inputs: Sequence[str], parts: Sequence[Partition]
+) -> dict[int, dict[str, int]]:
+    """Where each partition goes on in each input topic. UserError where a topic ends before that."""
+    tps = [TopicPartition(topic, part.number) for part in parts for topic in inputs]
+    if not tps:
+        return {}
+    async with log_reader(settings) as reader:
+        ends = await reader.ends(tps)
+    return {
+        part.number: {topic: _position(part.state, topic, ends[TopicPartition(topic, part.number)]) for topic in inputs}
+        for part in parts
+    }
+
+
+def _agree(state: State, end: JournalEnd) -> None:
+    """The rows and the journal tell of the same last line, or a broker has lost part of a transaction: never run on."""
+    if end.is_cut or (state.lines, state.journal_ms) == (end.line, end.journal_ms):
+        return
+    raise UserError(
+        f"Partition {state.partition}: the state rows stand at line {state.lines} ({state.journal_ms} ms), but the "
+        f"journal ends with line {end.line} ({end.journal_ms} ms); a broker has lost part of a transaction, "
+        f"so stop the workers and run `dueclock rebuild --partition {state.partition}` before they are started again."
+    )
+
+
+def _position(state: State, topic: str, ends: LogEnds) -> int:
+    """Where to go on in an input topic: where the row says; at the start where it says nothing."""
+    position = state.positions.get(topic, ends.first)
+    if position > ends.next:
+        raise UserError(
+            f"Partition {state.partition} of {topic} ends at offset {ends.next}, but {position} was read before: "
+            "the topic was made anew or has lost records; restore it, or use another group and other output topics."
+        )
+    if position < ends.first:
+        log.error(
+            "partition %d of %s: offsets %d to %d are gone before they were read (retention)",
+            state.partition,
+            topic,
+            position,
+            ends.first - 1,
+        )
+    return max(position, ends.first)
