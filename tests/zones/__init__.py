@@ -1,6 +1,13 @@
-"""Zones and calendars for tests: the machine's data, cut as an activation would say them."""
+"""Zones and calendars for tests: the machine's data, cut as an activation would say them, and other machines' data.
+
+`RELEASES` are two releases of time-zone data, side by side as folders of compiled files (`python -m tests.zones` makes
+them): in the older one Vancouver goes back to winter time in November 2026, in the newer one it does not.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
 
 from agents.worker.activating import Chosen, chosen
 from agents.zones import machine_zones
@@ -8,6 +15,13 @@ from schemas.notifications import PolicyActivated, Zones
 from schemas.policies import CalendarSpec, Policies, Retention, load_policies
 from streams.calendar import Calendar
 from streams.logic import NEWEST
+
+DATA: Final = Path(__file__).parent
+OLDER: Final = "2025.2"
+NEWER: Final = "2026.6"
+RELEASES: Final = (OLDER, NEWER)
+KEPT: Final = ("America/Los_Angeles", "America/Vancouver")
+"""The zones of these folders: one that means the same in both, and one that does not."""
 
 
 def calendar_of(spec: CalendarSpec) -> Calendar:
