@@ -2,9 +2,11 @@
 
 They are those of the pinned `tzdata` package, or compiled zone files in a folder that a setting names; never the
 system's own, so that neither TZ nor an update of the system changes a due. Only what puts policies in force asks here:
-whoever judges a journal takes what its activations say.
+whoever judges a journal takes what its activations say, and to whom any name of a zone is right (`ANY_NAME`).
 """
 
+import struct
+from collections.abc import Collection, Iterator
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -14,6 +16,27 @@ from agents.errors import UserError
 from schemas.notifications import Zones
 from schemas.policies import Policies
 from streams.zones import cut_zones
+
+
+class _AnyName(Collection[str]):
+    """Holds every name: what the zones mean is said elsewhere, and there it is seen which are lacking."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+ANY_NAME = _AnyName()
+
+
+def zone_names(folder: str) -> Collection[str] | None:
+    """The names that policies may give their zones here; None: those of the package (`schemas.policies`)."""
+    return ANY_NAME if folder else None
 
 
 def machine_zones(policies: Policies, folder: str = "") -> Zones:
@@ -31,7 +54,7 @@ def _from_folder(folder: Path, name: str) -> ZoneInfo:
     try:
         with path.open("rb") as file:
             return ZoneInfo.from_file(file, key=name)
-    except (OSError, ValueError):
+    except (OSError, ValueError, AssertionError, struct.error):  # the latter three of a file that is cut short
         raise UserError(
             f"There is no compiled zone file {path}; set zoneinfo_dir to a folder that has one, or to nothing.", 2
         ) from None

@@ -13,14 +13,14 @@ from collections.abc import Generator, Iterable, Iterator
 import msgspec
 
 from schemas.codec import DAY_MS
-from schemas.notifications import Body, Notification, PolicyActivated
+from schemas.notifications import Body, Notification, PolicyActivated, StateSealed
 from schemas.policies import Policies, PolicyError, check_successor, load_policies
 from streams.applying import apply_notification, move_open_clocks
 from streams.events import Moment, SlaEvent
 from streams.firing import fire
 from streams.health import worst_status
 from streams.ledger import arm_account, arm_matter
-from streams.logic import FIRST, check_logic
+from streams.logic import BEFORE_LOGIC, FIRST, OtherVersionError, check_logic
 from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
 from streams.state import State, load_rows, new_state
 
@@ -41,7 +41,7 @@ def step(state: State, line: Line) -> list[SlaEvent]:
     What became of the facts that it told, and which matters were forgotten before it, stands in `state.taken` and
     `state.gone` until the next line. Raises ValueError for a line out of its order (number or journal time), or a
     notification before any policies; PolicyError for an activation that does not load or may not follow the policies in
-    force. Nothing is changed then.
+    force; OtherVersionError for a line that this program cannot judge. Nothing is changed then.
     """
     pieces = unfold(state, line)
     while True:
@@ -67,6 +67,8 @@ def unfold(state: State, line: Line) -> Generator[None, None, list[SlaEvent]]:
     policies = None
     if isinstance(body, PolicyActivated):
         policies = _checked_policies(state, body, line.number)
+    elif isinstance(body, StateSealed):
+        check_logic(body.logic)
     elif isinstance(body, Notification) and state.book is None:
         raise ValueError(f"line {line.number} comes before any policies")
     events: list[SlaEvent] = []
@@ -82,9 +84,8 @@ def _checked_policies(state: State, activation: PolicyActivated, number: int) ->
     """The policies of an activation that may be put in force. PolicyError for any other."""
     check_logic(activation.logic or FIRST)
     if activation.zones is None:
-        raise PolicyError(
-            f"Line {number} activates policies without saying what their zones mean, as dueclock 0.1 did: such a "
-            "journal cannot be judged here; begin anew with empty topics."
+        raise OtherVersionError(
+            f"Line {number} activates policies without saying what their zones mean: it was written by {BEFORE_LOGIC}"
         )
     policies = load_policies(activation.toml, zone_names=activation.zones)
     if policies.digest != activation.digest.lower():
@@ -129,7 +130,8 @@ def restore_state(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
     """The state whose rows these are, tombstones left out, as `take_changes` wrote them.
 
     Each row is visited once. All open clocks are in the first `take_due_changes` that follows.
-    Raises RowError for a row of another version, ValueError for rows without policies.
+    Raises RowError for a row of another form, OtherVersionError for what another version of the program has written,
+    ValueError for rows without policies.
     """
     state = load_rows(partition, rows)
     census = state.census

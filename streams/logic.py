@@ -20,12 +20,21 @@ CHANGES: Final[dict[int, str]] = {
 NEWEST: Final = max(CHANGES)
 """The logic of this program: what judges where nothing else is said."""
 
-
 FIRST: Final = 1
 """The logic of an activation that names none (contract §5)."""
 
+BEFORE_LOGIC: Final = (
+    "dueclock 0.1, whose topics cannot be gone on with; begin anew with empty topics (another topic_prefix) and send "
+    "the notifications again."
+)
+"""What wrote lines and rows that say neither logic nor zones, and what to do about it: the end of a sentence."""
+
+
+class OtherVersionError(PolicyError):
+    """Nothing is wrong, but another version of the program wrote it, and this one cannot judge it; one sentence."""
+
 
 def check_logic(logic: int) -> None:
-    """PolicyError, a sentence that says what to do, for a number that this program does not keep."""
+    """OtherVersionError, a sentence that says what to do, for a number that this program does not keep."""
     if logic not in CHANGES:
-        raise PolicyError(f"Logic {logic} is not known here, where the newest is {NEWEST}; use a newer dueclock.")
+        raise OtherVersionError(f"Logic {logic} is not known here, where the newest is {NEWEST}; use a newer dueclock.")

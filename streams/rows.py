@@ -14,6 +14,7 @@ from typing import Any, Final, NewType
 import msgspec
 
 from streams.facts import CaseFact, EvidenceFact, OrderFact, ProgramChanged, ThreadFact
+from streams.logic import BEFORE_LOGIC, OtherVersionError
 
 ROW_VERSION: Final = 2
 _OF_0_1: Final = 1
@@ -212,6 +213,12 @@ class PoliciesRow(msgspec.Struct, array_like=True):
     left_zones: list[str] = []
 
 
+class _Versioned(msgspec.Struct, array_like=True):
+    """Any row, as far as every version of the program can read it."""
+
+    version: int
+
+
 Row = OrderRow | ThreadRow | CaseRow | EvidenceRow | AccountRow
 
 PARTITION_KEY: Final = b"partition"
@@ -228,11 +235,12 @@ ROW_TYPES: Final[dict[str, type[Any]]] = {
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(row_type) for kind, row_type in ROW_TYPES.items()}
 _PARTITION_DECODER: Final = msgspec.msgpack.Decoder(PartitionRow)
 _POLICIES_DECODER: Final = msgspec.msgpack.Decoder(PoliciesRow)
+_VERSION_DECODER: Final = msgspec.msgpack.Decoder(_Versioned)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 class RowError(ValueError):
-    """A row that this version of the program cannot read."""
+    """A row that is in no form of this version of the program."""
 
 
 def kind_of(row_id: str) -> str:
@@ -279,19 +287,19 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
 
 
 def decode_row(row_id: str, value: bytes) -> Row:
-    """The row of a matter or account. RowError where its version or form is not ours."""
+    """The row of a matter or account. RowError where its form is not ours, OtherVersionError for another version."""
     row: Row = _checked(_DECODERS[kind_of(row_id)], row_id, value)
     return row
 
 
 def decode_partition(value: bytes) -> PartitionRow:
-    """The partition's row. RowError where its version or form is not ours."""
+    """The partition's row. RowError where its form is not ours, OtherVersionError for another version."""
     row: PartitionRow = _checked(_PARTITION_DECODER, "partition", value)
     return row
 
 
 def decode_policies(value: bytes) -> PoliciesRow:
-    """The policies' row. RowError where its version or form is not ours."""
+    """The policies' row. RowError where its form is not ours, OtherVersionError for another version."""
     row: PoliciesRow = _checked(_POLICIES_DECODER, "policies", value)
     return row
 
@@ -300,22 +308,24 @@ def _checked(decoder: Any, row_id: str, value: bytes) -> Any:
     try:
         row = decoder.decode(value)
     except msgspec.MsgspecError as error:
-        _refuse_0_1(row_id, value)
+        _check_version(row_id, _version_of(value))
         raise RowError(f"row {row_id} is not in the form of version {ROW_VERSION}: {error}") from error
-    if row.version != ROW_VERSION:
-        _refuse_0_1(row_id, value)
-        raise RowError(f"row {row_id} has version {row.version}, this program reads version {ROW_VERSION}")
+    _check_version(row_id, row.version)
     return row
 
 
-def _refuse_0_1(row_id: str, value: bytes) -> None:
-    """RowError, with the way on, for a row of dueclock 0.1, whose lines said neither zones nor logic."""
+def _version_of(value: bytes) -> int:
+    """The version that a row names whatever else it holds; ours where it names none."""
     try:
-        parts = msgspec.msgpack.decode(value)
+        return _VERSION_DECODER.decode(value).version
     except msgspec.MsgspecError:
-        return
-    if isinstance(parts, list) and parts[:1] == [_OF_0_1]:
-        raise RowError(
-            f"row {row_id} was written by dueclock 0.1, whose state and journal cannot be read on; begin anew with "
-            "empty topics (another topic_prefix) and send the notifications again"
+        return ROW_VERSION
+
+
+def _check_version(row_id: str, version: int) -> None:
+    if version == _OF_0_1:
+        raise OtherVersionError(f"Row {row_id} was written by {BEFORE_LOGIC}")
+    if version != ROW_VERSION:
+        raise OtherVersionError(
+            f"Row {row_id} has version {version} and this program reads version {ROW_VERSION}; use a newer dueclock."
         )

@@ -19,6 +19,7 @@ from streams.cases import CaseStanding, case_standing
 from streams.census import Census
 from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
+from streams.logic import check_logic
 from streams.matters import Taken, name_of, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
@@ -324,6 +325,8 @@ class State:
         """Take in one row as written to the changelog."""
         if key == PARTITION_KEY:
             self.row = decode_partition(value)
+            if self.row.logic:
+                check_logic(self.row.logic)
             self.midnight_ms = self.row.journal_ms // DAY_MS * DAY_MS
         elif key == POLICIES_KEY:
             row = decode_policies(value)

@@ -76,19 +76,45 @@ class Zone:
 
 def cut_zones(policies: Policies, zone_of: Callable[[str], tzinfo]) -> Zones:
     """The machine's zones (`zone_of` gives them by name) as the table that an activation of these policies says."""
-    calendars = policies.calendars.values()
-    if not calendars:
+    names = sorted({calendar.timezone for calendar in policies.calendars.values()})
+    if not names:
         return {}
-    from_ms = _midnight_ms(min(calendar.covers[0] for calendar in calendars) - timedelta(days=1))
-    last_ms = _midnight_ms(max(calendar.covers[1] for calendar in calendars))
-    until_ms = min(last_ms + AFTER_COVERAGE_DAYS * DAY_MS, _LATEST_MS)
-    names = sorted({calendar.timezone for calendar in calendars})
+    from_ms, until_ms = _said_span(policies)
     return {name: _cut(zone_of(name), from_ms, until_ms) for name in names}
+
+
+def changed_zones(before: tuple[Policies, Zones], after: tuple[Policies, Zones]) -> list[str]:
+    """The zones, said with both of these policies, that mean something else, in the time of which both tables tell."""
+    names = sorted(before[1].keys() & after[1].keys())
+    if not names:
+        return []
+    spans = [_said_span(policies) for policies, _ in (before, after)]
+    from_ms, until_ms = max(span[0] for span in spans), min(span[1] for span in spans)
+    return [
+        name
+        for name in names
+        if _between(before[1][name], from_ms, until_ms) != _between(after[1][name], from_ms, until_ms)
+    ]
 
 
 def zones_digest(zones: Zones) -> str:
     """SHA-256 of what zones mean, hexadecimal: equal tables have equal digests."""
     return sha256(canonical_json(zones)).hexdigest()
+
+
+def _said_span(policies: Policies) -> tuple[int, int]:
+    """The first and last instant of which the table of these policies' zones tells; they have a calendar."""
+    calendars = policies.calendars.values()
+    from_ms = _midnight_ms(min(calendar.covers[0] for calendar in calendars) - timedelta(days=1))
+    last_ms = _midnight_ms(max(calendar.covers[1] for calendar in calendars))
+    return from_ms, min(last_ms + AFTER_COVERAGE_DAYS * DAY_MS, _LATEST_MS)
+
+
+def _between(pairs: Pairs, from_ms: int, until_ms: int) -> list[tuple[int, int]]:
+    """The offset at an instant, then every change up to and with another."""
+    place = bisect_right([change_ms for change_ms, _ in pairs[1:]], from_ms)
+    changes = (pair for pair in pairs[place + 1 :] if pair[0] <= until_ms)
+    return [(from_ms, pairs[place][1]), *changes]
 
 
 def _cut(zone: tzinfo, from_ms: int, until_ms: int) -> Pairs:

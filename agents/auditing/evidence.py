@@ -20,8 +20,9 @@ from agents.journal.records import Record
 from agents.terminal import json_document
 from schemas.codec import canonical_json
 from schemas.notifications import Notification, StateSealed
-from schemas.policies import WEEKDAYS, CalendarSpec
+from schemas.policies import WEEKDAYS
 from streams.explaining import ClockName
+from streams.policies import PolicyBook
 from streams.routing import route
 from streams.rows import account_of
 from streams.sealing import UNBROKEN, record_digest
@@ -129,9 +130,7 @@ def pack_of(
     for one in activations:
         files[f"policies-{one.policies.digest[:12]}.toml"] = one.policies.toml.encode()
     if story["due"]["calendar"] is not None and following.bound_under is not None:
-        files["calendar.json"] = _line(
-            _calendar(following.bound_under.policies.calendars[story["due"]["calendar"]], story)
-        )
+        files["calendar.json"] = _line(_calendar(following.bound_under, story))
     files["README.md"] = _readme(story, proof, has_missing=len(lines - check.records.keys())).encode()
     files["MANIFEST.sha256"] = "".join(
         f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)
@@ -214,10 +213,12 @@ def _seal(one: SealRecord | None) -> dict[str, Any] | None:
     }
 
 
-def _calendar(spec: CalendarSpec, story: dict[str, Any]) -> dict[str, Any]:
+def _calendar(book: PolicyBook, story: dict[str, Any]) -> dict[str, Any]:
+    spec = book.policies.calendars[story["due"]["calendar"]]
     return {
         "name": spec.name,
         "timezone": spec.timezone,
+        "zones": {spec.timezone: book.zones[spec.timezone]},
         "weekend": [WEEKDAYS[day] for day in sorted(spec.weekend)],
         "closed": [day.isoformat() for day in sorted(spec.closed)],
         "open": [day.isoformat() for day in sorted(spec.open)],
@@ -250,7 +251,7 @@ for programs in `story.json`.
 | `journal.jsonl` | journal records of the clock's matter, the policies and the seals: exact bytes in base64 |
 | `events.jsonl` | the events as they stand on the output topics: exact bytes in base64 |
 | `policies-*.toml` | the policy files in force, as `policy.activated` holds them, by their digests |
-| `calendar.json` | the calendar that the due was counted by, and the days counted (day targets only) |
+| `calendar.json` | the calendar that the due was counted by, what its zone means, the days counted (day targets only) |
 | `chain.txt` | line, offset and SHA-256 of every journal record from {before} on |
 | `proof.json` | where the chain starts, where it ends, and the seals before and behind it |
 | `verify.py` | computes digests and chain anew; Python 3 and nothing else |

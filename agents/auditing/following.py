@@ -114,6 +114,12 @@ class Following:
         """Whether any line of the clock's account was seen."""
         return self.state.find(self.name.account) is not None
 
+    @property
+    def logics(self) -> list[int]:
+        """The numbers of the logic that judged the lines, in the order in which they came into force."""
+        numbers = [one.logic for one in self.activations]
+        return [number for place, number in enumerate(numbers) if number not in numbers[max(0, place - 1) : place]]
+
     def _step(self, one: JournalLine) -> None:
         """Fold a line; what became of the facts it told, and of the clock's matter, is as the core says it was."""
         events = folded(self.state, one)

@@ -6,7 +6,7 @@ Nothing is read or written here. Seals are checked on the way: the state that on
 from collections.abc import Sequence
 
 from agents.auditing.comparison import Sent
-from agents.errors import UserError
+from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine
 from agents.journal.records import Snapshot
 from agents.topic_roles import OUTPUTS
@@ -14,6 +14,7 @@ from schemas.notifications import StateSealed
 from schemas.policies import PolicyError
 from streams.engine import restore_state, step
 from streams.events import SlaEvent
+from streams.logic import CHANGES, OtherVersionError
 from streams.rows import RowError
 from streams.sealing import rows_digest, state_digest
 from streams.state import State, new_state
@@ -23,20 +24,27 @@ Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
 
 
 def restored(start: Snapshot) -> State:
-    """The state of a snapshot. UserError (status 2) where its rows are not those that it says they are."""
-    sentence = f"The snapshot of partition {start.partition}, line {start.seal.line}, has been changed: "
+    """The state of a snapshot. UserError (status 2) where its rows are not those that it says they are, or not ours."""
+    what = f"The snapshot of partition {start.partition}, line {start.seal.line},"
     if rows_digest(start.rows).hex() != start.seal.state.lower():
-        raise UserError(f"{sentence}its rows do not have the digest that it says they have; take another.", 2)
+        raise UserError(
+            f"{what} has been changed: its rows do not have the digest that it says they have; take another.", 2
+        )
     try:
         return restore_state(start.partition, start.rows)
+    except OtherVersionError as error:
+        raise UserError(f"{what} cannot be judged here: {error}", COULD_NOT_RUN) from None
     except (RowError, PolicyError) as error:
-        raise UserError(f"{sentence}{error}; take another.", 2) from None
+        raise UserError(f"{what} cannot be read: {error}; take another.", COULD_NOT_RUN) from None
 
 
 def folded(state: State, one: JournalLine) -> list[SlaEvent]:
-    """Fold one line. JournalError where it cannot be applied."""
+    """Fold one line. JournalError where it cannot be applied; UserError (status 2) where another version has to."""
     try:
         return step(state, one.line)
+    except OtherVersionError as error:
+        sentence = f"The journal cannot be judged here from line {one.line.number} on: {error}"
+        raise UserError(sentence, COULD_NOT_RUN) from None
     except (PolicyError, ValueError) as error:
         raise JournalError(f"it cannot be applied: {error}", line=one.line.number, offset=one.offset) from None
 
@@ -78,6 +86,8 @@ class Fold:
 
     def _check(self, seal: StateSealed, one: JournalLine) -> None:
         """The state that was sealed is the one that the lines before the seal give."""
+        if seal.logic not in CHANGES:
+            return  # the engine refuses the line, as it refuses every line of another version
         if seal.logic != self.state.logic:
             sentence = f"it names logic {seal.logic}, but the lines before it were judged by logic {self.state.logic}"
         elif state_digest(self.state).hex() == seal.state.lower():

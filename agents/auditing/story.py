@@ -53,6 +53,7 @@ def story_of(following: Following, sent: dict[str, Sighting] | None, *, partitio
             "partition": partition,
             "lines": following.state.lines,
             "journal_time": format_instant(following.state.journal_ms),
+            "logics": following.logics,
         },
         "outcome": OUTCOME_NAMES[clock.outcome],
         "started_at": format_instant(clock.start_ms),

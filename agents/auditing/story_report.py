@@ -57,6 +57,8 @@ def _write_head(story: dict[str, Any], console: Console) -> None:
     journal = story["journal"]
     where = "An exported journal" if journal["partition"] is None else f"Journal partition {journal['partition']}"
     _say(console, f"{where}, {journal['lines']:,} lines, until {journal['journal_time']}.")
+    if journal["logics"][1:]:
+        _say(console, f"It was judged by logic {', then '.join(map(str, journal['logics']))}.")
     if story["forgotten"] is not None:
         _say(console, f"Its {story['matter']['kind']} was forgotten before line {story['forgotten']['line']}.")
     elif story["next"] is not None:

@@ -70,7 +70,7 @@ class World:
         for one in lines:
             line = one.line
             if self._policies is not None and isinstance(line.body, PolicyActivated):
-                line = Line(line.number, line.journal_ms, _instead(line.body, self._policies))
+                line = Line(line.number, line.journal_ms, _instead(line, line.body, self._policies))
             for event in folded(self._state, one._replace(line=line)):
                 self.events[event.type] = self.events.get(event.type, 0) + 1
                 if event.rule:
@@ -91,8 +91,16 @@ class World:
         self.clocks[clock_id] = Stand(outcome, said["due_at"], said["rule_version"])
 
 
-def _instead(activation: PolicyActivated, policies: Policies) -> PolicyActivated:
-    """The same activation, of other policies."""
+def _instead(line: Line, activation: PolicyActivated, policies: Policies) -> PolicyActivated:
+    """The same activation, of other policies. UserError (status 2) where the journal does not say what a zone means."""
+    known = activation.zones or {}
+    for calendar in policies.calendars.values():
+        if calendar.timezone not in known:
+            raise UserError(
+                f"The new policies name the time zone {calendar.timezone}, and line {line.number} of the journal does "
+                f"not say what it means; name one that it says: {', '.join(sorted(known)) or 'there is none'}.",
+                COULD_NOT_RUN,
+            )
     return msgspec.structs.replace(activation, digest=policies.digest, toml=policies.toml)
 
 

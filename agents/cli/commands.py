@@ -113,11 +113,12 @@ def worker(settings: Settings, skip_lines: tuple[str, ...], is_again: bool, stop
     from agents.demo.process import stop_when_stdin_closes
     from agents.worker.poison import skipped_records
     from agents.worker.run import run_worker
+    from agents.zones import zone_names
 
     skipped = skipped_records(settings, skip_lines)
     if stop_with_stdin:
         stop_when_stdin_closes()
-    policies = checked_policies(settings.read_policies())
+    policies = checked_policies(settings.read_policies(), zone_names=zone_names(settings.zoneinfo_dir))
     return run_worker(settings, policies, skipped, is_again=is_again)
 
 

@@ -86,8 +86,9 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
     from agents.cli.policies import checked_policies
     from agents.kafka.clients import run_with_broker
     from agents.terminal import telling
+    from agents.zones import ANY_NAME
 
-    policies = checked_policies(read_text(Path(file), "policy file"))
+    policies = checked_policies(read_text(Path(file), "policy file"), zone_names=ANY_NAME)
     look_for_cycles_rarely()
     with or_could_not_run(), telling(_READING, is_shown=not as_json) as tell:
         watch: Callable[[int, int], None] = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type

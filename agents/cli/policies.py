@@ -1,5 +1,6 @@
 """What is in a policy file, in few words: for `dueclock policies check`."""
 
+from collections.abc import Collection
 from typing import TextIO
 
 from agents.errors import UserError
@@ -7,10 +8,13 @@ from schemas.codec import format_instant
 from schemas.policies import Policies, PolicyError, RuleVersion, load_policies
 
 
-def checked_policies(text: str) -> Policies:
-    """The policies of a text; status 2 with the loader's sentence where it does not load."""
+def checked_policies(text: str, *, zone_names: Collection[str] | None = None) -> Policies:
+    """The policies of a text; status 2 with the loader's sentence where it does not load.
+
+    `zone_names` are those that its calendars may give their zones; None: those of the machine.
+    """
     try:
-        return load_policies(text)
+        return load_policies(text, zone_names=zone_names)
     except PolicyError as error:
         raise UserError(str(error), 2) from None
 

@@ -19,6 +19,8 @@ from agents.kafka.topics import partitions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from streams.due_list import Asked, DueClock, due_clocks, in_order
+from streams.logic import OtherVersionError
+from streams.rows import RowError
 
 _ANSWERED_WITHIN_S = 60.0
 _REFUSALS = {
@@ -29,15 +31,26 @@ _REFUSALS = {
 
 
 async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[DueClock]:
-    """The answer from the rows of all partitions as they stand now."""
+    """The answer from the rows of all partitions as they stand now. UserError where they cannot be read."""
     count = await partitions_of(settings, CHANGELOG)
     found: list[DueClock] = []
     async with log_reader(settings) as reader:
         for partition in range(count):
             watch(f"reading the rows of partition {partition}")
             rows = (await reader.rows(settings.topic(CHANGELOG), [partition]))[partition]
-            found += due_clocks(((key.decode(), value) for key, value in rows.items() if b"/" in key), asked)
+            found += _of_rows(partition, rows, asked)
     return in_order(found, asked)
+
+
+def _of_rows(partition: int, rows: dict[bytes, bytes], asked: Asked) -> list[DueClock]:
+    try:
+        return due_clocks(((key.decode(), value) for key, value in rows.items() if b"/" in key), asked)
+    except OtherVersionError as error:
+        raise UserError(f"The rows of partition {partition} cannot be read here: {error}") from None
+    except RowError as error:
+        raise UserError(
+            f"The rows of partition {partition} cannot be read ({error}); `dueclock rebuild` makes them again."
+        ) from None
 
 
 def from_worker(address: str, token: str, asked: Asked) -> list[DueClock]:

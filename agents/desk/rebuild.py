@@ -34,6 +34,7 @@ from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, READ_TOPICS, REP
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
+from streams.logic import OtherVersionError, check_logic
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, ShellNotes, apply_changes, decode_partition, encode_row
 from streams.state import State
 
@@ -281,8 +282,16 @@ def _newest(audited: Audited) -> int:
 
 
 def _partition_row(rows: dict[bytes, bytes]) -> PartitionRow:
-    """The partition's row as it is; an empty one where there is none that can be read."""
+    """The partition's row as it is; an empty one where there is none that can be read.
+
+    UserError (status 2) for one of another version of the program: what that has written is not to be written over.
+    """
     try:
-        return decode_partition(rows[PARTITION_KEY])
+        row = decode_partition(rows[PARTITION_KEY])
+        if row.logic:
+            check_logic(row.logic)
+    except OtherVersionError as error:
+        raise UserError(f"Nothing was rebuilt: {error}", COULD_NOT_RUN) from None
     except (KeyError, RowError):
         return PartitionRow()
+    return row

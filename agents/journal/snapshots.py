@@ -18,10 +18,12 @@ from agents.errors import UserError
 from agents.journal.records import Snapshot
 from schemas.codec import canonical_json
 from schemas.notifications import StateSealed
+from streams.logic import BEFORE_LOGIC
 
 KEPT = 8
 """Snapshots of each partition."""
 FORMAT = "dueclock snapshot 2"
+_FORMAT_OF_0_1 = "dueclock snapshot 1"
 _LENGTHS = struct.Struct(">II")
 _BUFFER_BYTES = 1 << 20
 
@@ -95,6 +97,8 @@ def read_snapshot(path: Path) -> Snapshot:
     first, _, rest = raw.partition(b"\n")
     try:
         head = orjson.loads(first)
+        if head["format"] == _FORMAT_OF_0_1:
+            raise UserError(f"The snapshot {path} was written by {BEFORE_LOGIC}", 2)
         if head["format"] != FORMAT:
             raise ValueError(head["format"])
         seal = StateSealed(

@@ -267,14 +267,14 @@ class Keeper:
         if not self._activator.wanted:
             return False
         body = self._activator.body()
-        before = None if self.state.book is None else self.state.book.zones
+        before = self.state.book
         hand_ms = min((held.at_ms - 1 for held in self.hand.take(1)), default=None)
         floor_ms = self.time.floor_ms(self.hand.empty_topics())
         if floor_ms is None:
             return False
         journal_ms = self.time.stamp(floor_ms if hand_ms is None else min(floor_ms, hand_ms))
         is_done = await self._append(body, max(journal_ms, self.state.journal_ms))
-        self._activator.said(before)
+        self._activator.activated(before)
         return is_done
 
     async def _seal(self) -> bool:

@@ -17,10 +17,12 @@ from agents.kafka.log_reader import JournalEnd, LogEnds, log_reader
 from agents.kafka.transactions import transactions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
-from agents.worker.activating import check_judgeable
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
+from schemas.policies import PolicyError
 from streams.engine import State, restore_state
+from streams.logic import OtherVersionError
+from streams.rows import RowError
 
 log = logging.getLogger("dueclock.worker")
 
@@ -70,6 +72,18 @@ async def read_positions(
         part.number: {topic: _position(part.state, topic, ends[TopicPartition(topic, part.number)]) for topic in inputs}
         for part in parts
     }
+
+
+def _restored(number: int, rows: dict[bytes, bytes]) -> State:
+    try:
+        return restore_state(number, rows.items())
+    except OtherVersionError as error:
+        raise UserError(f"Partition {number} cannot be kept: {error}") from None
+    except (RowError, PolicyError) as error:
+        raise UserError(
+            f"Partition {number} cannot be kept, since its state rows cannot be read ({error}); stop the workers and "
+            f"run `dueclock rebuild --partition {number}` before they are started again."
+        ) from None
 
 
 def _agree(state: State, end: JournalEnd) -> None:

@@ -18,7 +18,7 @@ from agents.memory import look_for_cycles_rarely
 from agents.metrics.counters import Metrics
 from agents.metrics.endpoint import MetricsServer
 from agents.settings import Settings
-from agents.worker.activating import chosen
+from agents.worker.activating import Chosen
 from agents.worker.app import build_app
 from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
@@ -39,10 +39,10 @@ def run_worker(
     `is_again`: what a partition has left may be activated again.
     """
     set_up_logging(settings.log_level, settings.log_format)
+    zones = machine_zones(policies, settings.zoneinfo_dir)
+    choice = Chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
     for sentence in require_topics(settings):
         log.warning("%s", sentence)
-    zones = machine_zones(policies, settings.zoneinfo_dir)
-    choice = chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
     metrics = Metrics()
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
     loop = asyncio.new_event_loop()

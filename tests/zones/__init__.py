@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from agents.worker.activating import Chosen, chosen
+from agents.worker.activating import Chosen
 from agents.zones import machine_zones
 from schemas.notifications import PolicyActivated, Zones
 from schemas.policies import CalendarSpec, Policies, Retention, load_policies
@@ -57,4 +57,4 @@ def activation(toml: str) -> PolicyActivated:
 def chosen_of(toml: str) -> Chosen:
     """What a worker of this machine that is started with a policy file would put in force."""
     policies = load_policies(toml)
-    return chosen(policies, machine_zones(policies), NEWEST)
+    return Chosen(policies, machine_zones(policies), NEWEST)

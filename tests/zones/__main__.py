@@ -1,7 +1,7 @@
-"""`python -m tests.zones`: fetch the releases of time-zone data that the tests compare, and keep the few zones they need.
+"""`python -m tests.zones`: fetch the releases of time-zone data that the tests compare, and keep the zones they need.
 
-Each release of the package `tzdata` is downloaded by its name with pip, as it is configured here, and its compiled files
-are copied as they are into a folder named after the release. SHA256SUMS says what they were; a test that needs no
+Each release of the package `tzdata` is downloaded by its name with pip, as it is configured here, and its compiled
+files are copied as they are into a folder named after the release. SHA256SUMS says what they were; a test that needs no
 network holds the files against it, and against the release that is installed where that is one of these.
 """
 
