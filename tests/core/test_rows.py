@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from streams.facts import MessageReceived, ReturnReceived, cents
+from streams.logic import OtherVersionError
 from streams.rows import (
     PARTITION_KEY,
     POLICIES_KEY,
@@ -84,10 +85,11 @@ def test_partition_and_policies_have_keys_that_no_account_or_matter_has() -> Non
     assert decode_policies(encode_row(PoliciesRow(toml="[x]"))).toml == "[x]"
 
 
-def test_a_row_of_another_version_is_refused_by_name() -> None:
-    newer = OrderRow(version=ROW_VERSION + 1)
-    with pytest.raises(RowError, match=f"{ORDER_ID} has version {ROW_VERSION + 1}, this program reads"):
-        decode_row(ORDER_ID, encode_row(newer))
+@pytest.mark.parametrize("rest", [[[], [], [], {}], [["a fact that nobody knows yet"]], []])
+def test_a_row_of_a_later_version_is_refused_by_name_whatever_its_form(rest: list[object]) -> None:
+    newer = msgspec.msgpack.encode([ROW_VERSION + 1, *rest])
+    with pytest.raises(OtherVersionError, match=f"{ORDER_ID} has version {ROW_VERSION + 1} .* use a newer dueclock"):
+        decode_row(ORDER_ID, newer)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ DATA: Final = Path(__file__).parent
 OLDER: Final = "2025.2"
 NEWER: Final = "2026.6"
 RELEASES: Final = (OLDER, NEWER)
-KEPT: Final = ("America/Los_Angeles", "America/Vancouver")
-"""The zones of these folders: one that means the same in both, and one that does not."""
+KEPT: Final = ("America/Los_Angeles", "America/Vancouver", "Asia/Tokyo")
+"""The zones of these folders: those of the golden policies, which mean the same in both, and one that does not."""
 
 
 def calendar_of(spec: CalendarSpec) -> Calendar:
