@@ -53,9 +53,8 @@ def opened(
     settings: Settings, number: int, producer: Writer, rows: Mapping[bytes, bytes], end: JournalEnd
 ) -> Partition:
     """The partition that these rows and this end of its journal tell of. UserError where they disagree."""
-    state = restore_state(number, rows.items())
+    state = _restored(number, rows)
     _agree(state, end)
-    check_judgeable(state)
     return Partition(state, producer, Sealer(settings, state, end.offset))
 
 
@@ -74,7 +73,7 @@ async def read_positions(
     }
 
 
-def _restored(number: int, rows: dict[bytes, bytes]) -> State:
+def _restored(number: int, rows: Mapping[bytes, bytes]) -> State:
     try:
         return restore_state(number, rows.items())
     except OtherVersionError as error:

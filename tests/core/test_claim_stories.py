@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.core.instants import (
@@ -98,7 +100,7 @@ def test_a_claim_that_turns_out_not_received_when_it_moves_is_urgent_then() -> N
 # --- a-to-z-appeal ---------------------------------------------------------------------------------------------------
 
 
-def granted(**says: str) -> Story:
+def granted(**says: Any) -> Story:
     """A claim was decided against the seller on Monday."""
     story = Story()
     story.tell("claim.decided", monday_9am, outcome="granted", **says)

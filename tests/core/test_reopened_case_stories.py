@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.core.instants import (
@@ -172,7 +174,7 @@ def test_an_earlier_closing_known_late_resolves_in_time_what_was_closed_late() -
 # --- case_duplicate, case_close_reopen -------------------------------------------------------------------------------
 
 
-def next_case(story: Story, instant: int, **says: str) -> list[str]:
+def next_case(story: Story, instant: int, **says: Any) -> list[str]:
     """What a second case on the subject, opened then, is found to be."""
     story.news()
     story.tell("case.opened", instant, **{"case_id": "C-2", **says})
