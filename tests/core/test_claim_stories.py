@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.core.instants import (
@@ -100,10 +98,10 @@ def test_a_claim_that_turns_out_not_received_when_it_moves_is_urgent_then() -> N
 # --- a-to-z-appeal ---------------------------------------------------------------------------------------------------
 
 
-def granted(**says: Any) -> Story:
+def granted() -> Story:
     """A claim was decided against the seller on Monday."""
     story = Story()
-    story.tell("claim.decided", monday_9am, outcome="granted", **says)
+    story.tell("claim.decided", monday_9am, outcome="granted")
     assert story.news() == ["opened a-to-z-appeal"]
     return story
 

@@ -50,6 +50,33 @@ def test_calendar_days_all_count() -> None:
     ]
 
 
+def made_up(*pairs: tuple[int, int]) -> Calendar:
+    """A calendar in a zone that an activation says so: instants in ms, hours east of UTC."""
+    spec = CalendarSpec("c", "X", frozenset({5, 6}), frozenset(), frozenset(), (FIRST, LAST))
+    return Calendar(spec, tuple((from_ms, hours * 3_600) for from_ms, hours in pairs))
+
+
+def test_days_begin_and_end_as_the_zones_say_that_were_said() -> None:
+    noon = parse_instant("2026-02-11T12:00:00Z")
+    start, wednesday = count_days(made_up((0, 0), (noon, -11)), noon, 1, business=False)  # 12:00 is 01:00 again
+    assert (start.on, wednesday.on) == (date(2026, 2, 11), date(2026, 2, 12))
+    assert start.begins_ms == parse_instant("2026-02-11T00:00:00Z")
+    assert start.ends_ms == wednesday.begins_ms == parse_instant("2026-02-12T11:00:00Z")
+    assert wednesday.ends_ms == parse_instant("2026-02-13T11:00:00Z")
+
+
+def test_a_business_day_that_a_zone_left_out_is_counted_and_takes_no_time() -> None:
+    over = parse_instant("2026-02-12T12:00:00Z")
+    one = made_up((0, -12), (over, 12))  # from the end of Wednesday the 11th to the beginning of Friday the 13th
+    days = count_days(one, over - 1, 2, business=True)
+    assert [(f"{day.on:%a}", day.number, day.ends_ms - day.begins_ms) for day in days] == [
+        ("Wed", 0, 86_400_000),
+        ("Thu", 1, 0),
+        ("Fri", 2, 86_400_000),
+    ]
+    assert days[-1].ends_ms == one.business_days_due(over - 1, 2)
+
+
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Tokyo", "Africa/Cairo", "America/Santiago"])
 @given(
     start_ms=st.integers(

@@ -9,14 +9,18 @@ import pytest
 
 from agents.zones import machine_zones
 from schemas.policies import load_policies, shipped_policies
+from schemas.rules import RULES
 from streams.explaining import clock_name, duty_of, parts_of
 from streams.facts import (
     Fact,
     MessageMarked,
     MessageReceived,
     MessageSent,
+    MessageUndelivered,
+    OrderMessage,
     ProgramChanged,
     RefundIssued,
+    ReplacementSent,
     ReturnReceived,
 )
 from streams.matters import next_of_clock
@@ -40,7 +44,7 @@ def golden_clocks() -> set[str]:
 
 def test_every_clock_of_the_golden_cases_has_a_name_and_a_matter() -> None:
     clocks = golden_clocks()
-    assert {clock_name(clock).rule for clock in clocks} >= {"sfp-refund", "csba-reply", "case-stalled", "safe-t-window"}
+    assert {clock_name(clock).rule for clock in clocks} == set(RULES)
     for clock in clocks:
         name = clock_name(clock)
         assert f"{name.account}/{name.name}" == clock
@@ -56,6 +60,9 @@ def test_every_clock_of_the_golden_cases_has_a_name_and_a_matter() -> None:
         f"A/B/sfp-refund/{ORDER}",
         f"A/B/sfp-refund/{ORDER}/R/P/X",
         f"A/B/safe-t-window/{ORDER}/R/P",
+        f"A/B/chargeback-answer/{ORDER}",
+        f"A/B/chargeback-answer/{ORDER}/CB/X",
+        f"A/B/a-to-z-appeal/{ORDER}/CL/X",
         "A/B/case-stalled/C",
         "A/B/case-resolution/C/E",
         "A/B/buyer-message-reply/T",
@@ -102,6 +109,45 @@ def test_a_switch_of_csba_that_starts_a_clock_bears_on_it() -> None:
     assert parts_of(name.name, name.row_id, row, [off, off_again], off) == ("start",)
     assert parts_of(name.name, name.row_id, row, [off, off_again], off_again) == ()
     assert duty_of("buyer-message-reply/T", name.row_id, row, [off]) is None
+
+
+def test_of_several_replies_together_each_that_is_needed_bears_on_the_clock_and_an_undelivered_one_by_being_known() -> (
+    None
+):
+    asked = MessageReceived(1_000, "n1", "M", "amazon_cs", "seller", None, None, None)
+    to_cs = MessageSent(2_000, "n2", "P", "seller", ("amazon_cs",), False, None)
+    to_both = MessageSent(2_500, "n3", "Q", "seller", ("amazon_cs", "buyer"), False, None)
+    bounced = MessageUndelivered(2_600, "n4", "Q")
+    to_buyer = MessageSent(3_000, "n5", "R", "seller", ("buyer",), False, None)
+    name = clock_name(f"{ACCOUNT}/cs-contact-reply/T/M")
+
+    def parts(fact: Fact, *facts: MessageReceived | MessageSent | MessageUndelivered) -> tuple[str, ...]:
+        return parts_of(name.name, name.row_id, ThreadRow(facts=list(facts)), [], fact)
+
+    assert parts(to_buyer, asked, to_cs, to_buyer) == parts(to_cs, asked, to_cs, to_buyer) == ("end",)
+    assert parts(bounced, asked, to_cs, to_both, bounced, to_buyer) == ("end",)
+    assert parts(to_both, asked, to_cs, to_both, bounced, to_buyer) == ()
+
+
+def test_a_replacement_bears_on_the_refund_that_it_spares() -> None:
+    received = ReturnReceived(1_000, "n1", "R", "mfn", None, None, None)
+    sent = ReplacementSent(1_500, "n2", "X", "R", None)
+    later = ReplacementSent(1_600, "n3", "Y", "R", None)
+    name = clock_name(f"{ACCOUNT}/mfn-refund/{ORDER}/R")
+    row = OrderRow(facts=[received, sent, later], programs={"R": "mfn"})
+    assert parts_of(name.name, name.row_id, row, [], sent) == ("end",)
+    assert parts_of(name.name, name.row_id, row, [], later) == ()
+
+
+def test_a_fact_that_names_the_program_of_a_refund_bears_on_the_start_of_its_window() -> None:
+    refund = RefundIssued(2_000, "n1", "F", "amazon_cs", 100, "USD", "return", None, None, None, None, False)
+    older = OrderMessage(1_000, "n2", "M", "buyer", None, "mfn")
+    newer = OrderMessage(3_000, "n3", "N", "buyer", None, "sfp")
+    name = clock_name(f"{ACCOUNT}/safe-t-window/{ORDER}/F")
+    row = OrderRow(facts=[refund, older, newer])
+    assert parts_of(name.name, name.row_id, row, [], newer) == ("start",)
+    assert parts_of(name.name, name.row_id, row, [], older) == ()
+    assert parts_of(name.name, name.row_id, OrderRow(facts=[refund, older]), [], older) == ("start",)
 
 
 def test_a_mark_bears_on_the_clock_of_its_message() -> None:

@@ -170,6 +170,30 @@ def test_a_matter_that_was_forgotten_begins_anew_from_one() -> None:
     assert (opened["seq"], opened["revision"], opened["started_at"]) == (1, 1, text(later))
 
 
+def test_as_shipped_an_instant_refund_is_remembered_until_its_holiday_return_has_come_back() -> None:
+    story = Story(None)
+    story.tell("refund.issued", monday_9am)
+    story.tell("return.received", monday_9am + 90 * DAY)
+    assert story.news() == ["opened sfp-refund", "met sfp-refund"]
+    assert story.last("clock.met")["at"] == text(monday_9am)
+    kept_shortly = Story()
+    kept_shortly.tell("refund.issued", monday_9am)
+    kept_shortly.tell("return.received", monday_9am + 90 * DAY)
+    assert kept_shortly.news() == ["opened sfp-refund"]
+
+
+def test_as_shipped_a_settled_matter_is_kept_120_days_and_what_is_as_old_is_too_old() -> None:
+    story = Story(None)
+    story.tell("return.cancelled", monday_9am)
+    story.until(monday_9am + 120 * DAY - 1)
+    assert matters(story) == [f"order/{ORDER}"]
+    story.until(monday_9am + 120 * DAY)
+    assert matters(story) == []
+    story.tell("return.cancelled", monday_9am, known=monday_9am + 120 * DAY)
+    story.tell("return.cancelled", monday_9am + 1, known=monday_9am + 120 * DAY)
+    assert story.dead_letters == [(4, "too_old", "occurred_at")]
+
+
 # --- retention that changes ------------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
+from streams.engine import restore_state
 from streams.facts import MessageReceived, ReturnReceived, cents
 from streams.logic import OtherVersionError
 from streams.rows import (
@@ -67,6 +70,8 @@ def test_equal_rows_have_equal_bytes_in_whatever_order_they_were_filled() -> Non
     assert encode_row(one) == encode_row(other)
     orders = [OrderRow(programs={"R-1": "sfp", "R-2": "mfn"}), OrderRow(programs={"R-2": "mfn", "R-1": "sfp"})]
     assert encode_row(orders[0]) == encode_row(orders[1])
+    said = [PoliciesRow(zones={"A": ((0, 1),), "B": ((0, 2),)}), PoliciesRow(zones={"B": ((0, 2),), "A": ((0, 1),)})]
+    assert encode_row(said[0]) == encode_row(said[1])
     partitions = [PartitionRow(notes=ShellNotes({"a": 1, "b": 2})), PartitionRow(notes=ShellNotes({"b": 2, "a": 1}))]
     assert encode_row(partitions[0]) == encode_row(partitions[1])
 
@@ -80,9 +85,10 @@ def test_two_new_rows_share_nothing() -> None:
 
 def test_partition_and_policies_have_keys_that_no_account_or_matter_has() -> None:
     assert b"/" not in PARTITION_KEY + POLICIES_KEY
-    row = PartitionRow(journal_ms=5, lines=2, digest="d", notes=ShellNotes({"returns": 7}))
+    row = PartitionRow(journal_ms=5, lines=2, digest="d", zones="z", logic=1, notes=ShellNotes({"returns": 7}))
     assert decode_partition(encode_row(row)) == row
-    assert decode_policies(encode_row(PoliciesRow(toml="[x]"))).toml == "[x]"
+    policies = PoliciesRow(toml="[x]", zones={"A": ((0, 1), (5, -2))}, left_policies=["p"], left_zones=["y", "z"])
+    assert decode_policies(encode_row(policies)) == policies
 
 
 @pytest.mark.parametrize("rest", [[[], [], [], {}], [["a fact that nobody knows yet"]], []])
@@ -92,8 +98,40 @@ def test_a_row_of_a_later_version_is_refused_by_name_whatever_its_form(rest: lis
         decode_row(ORDER_ID, newer)
 
 
+OF_0_1: dict[str, list[Any]] = {
+    "a row that could be read": ["one", 1, []],
+    "a row in another form": ["one", {}, 5],
+    "an order with a claim that was decided": [[[12, 1, "e", "CL-1"]], [], [], {}],
+}
+
+
+@pytest.mark.parametrize("form", OF_0_1)
+def test_a_row_of_0_1_is_refused_with_one_sentence_that_says_how_to_begin_anew(form: str) -> None:
+    value = msgspec.msgpack.encode([1, *OF_0_1[form]])
+    for name, decode in (("partition", decode_partition), ("policies", decode_policies)):
+        with pytest.raises(RowError) as refused:
+            decode(value)
+        assert str(refused.value) == begin_anew(name)
+    with pytest.raises(RowError) as refused:
+        decode_row(ORDER_ID, value)
+    assert str(refused.value) == begin_anew(ORDER_ID)
+
+
+def begin_anew(name: str) -> str:
+    return (
+        f"row {name} was written by dueclock 0.1, whose state and journal cannot be read on; begin anew with "
+        "empty topics (another topic_prefix) and send the notifications again"
+    )
+
+
+def test_a_state_of_0_1_is_not_restored() -> None:
+    rows = [(PARTITION_KEY, msgspec.msgpack.encode([1, 5, 2, {}, "d", b"", 0]))]
+    with pytest.raises(RowError, match=r"written by dueclock 0\.1"):
+        restore_state(0, rows)
+
+
 @pytest.mark.parametrize(
-    "value", [b"", b"\xc1", msgspec.msgpack.encode({"version": 1}), msgspec.msgpack.encode(["one"])]
+    "value", [b"", b"\xc1", msgspec.msgpack.encode({"version": 2}), msgspec.msgpack.encode(["one"])]
 )
 def test_a_row_of_another_form_is_refused_by_name(value: bytes) -> None:
     with pytest.raises(RowError, match=ORDER_ID):

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.notifications import StateSealed
+from streams import logic
 from streams.engine import Line, restore_state, step
 from streams.rows import PARTITION_KEY, POLICIES_KEY
 from streams.sealing import UNBROKEN, canonical_rows, next_link, record_digest, rows_digest, state_digest
 from streams.state import new_state
 from tests.core.histories import History, collect, replay_of, told
 from tests.core.instants import friday_9am, monday_9am, monday_noon
+from tests.core.policy_texts import PLAIN, policies
 from tests.core.stories import Story
 
 HEADERS = [("line", b"1"), ("origin", b"buyer-message/0/7")]
@@ -66,6 +68,34 @@ def test_a_fact_a_line_and_the_time_each_change_the_digest() -> None:
     story.until(monday_noon + 1)
     seen.append(state_digest(story.state))
     assert len(set(seen)) == 4
+
+
+ZONES = {"America/Los_Angeles": [[0, -28_800]], "Asia/Tokyo": [[0, 32_400]]}
+OTHER_ZONES = {**ZONES, "America/Los_Angeles": [[0, -28_800], [monday_noon, -25_200]]}
+
+
+def test_policies_zones_and_logic_in_force_and_those_that_were_left_each_change_the_digest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(logic.CHANGES, 2, "What is to come.")
+    changed = policies(retention={"settled_days": 50})
+    histories = [
+        [(PLAIN, ZONES, 1), (PLAIN, ZONES, 1)],
+        [(PLAIN, ZONES, 1), (PLAIN, ZONES, 2)],
+        [(PLAIN, ZONES, 1), (PLAIN, OTHER_ZONES, 1)],
+        [(PLAIN, OTHER_ZONES, 1), (PLAIN, ZONES, 1)],
+        [(PLAIN, ZONES, 1), (changed, ZONES, 1)],
+        [(changed, ZONES, 1), (PLAIN, ZONES, 1)],
+    ]
+    digests = set()
+    for history in histories:
+        story = Story()
+        for toml, zones, number in history:
+            story.activate(toml, monday_9am, zones=zones, logic=number)
+        digests.add(state_digest(story.state))
+        rows = [(key, value) for key, value in story.state.take_changes() if value is not None]
+        assert state_digest(restore_state(0, rows)) == state_digest(story.state)
+    assert len(digests) == len(histories)
 
 
 @pytest.mark.parametrize(

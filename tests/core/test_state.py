@@ -11,7 +11,7 @@ from streams.rows import PARTITION_KEY, POLICIES_KEY, decode_partition
 from streams.state import new_state
 from streams.threads import NEVER_MS
 from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
-from tests.core.policy_texts import PLAIN, policies
+from tests.core.policy_texts import PLAIN, effective, policies
 from tests.core.stories import JP, ORDER, SELLER, US, Story
 
 OWN = f"{SELLER}/{US}"
@@ -27,6 +27,7 @@ def keys(story: Story) -> list[bytes]:
 def test_a_new_state_has_nothing_but_its_partition_row() -> None:
     state = new_state(3)
     assert (state.partition, state.lines, state.journal_ms, state.digest, state.positions) == (3, 0, 0, "", {})
+    assert (state.logic, state.row.zones, state.policies_row()) == (0, "", [])
     assert [key for key, _ in state.take_changes()] == [PARTITION_KEY]
     assert next_fire_ms(state) is None
     assert (state.due_counts(), state.take_due_changes()) == ({}, {})
@@ -55,8 +56,8 @@ def test_the_partition_row_carries_lines_time_policies_and_the_shells_positions(
     story.state.positions["return-received"] = 17
     row = decode_partition(dict(story.state.take_changes())[PARTITION_KEY] or b"")
     assert (row.lines, row.journal_ms, row.notes.positions) == (1, monday_9am, {"return-received": 17})
-    assert row.digest == story.state.digest
-    assert len(row.digest) == 64
+    assert (row.digest, row.logic) == (story.state.digest, story.state.logic) == (row.digest, 1)
+    assert len(row.digest) == len(row.zones) == 64
 
 
 def test_an_id_is_kept_once_whether_its_matter_waits_for_a_clock_or_to_be_forgotten() -> None:
@@ -167,6 +168,68 @@ def test_a_restored_state_knows_threads_that_asked_csba_and_cases_by_subject() -
     assert again.case_standings(OWN, SUBJECT) == story.state.case_standings(OWN, SUBJECT) != {}
     assert next_fire_ms(again) == next_fire_ms(story.state)
     assert again.take_changes() == [(PARTITION_KEY, dict(rows)[PARTITION_KEY])]
+
+
+def test_a_restored_state_knows_from_when_no_switch_of_csba_matters_to_a_thread() -> None:
+    story = Story()
+    for thread in ("T-1", "T-2"):
+        story.tell("message.received", monday_9am, routed_to="csba", thread_id=thread)
+        story.tell("message.sent", monday_noon, from_role="csba", thread_id=thread)
+    story.tell("message.undelivered", monday_noon, thread_id="T-2")
+    account, threads = ACCOUNT.decode(), story.state.csba_threads
+    assert threads == {account: {f"{account}/thread/T-1": monday_noon, f"{account}/thread/T-2": None}}
+    rows = [(key, value) for key, value in story.state.take_changes() if value is not None]
+    assert restore_state(0, rows).csba_threads == threads
+
+
+def test_a_restored_clock_knows_which_version_bound_it_whichever_has_moved_it() -> None:
+    story = Story(policies(added={"safe-t-window": [{"effective_from": effective(monday_noon), "applies_to": "open"}]}))
+    story.tell("refund.issued", monday_9am, issued_by="amazon_cs", program="mfn")
+    story.until(monday_noon)
+    rows = [(key, value) for key, value in story.state.take_changes() if value is not None]
+    (clock,) = next(row for _, row in restore_state(0, rows).matters()).clocks
+    assert (clock.bound_by, clock.version, clock.revision) == (2, 3, 2)
+
+
+# --- what a line did -------------------------------------------------------------------------------------------------
+
+
+def test_a_state_says_what_became_of_the_facts_of_its_last_line() -> None:
+    story = Story()
+    for known, happened, order, expected in (
+        (monday_9am, monday_9am, ORDER, ["new", "new"]),
+        (monday_noon, monday_noon, ORDER, ["repeat", "repeat"]),
+        (monday_noon, monday_9am - 1, ORDER, ["replaces", "replaces"]),
+        (monday_noon, monday_9am, "111-0000009-0000009", ["repeat", "new"]),
+        (monday_noon, monday_noon, None, ["repeat"]),
+    ):
+        story.tell("message.received", happened, known=known, event_id="m", order_id=order)
+        assert [taken.how for taken in story.state.taken] == expected
+    story.tell("program.changed", monday_noon)
+    (switch,) = story.state.taken
+    assert (switch.row_id, switch.how, switch.other) == (ACCOUNT.decode(), "new", None)
+    story.tell("seller.vacation_set", monday_noon)
+    assert story.state.taken == []
+
+
+def test_a_fact_that_repeats_or_replaces_another_names_it() -> None:
+    story = Story()
+    story.tell("return.cancelled", monday_9am)
+    first = story.state.taken[0].fact
+    story.tell("return.cancelled", monday_noon)
+    assert (story.state.taken[0].row_id, story.state.taken[0].other) == (ORDER_ROW.decode(), first)
+    story.tell("return.cancelled", monday_9am - 1, known=monday_noon)
+    assert story.state.taken[0].other == first
+
+
+def test_a_state_says_which_matters_were_forgotten_before_its_last_line() -> None:
+    story = Story()
+    story.tell("return.cancelled", monday_9am)
+    assert story.state.gone == []
+    story.until(monday_9am + 45 * DAY)
+    assert (story.state.gone, story.state.taken) == ([ORDER_ROW.decode()], [])
+    story.until(monday_9am + 45 * DAY)
+    assert story.state.gone == []
 
 
 def test_indexes_forget_what_is_forgotten() -> None:

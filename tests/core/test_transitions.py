@@ -239,6 +239,38 @@ def test_a_clock_goes_from_one_outcome_to_another_as_the_table_says(old: Outcome
     assert lived(through(old, new)) == expected(old, new)
 
 
+def received_by_the_seller(old: Outcome) -> Story:
+    """A seller's return, received on Monday and due when Friday ends, whose clock stands at `old`."""
+    story = Story()
+    story.tell("return.received", monday_9am, program="mfn")
+    if old == MET:
+        story.tell("refund.issued", tuesday_noon)
+    elif old == SUPERSEDED:
+        story.tell("refund.issued", tuesday_noon, issued_by="amazon_auto")
+    elif old == EXEMPT:
+        story.tell("replacement.sent", tuesday_noon)
+    elif old == CLOSED_LATE:
+        story.tell("refund.issued", saturday_9am)
+    elif old == BREACHED:
+        story.until(saturday_9am)
+    story.news()
+    return story
+
+
+@pytest.mark.parametrize("old", [outcome for outcome in NAMES if outcome != EXEMPT], ids=NAMES.get)
+def test_an_earlier_replacement_exempts_the_clock_whatever_it_stood_at(old: Outcome) -> None:
+    story = received_by_the_seller(old)
+    story.tell("replacement.sent", monday_noon, known=max(monday_noon, story.state.journal_ms))
+    assert lived(story) == expected(old, EXEMPT)
+
+
+@pytest.mark.parametrize(("new", "issuer"), [(MET, "seller"), (SUPERSEDED, "amazon_auto")])
+def test_an_earlier_refund_takes_the_exemption_of_a_replacement_back(new: Outcome, issuer: str) -> None:
+    story = received_by_the_seller(EXEMPT)
+    story.tell("refund.issued", monday_noon, known=tuesday_noon, issued_by=issuer)
+    assert lived(story) == expected(EXEMPT, new)
+
+
 def test_a_breached_clock_that_was_moved_meanwhile_opens_again_with_its_new_due() -> None:
     story = moved_to_later(BREACHED)
     assert story.news() == [

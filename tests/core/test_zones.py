@@ -182,14 +182,10 @@ class MadeUp(tzinfo):
         place = bisect_right([from_ms for from_ms, _ in self.pairs], ms)
         return at + timedelta(seconds=self.pairs[max(0, place - 1)][1])
 
-    def utcoffset(self, at: datetime | None) -> timedelta | None:
-        raise NotImplementedError  # only what an instant is here is asked
+    def utcoffset(self, at: datetime | None) -> None:
+        """Nobody asks: nor for the other two."""
 
-    def dst(self, at: datetime | None) -> timedelta | None:
-        raise NotImplementedError
-
-    def tzname(self, at: datetime | None) -> str | None:
-        raise NotImplementedError
+    dst = tzname = utcoffset
 
 
 def cut(*pairs: tuple[int, int], first: date = FIRST, last: date = LAST) -> list[tuple[int, int]]:
