@@ -1,4 +1,4 @@
-"""The engine: `step(state, line)` decides everything (design.md), live, in replay and in audit alike.
+"""The engine: `step(state, line)` decides everything (architecture.md), live, in replay and in audit alike.
 
 Promises: the same state and line give the same events and rows on any machine; time is what lines say; the cost of a
 line depends on its matter and on the timers that it makes due, not on what else is open. No I/O, no wall clock.

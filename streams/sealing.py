@@ -1,4 +1,4 @@
-"""Sealing: what a state and the journal records before it come to, as digests (schemas/README.md, "Seals").
+"""Sealing: what a state and the journal records before it come to, as digests (seals.md).
 
 A seal says of a line what stood after it. Who folds the same records again gets the same digests; who has cut, changed
 or re-ordered a record gets others. Pure functions of rows and records.

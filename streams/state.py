@@ -1,6 +1,6 @@
 """The state of one partition: rows, and the indexes that are derived from them.
 
-Rows are the state (design.md): what `take_changes` returns, in order, is what a changelog has to keep, and
+Rows are the state (architecture.md): what `take_changes` returns, in order, is what a changelog has to keep, and
 `restore_state` makes an equal state of it. Everything else here (timers, threads that asked csba, cases by subject,
 policies made ready, counts of clocks and rows) is an index, rebuilt at recovery, and never decides anything by itself.
 Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `take_changes`. It

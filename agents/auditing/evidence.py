@@ -1,7 +1,7 @@
 """`dueclock explain --evidence DIR`: a pack that an auditor can check without dueclock, broker or network.
 
 Records as they are (bytes in base64), policies, calendar, story, and the part of the journal's chain
-(schemas/README.md, "Seals") that leads from the seal before the first fact to the seal after the last event. Records of
+(seals.md) that leads from the seal before the first fact to the seal after the last event. Records of
 other accounts are there as digests only. The same cluster gives the same bytes: no wall clock enters.
 """
 

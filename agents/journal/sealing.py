@@ -1,4 +1,4 @@
-"""Seals: once a period of journal time the owner of a partition writes down what stands (schemas/README.md, "Seals").
+"""Seals: once a period of journal time the owner of a partition writes down what stands (seals.md).
 
 A seal is a line like any other, with the journal time of the line before it: it moves no time and fires nothing. Its
 digests are those of `streams.sealing`. The state's is worked out in a thread, while this partition rests and the others

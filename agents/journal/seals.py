@@ -24,7 +24,7 @@ _TYPE = b'"type":"state.sealed"'
 
 
 class Seal(NamedTuple):
-    """A seal as it stands in the journal: where and when, and what it says (schemas/README.md, "Seals")."""
+    """A seal as it stands in the journal: where and when, and what it says (seals.md)."""
 
     partition: int
     offset: int

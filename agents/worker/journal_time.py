@@ -1,6 +1,6 @@
 """Journal time: W(p), the broker's time up to which everything that was told to partition p is finished.
 
-W(p) is the smallest, over the input topics of p, of what is known of each topic, less an allowance (design.md). Known
+W(p) is the smallest, over the input topics of p, of what is known of each topic, less an allowance (time.md). Known
 of a topic is the broker timestamp of the last record that was finished there; or, where it is caught up, the time at
 which the fetch was *sent* whose answer said so, on the broker's clock. It never goes back. Where nothing is known of a
 topic there is no W, and nothing may be written.

@@ -1,4 +1,4 @@
-"""The keeper: the one writer of a partition, and the main job of the system (design.md).
+"""The keeper: the one writer of a partition, and the main job of the system (architecture.md).
 
 A slice goes through `Keeper.keep` in this order: take, stamp, validate, fold, write, commit, done. All that it brings
 (journal lines, SLA events, dead letters, misrouted notifications, changed rows, positions) is one transaction. What may

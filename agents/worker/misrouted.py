@@ -1,4 +1,4 @@
-"""Misrouted notifications: those that stand on another partition than their account's (design.md).
+"""Misrouted notifications: those that stand on another partition than their account's (architecture.md).
 
 Their producer used another key, or another number of partitions. They are sent on, bytes untouched, under the account's
 key to the partition of `sla-repartition` where that account is kept, in the same transaction in which they are

@@ -2,7 +2,7 @@
 
 The worker ends and nothing of the slice has been written. What is said names the partition, the journal line that it
 would have been, and the input record. `dueclock worker --skip-line` sets exactly that record aside as a dead letter
-(reason `skipped`, schemas/README.md); all else of the slice goes on. Where a timer raised, no record is to blame, and
+(reason `skipped`, dead-letters.md); all else of the slice goes on. Where a timer raised, no record is to blame, and
 skipping the one that brought the time would only lose it: that is said instead.
 """
 

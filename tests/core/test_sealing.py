@@ -1,4 +1,4 @@
-"""Seals: the digest of a state and of the records before it, and what changes them (schemas/README.md, "Seals")."""
+"""Seals: the digest of a state and of the records before it, and what changes them (seals.md)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.tree import ROOT, files_in_git, text_of
+from tests.repository.tree import PACKAGES, ROOT, files_in_git, text_of
 
 REFERENCE = ROOT / "docs" / "reference"
 ORIGINAL = ROOT.parent / "shared"
@@ -28,6 +28,19 @@ def test_every_section_of_the_contract_that_code_cites_is_a_heading_of_it() -> N
     citing = {path: cited(path) for path in files_in_git() if path.suffix in (".py", ".toml")}
     assert sum(map(len, citing.values())) > 80
     assert {str(path): sections - set(HEADINGS) for path, sections in citing.items() if sections - set(HEADINGS)} == {}
+
+
+def test_every_page_that_code_names_is_there() -> None:
+    """By its path, or by its name alone: `rules.md`, `architecture.md`."""
+    code = [
+        path
+        for path in files_in_git()
+        if path.suffix in (".py", ".toml") and path.relative_to(ROOT).parts[0] in PACKAGES
+    ]
+    named = {(name, str(path)) for path in code for name in re.findall(r"[\w/.-]*\w\.md\b", text_of(path))}
+    pages = {page.name for page in files_in_git() if page.suffix == ".md"}
+    assert len({name for name, _ in named}) > 5
+    assert [(name, path) for name, path in sorted(named) if name not in pages and not (ROOT / name).is_file()] == []
 
 
 def test_the_contract_numbers_its_sections_from_one() -> None:
