@@ -1,15 +1,17 @@
 """The life of a clock and of a partition, drawn from the tables that the code looks up.
 
-A clock's is `TRANSITIONS` (streams/clock.py). A partition's is `MAY_BECOME` (agents/worker/partition.py): which state
-may follow which. Until that table exists there is no drawing of it, and the page keeps its place.
+A clock's is `TRANSITIONS` (streams/clock.py). A partition's is `MAY_BECOME` (agents/worker/life.py): which stage may
+follow which, and on what occasion. Where there is no such table there is no drawing, and the page keeps its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from enum import Enum
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
 
-from agents.worker import partition
 from streams.clock import ENDED_TYPES, OUTCOMES, TRANSITIONS, Say
 from streams.rows import GONE, Outcome
 from streams.rows import OUTCOME_NAMES as NAMES
@@ -27,12 +29,23 @@ CLOCK: Final[dict[str, Place]] = {
     "gone": Place(80, 350),
 }
 PARTITION: Final[dict[str, Place]] = {
-    "OPENING": Place(150, 90),
-    "KEPT": Place(450, 90),
-    "RESTING": Place(750, 90),
-    "IN_DOUBT": Place(300, 280),
-    "GIVEN_AWAY": Place(650, 280),
+    "RESTING": Place(270, 60),
+    "READY": Place(270, 180),
+    "KEPT": Place(270, 300),
+    "RELEASED": Place(270, 420),
+    "IN_DOUBT": Place(590, 180),
+    "FENCED": Place(590, 300),
+    "BROKEN": Place(590, 420),
+    "GIVEN_AWAY": Place(820, 60),
 }
+_BENDS: Final = {
+    ("RESTING", "READY"): 24.0,
+    ("READY", "RESTING"): 24.0,
+    ("RELEASED", "RESTING"): -340.0,
+    ("RELEASED", "IN_DOUBT"): -30.0,
+    ("RELEASED", "FENCED"): -20.0,
+}
+LIFE: Final = "agents.worker.life"
 
 
 def clock_svg() -> str:
@@ -91,20 +104,31 @@ def clock_table() -> str:
 
 def partition_svg() -> str | None:
     """The life of a partition; None while there is no table of it."""
-    table: Mapping[Any, Iterable[Any]] | None = getattr(partition, "MAY_BECOME", None)
+    table = _table_of_partitions()
     if table is None:
         return None
-    follows = {_name(old): [_name(new) for new in sorted(news, key=_name)] for old, news in table.items()}
-    names = sorted({*follows, *(new for news in follows.values() for new in news)})
-    placed = {name: place for name, place in PARTITION.items() if name in names}
-    others = on_a_circle([name for name in names if name not in placed], Place(450, 200), 150)
-    both_ways = {(old, new) for old, news in follows.items() for new in news if old in follows.get(new, ())}
-    moves = [
-        Move(old, new, "", 24.0 if (old, new) in both_ways else 0.0) for old in sorted(follows) for new in follows[old]
-    ]
-    last = frozenset(name for name in names if not follows.get(name))
-    return drawn("The life of a partition", {**placed, **others}, moves, last=last)
+    placed = {stage.name: PARTITION[stage.name] for stage in table if stage.name in PARTITION}
+    others = on_a_circle([stage.name for stage in table if stage.name not in PARTITION], Place(450, 240), 160)
+    moves: list[Move] = []
+    told: set[tuple[str, str]] = set()  # one word for each occasion of arriving somewhere is enough
+    for old, news in table.items():
+        for new, occasion in news.items():
+            label = "" if (new.name, occasion) in told else occasion
+            told.add((new.name, occasion))
+            moves.append(Move(old.name, new.name, label, _BENDS.get((old.name, new.name), 0.0)))
+    last = frozenset(stage.name for stage, news in table.items() if not news)
+    return drawn("The life of a partition", {**placed, **others}, moves, last=last, size=(900, 470))
 
 
-def _name(state: Any) -> str:
-    return str(getattr(state, "name", state))
+def partition_table() -> str:
+    """What each stage means, as the code says it; empty while there is no table."""
+    table = _table_of_partitions() or {}
+    lines = ["| stage | meaning |", "| --- | --- |", *(f"| {stage.name} | {stage.value} |" for stage in table)]
+    return "\n".join(lines) if table else ""
+
+
+def _table_of_partitions() -> Mapping[Enum, Mapping[Enum, str]] | None:
+    if find_spec(LIFE) is None:
+        return None
+    table: Mapping[Enum, Mapping[Enum, str]] | None = getattr(import_module(LIFE), "MAY_BECOME", None)
+    return table
