@@ -284,14 +284,16 @@ def _newest(audited: Audited) -> int:
 def _partition_row(rows: dict[bytes, bytes]) -> PartitionRow:
     """The partition's row as it is; an empty one where there is none that can be read.
 
-    UserError (status 2) for one of another version of the program: what that has written is not to be written over.
+    Rows in the form of another version of the program are none: they are made anew in this one's. UserError (status 2)
+    where a logic was in force that this program does not keep.
     """
     try:
         row = decode_partition(rows[PARTITION_KEY])
+    except (KeyError, RowError, OtherVersionError):
+        return PartitionRow()
+    try:
         if row.logic:
             check_logic(row.logic)
     except OtherVersionError as error:
         raise UserError(f"Nothing was rebuilt: {error}", COULD_NOT_RUN) from None
-    except (KeyError, RowError):
-        return PartitionRow()
     return row

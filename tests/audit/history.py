@@ -47,13 +47,13 @@ class Sent(NamedTuple):
 class History:
     """One partition's journal, and the events that follow from it."""
 
-    def __init__(self, partition: int = HOME, policies: str = POLICIES) -> None:
+    def __init__(self, partition: int = HOME, policies: str = POLICIES, release: str = "") -> None:
         self.partition = partition
         self.state = new_state(partition)
         self.lines: list[Line] = []
         self.events: list[Sent] = []
         self.taken: dict[str, int] = {}
-        self.add(activation(policies), 0)
+        self.add(activation(policies, release), 0)
 
     def add(self, body: Body, journal_ms: int) -> History:
         """One more line."""

@@ -48,10 +48,11 @@ def zones_of(toml: str) -> Zones:
     return machine_zones(load_policies(toml))
 
 
-def activation(toml: str) -> PolicyActivated:
-    """The line with which a worker of this machine would put a policy file in force."""
+def activation(toml: str, release: str = "") -> PolicyActivated:
+    """The line with which a worker of this machine, or of one with such data, would put a policy file in force."""
     policies = load_policies(toml)
-    return PolicyActivated(digest=policies.digest, toml=toml, zones=machine_zones(policies), logic=NEWEST)
+    zones = machine_zones(policies, str(DATA / release) if release else "")
+    return PolicyActivated(digest=policies.digest, toml=toml, zones=zones, logic=NEWEST)
 
 
 def chosen_of(toml: str) -> Chosen:
