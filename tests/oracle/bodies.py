@@ -8,7 +8,7 @@ PROGRAMS = ["sfp", "mfn", "fba", "csba_jp"]
 AMOUNTS = ["10", "10.00", "40.5", "59.50", "60", "99.99", "100.00", "0", "0.00"]
 CODES = ["used", "", "box was opened, sorry Jo", "RC ä", "x" * 129]
 # The last is what is kept of the one before it.
-SUBJECTS = ["h", "h", "ü\u2028", "", "please help", "2533251a617d8e45a96c41a324cd4b4b"]
+SUBJECTS = ["h", "h", "h", "h", "h", "ü\u2028", "", "please help", "2533251a617d8e45a96c41a324cd4b4b"]
 
 
 class Bodies:
@@ -125,6 +125,13 @@ class Bodies:
 
     def _csba_sent(self) -> dict[str, Any]:
         return {**self._sent(), "from_role": "csba", "to_roles": ["buyer"]}
+
+    def _cs(self) -> dict[str, Any]:
+        return {**self._received(), "from_role": "amazon_cs"}
+
+    def _cs_sent(self) -> dict[str, Any]:
+        to = self._one(["buyer"], ["amazon_cs"], ["amazon_cs", "buyer"], ["seller", "amazon_cs"])
+        return {**self._sent(), "from_role": "seller", "to_roles": to}
 
     def _undelivered(self) -> dict[str, Any]:
         return {"type": "message.undelivered", **self._message_key()}
