@@ -173,6 +173,23 @@ def test_the_year_of_an_instant_is_that_of_utc() -> None:
     assert differences(lines, PLAIN) == []
 
 
+@pytest.mark.xfail(
+    strict=True, reason="the product sees no start in a refund of no program, but one in a refund of fba"
+)
+@pytest.mark.parametrize("program", ["fba", None])
+def test_a_refund_that_moves_to_an_earlier_start_without_a_program_that_opens_it_is_retracted_for_that(
+    program: str | None,
+) -> None:
+    """Contract §3: "the first that holds: `earlier_start` (the start has moved)", whatever program it has now."""
+    refund = {**REFUND, "currency": "USD"}
+    lines = [
+        said("e2", "2026-03-02T10:00:00Z", {**refund, "program": "sfp"}),
+        said("e1", "2026-03-02T09:00:00Z", {**refund, "program": program, "arrived_at": "2026-03-02T11:00:00Z"}),
+    ]
+    assert [json.loads(event).get("reason") for event in told(lines, PLAIN).events] == [None, "earlier_start"]
+    assert differences(lines, PLAIN) == []
+
+
 def test_a_disagreement_is_found_and_minimised(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = (GOLDEN / "15-repeats" / "notifications.jsonl").read_bytes().split(b"\n")
     monkeypatch.setattr("tests.core.differential.told", lambda *args: told(*args)._replace(events=[]))

@@ -1,5 +1,6 @@
 """Lines that are not quite right, or only look so: each is an edge of contract §2."""
 
+import hashlib
 import json
 import random
 from typing import Any
@@ -74,7 +75,8 @@ def spoil_activation(rng: random.Random, line: dict[str, Any]) -> Line:
         {**line, "logic": 2},
         {**line, "toml": rng.choice(["", "=", line["toml"].replace(*rng.choice(POLICY_ERRORS))])},
     ]
-    return rng.choice(wrong)
+    spoilt = rng.choice(wrong)
+    return {**spoilt, "digest": hashlib.sha256(spoilt["toml"].encode()).hexdigest()}
 
 
 # What is written in a policy file, and what may not be (or may: an edge) written in its place.
