@@ -131,6 +131,18 @@ def test_nobody_needs_to_tell_red_from_green(name: str) -> None:
     assert not re.search(r'"(?:fixedC|c)olor": "(?:red|green|dark-red|dark-green)"', text)
 
 
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_no_two_series_of_a_panel_that_have_a_colour_look_alike(name: str) -> None:
+    for panel in panels(name):
+        is_bars = panel["fieldConfig"]["defaults"].get("custom", {}).get("drawStyle") == "bars"
+        seen = ("color", "custom.fillOpacity", "custom.lineWidth") if is_bars else ("color", "custom.lineStyle")
+        looks = [
+            json.dumps([(one["id"], one["value"]) for one in override["properties"] if one["id"] in seen])
+            for override in panel["fieldConfig"]["overrides"]
+        ]
+        assert len(looks) == len(set(looks)), panel["title"]
+
+
 def test_every_alert_points_to_a_panel_that_points_to_its_runbook() -> None:
     boards = {dashboard(name)["uid"]: name for name in DASHBOARDS}
     runbook = {panel["id"]: panel["title"] for panel in panels("runbook")}

@@ -79,24 +79,24 @@ def _missed(sheet: Sheet) -> None:
         f'sum by (rule, marketplace) (increase(sla_events_total{{type="clock.breached", {ALL}}}[$__rate_interval]))'
     )
     panel = lines(said, "short", [Query(breaches, "{{rule}} {{marketplace}}")], bars=True)
-    sheet.add(coloured(panel, rule_names(), is_start=True), 12, 9)
+    sheet.add(coloured(panel, rule_names(), is_start=True, bars=True), 12, 9)
     said = Said(
         10, "Escalations", "Warnings before due and urgent ones, by rule and level; 0 is urgent.", "no escalation"
     )
     escalations = 'sum by (rule, level) (increase(sla_escalations_total{rule=~"$rule"}[$__rate_interval]))'
     panel = lines(said, "short", [Query(escalations, "{{rule}} level {{level}}")], bars=True)
-    sheet.add(coloured(panel, rule_names(), is_start=True), 12, 9)
-    meaning = "Events taken back because news came late or a fact was taken back. Many of them: a feed is late."
+    sheet.add(coloured(panel, rule_names(), is_start=True, bars=True), 12, 9)
+    meaning = "Because news came late, a fact was taken back or a reply was not delivered. Many: a feed is late."
     said = Said(11, "Retractions", meaning, "nothing taken back")
     taken_back = (
         f'sum by (rule, marketplace) (increase(sla_events_total{{type="clock.retracted", {ALL}}}[$__rate_interval]))'
     )
     panel = lines(said, "short", [Query(taken_back, "{{rule}} {{marketplace}}")], bars=True)
-    sheet.add(coloured(panel, rule_names(), is_start=True), 12, 9)
+    sheet.add(coloured(panel, rule_names(), is_start=True, bars=True), 12, 9)
     said = Said(12, "How clocks go", "Clocks opened, and how they ended.", "no event")
     ends = f'sum by (type) (increase(sla_events_total{{type=~"{"|".join(OUTCOMES)}", {ALL}}}[$__rate_interval]))'
     panel = lines(said, "short", [Query(ends, "{{type}}")], bars=True)
-    sheet.add(coloured(panel, OUTCOMES), 12, 9)
+    sheet.add(coloured(panel, OUTCOMES, bars=True), 12, 9)
 
 
 def _attainment(sheet: Sheet) -> None:

@@ -35,17 +35,23 @@ def _accounts(sheet: Sheet) -> None:
     sheet.add(figure(said, "short", at_risk, steps=((0, GOOD), (1, BAD))), 4, 8)
     said = Said(2, "Accounts by status", "By the worst status last emitted for each.", "no account is known")
     panel = lines(said, "short", [Query("sum by (status) (sla_accounts)", "{{status}}")], bars=True)
-    sheet.add(coloured(panel, STATUSES), 10, 8)
+    sheet.add(coloured(panel, STATUSES, bars=True), 10, 8)
     said = Said(3, "Violations", "What Amazon forbids, by kind.", "none")
     violations = Query("sum by (kind) (increase(sla_violations_total[$__rate_interval]))", "{{kind}}")
-    sheet.add(coloured(lines(said, "short", [violations], bars=True), get_args(ViolationKind)), 10, 8)
+    sheet.add(coloured(lines(said, "short", [violations], bars=True), get_args(ViolationKind), bars=True), 10, 8)
 
 
 def _dead_letters(sheet: Sheet) -> None:
     sheet.row("What was refused")
-    said = Said(5, "Dead letters by reason", "Records that are no fact.", "none", ("DueclockDeadLetters",))
+    said = Said(
+        5,
+        "Dead letters by reason",
+        "Records that are no fact, or one too many of a matter.",
+        "none",
+        ("DueclockDeadLetters",),
+    )
     reasons = Query("sum by (reason) (increase(sla_dead_letters_total[$__rate_interval]))", "{{reason}}")
-    sheet.add(coloured(lines(said, "short", [reasons], bars=True), ALL_REASONS), 12, 8)
+    sheet.add(coloured(lines(said, "short", [reasons], bars=True), ALL_REASONS, bars=True), 12, 8)
     said = Said(6, "Share of dead letters by topic", "In ten minutes. Above 1 % a producer is to be told.", "none")
     shares = Query("topic:sla_dead_letters:ratio_rate10m", "{{topic}}")
     panel = lines(said, "percentunit", [shares], steps=((0, GOOD), (0.01, CARE))).max(1)
@@ -58,7 +64,7 @@ def _dead_letters(sheet: Sheet) -> None:
     )
     repeats = Query("sum by (type) (increase(sla_repeats_total[$__rate_interval]))", "{{type}}")
     types = tuple(name for topic in INPUT_TOPICS for name in topic.types)
-    sheet.add(coloured(lines(said, "short", [repeats], bars=True), types), 12, 8)
+    sheet.add(coloured(lines(said, "short", [repeats], bars=True), types, bars=True), 12, 8)
     meaning = "From when it happened to when we knew. What is late may take back what was said."
     said = Said(11, "Delay of facts", meaning, "nothing came")
     delays = "sum by (le) (increase(sla_fact_delay_seconds_bucket[$__rate_interval]))"
@@ -86,4 +92,4 @@ def _audit(sheet: Sheet) -> None:
     types = ("clock.opened", "clock.met", "clock.escalated", "clock.breached", "clock.retracted", "account.health")
     others = ("clock.superseded", "clock.exempt", "clock.closed_late", "clock.reminder_due", "clock.lapsed")
     more = ("clock.expired", "policy.violation")
-    sheet.add(coloured(lines(said, "short", [events], bars=True), (*types, *others, *more)), 8, 8)
+    sheet.add(coloured(lines(said, "short", [events], bars=True), (*types, *others, *more), bars=True), 8, 8)

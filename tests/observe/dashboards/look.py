@@ -1,8 +1,8 @@
 """How every dashboard looks: one palette, one way to make each kind of panel, one way to lay them out.
 
 The palette is Okabe and Ito's, which people with any kind of colour vision tell apart; good and bad are blue and
-vermilion, never green and red. Where there are more series than colours the lines are dashed. A panel always has a
-unit, says what it means, and says in words that there is nothing where there is nothing.
+vermilion, never green and red. Where there are more series than colours the lines are dashed, the bars paler. A panel
+always has a unit, says what it means, and says in words that there is nothing where there is nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ BLUE, ORANGE, TEAL, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#999999"
 PALETTE: Final = (BLUE, ORANGE, TEAL, VERMILION, PURPLE, SKY, YELLOW, GREY)
 GOOD, CARE, BAD = BLUE, ORANGE, VERMILION
+_DASHES: Final = ([10, 6], [2, 6], [20, 6, 2, 6])
+_PALER: Final = (45, 20, 5)
 
 SOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 Panel: TypeAlias = timeseries.Panel | stat.Panel | heatmap.Panel | table.Panel | text.Panel
@@ -122,13 +124,20 @@ def page(said: Said, words: str) -> text.Panel:
     return text.Panel().id(said.id).title(said.title).content(words)
 
 
-def coloured(panel: timeseries.Panel, names: Iterable[str], *, is_start: bool = False) -> timeseries.Panel:
-    """Give each of these series its colour, the same on every panel; from the ninth on the lines are dashed."""
+def coloured(
+    panel: timeseries.Panel, names: Iterable[str], *, is_start: bool = False, bars: bool = False
+) -> timeseries.Panel:
+    """Give each of these series its colour, the same on every panel; from the ninth on the colours come again, on lines
+    that are dashed and bars that are paler and have an edge.
+    """
     for number, name in enumerate(names):
-        colour: object = {"mode": "fixed", "fixedColor": PALETTE[number % len(PALETTE)]}
-        properties = [models.DynamicConfigValue("color", colour)]
-        if number >= len(PALETTE):
-            properties.append(models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [10, 6]}))
+        lap, place = divmod(number, len(PALETTE))
+        properties = [models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": PALETTE[place]})]
+        if lap:
+            again: dict[str, object] = {"custom.fillOpacity": _PALER[lap - 1], "custom.lineWidth": 1}
+            if not bars:
+                again = {"custom.lineStyle": {"fill": "dash", "dash": _DASHES[lap - 1]}}
+            properties.extend(models.DynamicConfigValue(id_val, value) for id_val, value in again.items())
         ending = "( |$)" if is_start else "$"
         panel = panel.override_by_regexp(f"/^{re.escape(name)}{ending}/", properties)
     return panel
