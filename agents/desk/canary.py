@@ -2,8 +2,9 @@
 
 For each partition there is one synthetic account in the marketplace CANARY, so that every partition has to carry its
 breach (`schemas/shipped/canary.toml`; `DueclockCanarySilent` in deploy/prometheus). The question before is answered
-three seconds after it fell due, so that nothing stays breached; an hour's questions are one thread, so that few rows
-are kept. A broker that is away is waited for: to say so is the alert's business, and a line of the log.
+three seconds after it fell due, so that nothing stays breached. A hundred questions are one thread, so that few rows
+are kept and none is ever full (contract §2, `matter_full`). A broker that is away is waited for: to say so is the
+alert's business, and a line of the log.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from aiokafka.errors import KafkaError
 from agents.kafka.clients import run_with_broker, writer
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
-from schemas.codec import HOUR_MS, canonical_json, format_instant
+from schemas.codec import canonical_json, format_instant
 from schemas.registry import INPUT_TOPIC_OF
 from streams.partitioner import partition_of
 
@@ -26,6 +27,8 @@ log = logging.getLogger("dueclock.canary")
 
 MARKETPLACE = "CANARY"
 ANSWERED_AFTER_MS = 5_000
+QUESTIONS_OF_A_THREAD = 100
+"""With as many answers they stay below the 256 facts of a matter."""
 LEAST_EVERY_S = 6.0
 """A question may not be asked before the one before has fallen due and been answered."""
 
@@ -35,6 +38,8 @@ class Question(NamedTuple):
 
     thread: str
     at_ms: int
+    number: int
+    """Of its thread, from 1."""
 
 
 def accounts(partitions: int) -> list[str]:
@@ -48,9 +53,11 @@ def accounts(partitions: int) -> list[str]:
     return [found[partition] for partition in range(partitions)]
 
 
-def question(seller: str, at_ms: int) -> tuple[Question, bytes]:
-    """CSBA asks the seller."""
-    asked = Question(f"canary-{at_ms // HOUR_MS}", at_ms)
+def question(seller: str, at_ms: int, before: Question | None = None) -> tuple[Question, bytes]:
+    """CSBA asks the seller, in the thread of the question before as long as that has room."""
+    asked = Question(f"canary-{at_ms}", at_ms, 1)
+    if before is not None and before.number < QUESTIONS_OF_A_THREAD:
+        asked = Question(before.thread, at_ms, before.number + 1)
     return asked, _said("message.received", seller, f"Q-{at_ms}", asked.thread, at_ms, {"from_role": "csba"})
 
 
@@ -95,7 +102,7 @@ async def _ask(producer: AIOKafkaProducer, settings: Settings, sellers: list[str
         began_s = time.monotonic()
         for seller in sellers:
             before = asked.get(seller)
-            asked[seller], value = question(seller, int(time.time() * 1000))
+            asked[seller], value = question(seller, int(time.time() * 1000), before)
             values = [value] if before is None else [answer(seller, before), value]
             try:
                 for one in values:

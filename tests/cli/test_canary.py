@@ -28,7 +28,7 @@ def test_its_question_breaches_after_two_seconds_and_is_answered_too_late_and_co
     replay = Replay(shipped_policies(canary=True), lambda *why: refused.append(why), machine_zones)
     asked, value = question("CANARY-0", NOW_MS)
     events = replay.feed(value)
-    _, following = question("CANARY-0", NOW_MS + 60_000)
+    _, following = question("CANARY-0", NOW_MS + 60_000, asked)
     for line in (answer("CANARY-0", asked), following):
         events += replay.feed(line)
     events += replay.close(NOW_MS + 62_001)
@@ -41,6 +41,20 @@ def test_its_question_breaches_after_two_seconds_and_is_answered_too_late_and_co
     ]
     assert refused == []
     assert replay.state.row_ids() == [f"CANARY-0/CANARY{name}" for name in ("", f"/thread/{asked.thread}")]
+
+
+def test_however_often_it_asks_no_thread_of_it_is_ever_full() -> None:
+    refused: list[object] = []
+    replay = Replay(shipped_policies(canary=True), lambda *why: refused.append(why), machine_zones)
+    asked, value = question("CANARY-0", NOW_MS)
+    replay.feed(value)
+    for number in range(1, 250):
+        replay.feed(answer("CANARY-0", asked))
+        asked, value = question("CANARY-0", NOW_MS + number * 6_000, asked)
+        replay.feed(value)
+    assert refused == []
+    threads = [name for name in replay.state.row_ids() if "/thread/" in name]
+    assert threads == [f"CANARY-0/CANARY/thread/canary-{NOW_MS + number * 600_000}" for number in range(3)]
 
 
 def test_its_policies_may_follow_the_shipped_ones_but_not_the_other_way() -> None:
