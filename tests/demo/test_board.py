@@ -125,7 +125,7 @@ def test_the_picture_fits_and_shows_all_rules_and_what_is_next(width: int, heigh
 def test_a_tiny_terminal_is_no_error() -> None:
     lines = drawn(played(5_000)[0], 40, 10)
     assert max(len(line.rstrip()) for line in lines) <= 40
-    assert lines[0].startswith("dueclock  00:30 played")
+    assert lines[0].startswith("dueclock  00:30 (1 h is 0.5 s)")
     assert [line.split()[0] for line in lines[2:4]] == ["sfp-refund", "csba-jp-refund"]
 
 
