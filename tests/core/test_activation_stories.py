@@ -178,7 +178,9 @@ def test_what_is_no_table_of_zones_is_a_bad_field(zones: Any) -> None:
 def test_the_engine_itself_asks_no_machine_and_says_that_a_journal_without_zones_is_of_0_1() -> None:
     state = new_state(0)
     line = Line(1, monday_9am, PolicyActivated(digest=load_policies(PLAIN).digest, toml=PLAIN))
-    with pytest.raises(PolicyError, match=r"Line 1 .* as dueclock 0\.1 did: .*; begin anew with empty topics\."):
+    with pytest.raises(
+        PolicyError, match=r"Line 1 .*: it was written by dueclock 0\.1, .*; begin anew with empty topics .*\."
+    ):
         step(state, line)
     assert (state.lines, state.book) == (0, None)
 
