@@ -309,9 +309,7 @@ def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
         program = refund.program
         if program is None and refund.return_id is not None:
             program = view.programs.get(refund.return_id)
-        program = program or _newest_program(view)
-        if program is None:
-            continue
+        program = program or _newest_program(view) or ""
         ends = [
             End(fact.at_ms, ENDS_MET, fact.event_id, "seller")
             for fact in view.of(SafetFiled)
