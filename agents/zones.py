@@ -9,6 +9,7 @@ import struct
 from collections.abc import Collection, Iterator
 from functools import partial
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -52,9 +53,17 @@ def _from_package(name: str) -> ZoneInfo:
 def _from_folder(folder: Path, name: str) -> ZoneInfo:
     path = folder.joinpath(*name.split("/"))
     try:
-        with path.open("rb") as file:
-            return ZoneInfo.from_file(file, key=name)
-    except (OSError, ValueError, AssertionError, struct.error):  # the latter three of a file that is cut short
+        return _compiled(path.read_bytes(), name)
+    except (OSError, ValueError, AssertionError, struct.error):  # what zoneinfo raises for a file that is none
         raise UserError(
             f"There is no compiled zone file {path}; set zoneinfo_dir to a folder that has one, or to nothing.", 2
         ) from None
+
+
+def _compiled(data: bytes, name: str) -> ZoneInfo:
+    """The zone of a compiled file. ValueError for one that is cut short, and more that zoneinfo raises."""
+    stream = BytesIO(data + b"\n\n")  # without an end of its last line zoneinfo would read for ever
+    zone = ZoneInfo.from_file(stream, key=name)
+    if stream.tell() > len(data):
+        raise ValueError("cut short")
+    return zone
