@@ -11,20 +11,25 @@ from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
 from schemas.decoding import Decoded, decode_notification
 from schemas.notifications import TimeTick, Zones
-from schemas.policies import Policies, PolicyError, shipped_policies
+from schemas.policies import Policies, PolicyError, load_policies, shipped_policies
 from streams import replay as replay_module
-from streams.engine import Line, step
-from streams.replay import Replay
+from streams.engine import Line, restore_state, step
+from streams.logic import NEWEST, OtherVersionError
+from streams.replay import Replay, ZonesOf
+from streams.rows import PARTITION_KEY, decode_partition, encode_row
 from streams.state import new_state
 from tests.core.histories import ignore, values
 from tests.core.instants import friday_9am, monday_9am, monday_noon, text, thursday_midnight
 from tests.core.policy_texts import PLAIN, policies
 from tests.core.stories import Story, activation
+from tests.zones import DATA, NEWER, OLDER, RELEASES
 
 RECEIPT = (
     b'{"event_id":"e1","type":"return.received","seller_id":"S","marketplace_id":"ATVPDKIKX0DER",'
     b'"occurred_at":"2026-03-02T17:00:00Z","return_id":"R-1","order_id":"111-0000001-0000001","program":"sfp"}'
 )
+
+IN_VANCOUVER = PLAIN.replace("America/Los_Angeles", "America/Vancouver")
 
 
 TICK = json.dumps({"type": "time.tick", "arrived_at": text(monday_9am)}).encode()
@@ -176,6 +181,70 @@ def test_rows_that_rest_now_and_then_change_no_byte(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(replay_module, "REST_EVERY", 1)
     resting = Replay(PLAIN, ignore, machine_zones)
     assert [event.value for line in lines for event in resting.feed(line)] == said
+
+
+# --- zones and logic -----------------------------------------------------------------------------------------------
+
+
+def machine(release: str) -> ZonesOf:
+    """The machine with this release of time-zone data."""
+    return lambda policies: machine_zones(policies, str(DATA / release))
+
+
+def dues(*releases: str) -> list[str]:
+    """What is due on a machine where each of these releases was activated before one receipt more."""
+    replay = Replay(None, ignore, machine_zones)
+    found: list[str] = []
+    for number, release in enumerate(releases):
+        zones = machine(release)(load_policies(IN_VANCOUVER))
+        said = {**json.loads(activation(IN_VANCOUVER, monday_9am)), "zones": zones}
+        assert replay.feed(json.dumps(said).encode()) == []
+        receipt = {**json.loads(RECEIPT), "event_id": f"e{number}", "return_id": f"R-{number}"}
+        receipt |= {"occurred_at": "2026-11-16T17:00:00Z"}
+        found += [json.loads(event.value)["due_at"] for event in replay.feed(json.dumps(receipt).encode())]
+    return found
+
+
+def test_what_the_journal_says_of_a_zone_decides_and_a_clock_keeps_the_due_that_it_was_told() -> None:
+    assert dues(OLDER) == ["2026-11-19T08:00:00.000Z"]
+    assert dues(NEWER) == ["2026-11-19T07:00:00.000Z"]
+    assert dues(OLDER, NEWER) == ["2026-11-19T08:00:00.000Z", "2026-11-19T07:00:00.000Z"]
+
+
+def test_where_nothing_is_said_of_zones_the_machine_decides() -> None:
+    receipt = RECEIPT.replace(b"2026-03-02T17:00:00Z", b"2026-11-16T17:00:00Z")
+    found = [
+        json.loads(Replay(IN_VANCOUVER, ignore, machine(release)).feed(receipt)[0].value)["due_at"]
+        for release in RELEASES
+    ]
+    assert found == ["2026-11-19T08:00:00.000Z", "2026-11-19T07:00:00.000Z"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "policy.activated", "digest": "0" * 64, "toml": "", "logic": NEWEST + 1},
+        {"type": "state.sealed", "line": 1, "offset": 0, "state": "0" * 64, "journal": "0" * 64, "logic": NEWEST + 1},
+    ],
+    ids=lambda line: line["type"],
+)
+def test_a_line_of_a_higher_logic_is_refused_and_changes_nothing(line: dict[str, object]) -> None:
+    replay = Replay(PLAIN, ignore, machine_zones)
+    replay.feed(RECEIPT)
+    before = replay.state.take_changes()
+    with pytest.raises(OtherVersionError, match=f"Logic {NEWEST + 1} is not known here, where the newest is {NEWEST}"):
+        replay.feed(json.dumps({**line, "journaled_at": text(monday_noon)}).encode())
+    assert replay.state.take_changes() == before[:1]
+
+
+def test_a_row_of_a_higher_logic_is_refused() -> None:
+    replay = Replay(PLAIN, ignore, machine_zones)
+    replay.feed(RECEIPT)
+    rows = dict(replay.state.take_changes())
+    row = decode_partition(rows[PARTITION_KEY] or b"")
+    row.logic = NEWEST + 1
+    with pytest.raises(OtherVersionError, match="use a newer dueclock"):
+        restore_state(0, [(PARTITION_KEY, encode_row(row))])
 
 
 # --- the engine's own promises ---------------------------------------------------------------------------------------

@@ -109,24 +109,24 @@ OF_0_1: dict[str, list[Any]] = {
 def test_a_row_of_0_1_is_refused_with_one_sentence_that_says_how_to_begin_anew(form: str) -> None:
     value = msgspec.msgpack.encode([1, *OF_0_1[form]])
     for name, decode in (("partition", decode_partition), ("policies", decode_policies)):
-        with pytest.raises(RowError) as refused:
+        with pytest.raises(OtherVersionError) as refused:
             decode(value)
         assert str(refused.value) == begin_anew(name)
-    with pytest.raises(RowError) as refused:
+    with pytest.raises(OtherVersionError) as refused:
         decode_row(ORDER_ID, value)
     assert str(refused.value) == begin_anew(ORDER_ID)
 
 
 def begin_anew(name: str) -> str:
     return (
-        f"row {name} was written by dueclock 0.1, whose state and journal cannot be read on; begin anew with "
-        "empty topics (another topic_prefix) and send the notifications again"
+        f"Row {name} was written by dueclock 0.1, whose topics cannot be gone on with; begin anew with empty topics "
+        "(another topic_prefix) and send the notifications again."
     )
 
 
 def test_a_state_of_0_1_is_not_restored() -> None:
     rows = [(PARTITION_KEY, msgspec.msgpack.encode([1, 5, 2, {}, "d", b"", 0]))]
-    with pytest.raises(RowError, match=r"written by dueclock 0\.1"):
+    with pytest.raises(OtherVersionError, match=r"written by dueclock 0\.1"):
         restore_state(0, rows)
 
 
