@@ -1,7 +1,7 @@
 """Breathing: who has much to do on the loop gives it up now and then, so that nothing else waits long.
 
 One line may bring a hundred thousand events, a slice two thousand lines; other partitions, ticks, the watch, readiness
-and a signal to stop have their turn between two pieces. The bound is design.md's: no loop is held for 100 ms.
+and a signal to stop have their turn between two pieces. No loop is to be held for 100 ms.
 """
 
 import asyncio

@@ -173,10 +173,7 @@ def test_the_year_of_an_instant_is_that_of_utc() -> None:
     assert differences(lines, PLAIN) == []
 
 
-NO_START = pytest.mark.xfail(strict=True, reason="of a refund that has no program the product sees no start that moves")
-
-
-@pytest.mark.parametrize("program", ["fba", pytest.param(None, marks=NO_START)])
+@pytest.mark.parametrize("program", ["fba", None])
 def test_a_refund_that_moves_to_an_earlier_start_without_a_program_that_opens_it_is_retracted_for_that(
     program: str | None,
 ) -> None:
