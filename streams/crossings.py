@@ -65,11 +65,10 @@ class CasesBySubject:
 
     def drop(self, account: str, subject: str, row_id: str) -> None:
         """A case is forgotten, or on another subject now."""
-        cases = self._cases.get((account, subject))
-        if cases is not None:
-            cases.pop(row_id, None)
-            if not cases:
-                del self._cases[account, subject]
+        cases = self._cases[account, subject]
+        del cases[row_id]
+        if not cases:
+            del self._cases[account, subject]
 
     def count(self, account: str, subject: str) -> int:
         """How many cases are known."""

@@ -109,6 +109,30 @@ def test_a_switch_at_the_very_instant_of_the_message_concerns_it() -> None:
     assert story.news() == ["opened csba-reply", f"opened {REPLY}", "superseded csba-reply by program"]
 
 
+def test_a_switch_touches_no_other_clock_of_the_thread() -> None:
+    story = asked()
+    story.tell("message.received", monday_9am + HOUR, from_role="amazon_cs", message_id="M-2")
+    story.tell("message.received", monday_9am + HOUR, message_id="M-3")
+    story.news()
+    story.tell("program.changed", monday_noon)
+    assert story.news() == [f"opened {REPLY}", "superseded csba-reply by program"]
+    assert story.open_clocks() == 3
+
+
+def test_of_several_questions_those_are_moved_that_were_asked_since_the_last_switch_and_not_answered() -> None:
+    story = Story()
+    before, answered, waiting, after = monday_9am, monday_9am + 2 * HOUR, monday_noon, monday_noon + 2 * HOUR
+    for number, instant in enumerate((before, answered, waiting)):
+        story.tell("message.received", instant, routed_to="csba", thread_id=f"T-{number}", message_id=f"M-{number}")
+    story.tell("message.sent", answered + 1, known=waiting, **{**BY_CSBA, "thread_id": "T-1"})
+    story.tell("program.changed", before + HOUR, known=waiting)
+    story.tell("message.received", after, routed_to="csba", thread_id="T-3", message_id="M-3")
+    story.news()
+    story.tell("program.changed", waiting + HOUR, known=after)
+    assert story.news() == [f"opened {REPLY}", "superseded csba-reply by program"]
+    assert story.last("clock.superseded")["subject"] == "T-2/M-2"
+
+
 def test_the_first_switch_at_or_after_the_message_counts() -> None:
     story = asked()
     story.tell("program.changed", monday_noon)

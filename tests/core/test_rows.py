@@ -24,6 +24,7 @@ from streams.rows import (
     RowError,
     ShellNotes,
     account_of,
+    apply_changes,
     decode_partition,
     decode_policies,
     decode_row,
@@ -74,6 +75,12 @@ def test_equal_rows_have_equal_bytes_in_whatever_order_they_were_filled() -> Non
     assert encode_row(said[0]) == encode_row(said[1])
     partitions = [PartitionRow(notes=ShellNotes({"a": 1, "b": 2})), PartitionRow(notes=ShellNotes({"b": 2, "a": 1}))]
     assert encode_row(partitions[0]) == encode_row(partitions[1])
+
+
+def test_a_changelog_read_to_its_end_has_the_last_word_on_each_row_and_none_of_what_is_gone() -> None:
+    rows = {b"a": b"1", b"b": b"1"}
+    apply_changes(rows, [(b"a", b"2"), (b"b", None), (b"c", b"1"), (b"c", None), (b"d", None), (b"e", b"1")])
+    assert rows == {b"a": b"2", b"e": b"1"}
 
 
 def test_two_new_rows_share_nothing() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.engine import next_fire_ms, restore_state
+from schemas.notifications import TimeTick
+from streams.engine import Line, next_fire_ms, restore_state, step
 from streams.rows import PARTITION_KEY, POLICIES_KEY, decode_partition
 from streams.state import new_state
 from streams.threads import NEVER_MS
@@ -151,6 +152,13 @@ def test_a_state_restored_from_no_rows_is_a_new_one() -> None:
     state = restore_state(0, [])
     assert (state.lines, state.digest) == (0, "")
     assert state.row_ids() == []
+
+
+def test_a_restored_state_that_nothing_was_activated_in_has_no_policies_and_no_logic() -> None:
+    state = new_state(0)
+    step(state, Line(1, monday_9am, TimeTick()))
+    again = restore_state(0, [(key, value) for key, value in state.take_changes() if value is not None])
+    assert (again.lines, again.journal_ms, again.logic, again.book) == (1, monday_9am, 0, None)
 
 
 def test_a_restored_state_knows_threads_that_asked_csba_and_cases_by_subject() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from schemas.notifications import Zones
 from schemas.policies import CalendarSpec, Policies, load_policies
-from streams.zones import AFTER_COVERAGE_DAYS, Zone, cut_zones, zones_digest
+from streams.zones import AFTER_COVERAGE_DAYS, Zone, changed_zones, cut_zones, zones_digest
 from tests.core.instants import DAY, HOUR, MINUTE, SECOND
 from tests.core.policy_texts import PLAIN
 
@@ -293,6 +293,53 @@ def changes_s(name: str) -> list[int]:
     offsets = [struct.unpack_from(">l", data, at + 44 + 9 * times + 6 * kind)[0] for kind in range(types)]
     said = [offsets[0], *(offsets[kind] for kind in kinds)]
     return [instant for instant, (a, b) in zip(instants, pairwise(said), strict=True) if a != b and instant >= 0]
+
+
+# --- what changed between two tables ---------------------------------------------------------------------------------
+
+A_WEEK = 7 * DAY
+FEBRUARY = ms_of(date(2026, 2, 1))
+
+
+def changed(before: Zones, after: Zones, *later: date) -> list[str]:
+    """What changed for a calendar of 2026, or from `later` on."""
+    first = later[0] if later else FIRST
+    return changed_zones((naming(("A", FIRST, LAST)), before), (naming(("A", first, LAST)), after))
+
+
+def test_a_zone_that_is_said_anew_and_means_the_same_has_not_changed() -> None:
+    said: Zones = {"A": ((FROM, 0), (FEBRUARY, 3600))}
+    assert changed(said, said) == []
+    assert changed(said, {"A": ((0, 0), (FEBRUARY, 3600))}) == []
+    assert changed(said, {"A": ((0, 60), (FROM, 0), (FEBRUARY, 3600))}) == [], "nothing is said of the time before"
+    assert changed(said, {"A": ((FROM, 0), (FEBRUARY, 3600), (UNTIL + 1, 0))}) == [], "nor of the time after"
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ((FROM, 60), (FEBRUARY, 3600)),
+        ((FROM, 0), (FEBRUARY, 7200)),
+        ((FROM, 0), (FEBRUARY + 1, 3600)),
+        ((FROM, 0), (FEBRUARY, 3600), (UNTIL, 0)),
+        ((FROM, 0),),
+    ],
+)
+def test_a_zone_with_another_offset_or_another_change_has(pairs: tuple[tuple[int, int], ...]) -> None:
+    assert changed({"A": ((FROM, 0), (FEBRUARY, 3600))}, {"A": pairs}) == ["A"]
+
+
+def test_only_the_time_of_which_both_tables_tell_is_compared() -> None:
+    before: Zones = {"A": ((FROM, 0), (FEBRUARY, 3600), (FEBRUARY + A_WEEK, 0))}
+    assert changed(before, {"A": ((FEBRUARY + A_WEEK, 0),)}, date(2026, 3, 1)) == []
+    assert changed(before, {"A": ((FEBRUARY + A_WEEK, 60),)}, date(2026, 3, 1)) == ["A"]
+
+
+def test_zones_that_one_of_the_two_does_not_say_have_not_changed() -> None:
+    plain: Zones = {"A": ((FROM, 0),), "B": ((FROM, 0),)}
+    assert changed(plain, {"A": ((FROM, 0),), "C": ((FROM, 0),)}) == []
+    assert changed(plain, {}) == changed({}, plain) == []
+    assert changed(plain, {"B": ((FROM, 1),), "A": ((FROM, 1),)}) == ["A", "B"]
 
 
 # --- digests ---------------------------------------------------------------------------------------------------------
