@@ -88,6 +88,18 @@ def test_csba_had_answered_before_the_switch_and_nothing_moves() -> None:
     assert story.news() == ["opened csba-reply", "met csba-reply"]
 
 
+def test_an_answer_of_csba_at_the_very_instant_of_the_switch_that_is_known_after_it_takes_the_move_back() -> None:
+    story = asked()
+    story.tell("program.changed", monday_noon)
+    story.news()
+    story.tell("message.sent", monday_noon, **BY_CSBA)
+    assert story.news() == [
+        f"retracted {REPLY} opened: reassigned",
+        "retracted csba-reply superseded: reassigned",
+        "met csba-reply",
+    ]
+
+
 def test_an_answer_of_csba_after_the_switch_is_none() -> None:
     story = asked()
     story.tell("program.changed", monday_noon)

@@ -105,6 +105,13 @@ def test_a_date_jumped_over_and_entered_later_from_behind_begins_there() -> None
     assert table.begins_ms(11) == MIDNIGHT + 16 * HOUR
 
 
+def test_a_date_jumped_over_for_good_begins_with_the_first_instant_after_it_and_not_with_the_next_midnight() -> None:
+    over, back = MIDNIGHT + 8 * HOUR, MIDNIGHT + 10 * HOUR
+    table = zone((0, -12), (over, 23), (back, 14))  # 20:00 of day 9 is 07:00 of day 11, 09:00 of that its midnight
+    assert table.begins_ms(10) == over
+    assert table.begins_ms(11) == back
+
+
 def test_several_changes_a_day_each_count() -> None:
     table = zone((0, 0), *((MIDNIGHT - 3 * HOUR + step * HOUR, 1 - step % 2) for step in range(6)))
     assert [table.local_day(MIDNIGHT + half * HOUR // 2) for half in range(-4, 4)] == [9, 9, 10, 10, 10, 10, 10, 10]
@@ -159,7 +166,7 @@ def ms_of(day: date) -> int:
     return (day - EPOCH.date()).days * DAY
 
 
-FROM, UNTIL = ms_of(FIRST) - DAY, ms_of(LAST) + AFTER_COVERAGE_DAYS * DAY
+FROM, UNTIL = ms_of(FIRST) - DAY, ms_of(LAST) + 400 * DAY
 
 
 def naming(*calendars: tuple[str, date, date]) -> Policies:
