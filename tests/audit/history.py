@@ -15,7 +15,7 @@ from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
 from schemas.decoding import Decoded, decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
-from schemas.notifications import Body, Notification, StateSealed, TimeTick
+from schemas.notifications import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS
 from streams import logic
 from streams.engine import Line, new_state, step
@@ -69,6 +69,8 @@ class History:
             decoded = decode_notification(raw, from_file=True)
             assert isinstance(decoded, Decoded), decoded
             body = decoded.body
+            if isinstance(body, PolicyActivated) and body.zones is None:
+                body = activation(body.toml)
             own_ms = decoded.journaled_ms or decoded.arrived_ms
             self.add(body, own_ms or (body.occurred_ms if isinstance(body, Notification) else 0))
         return self

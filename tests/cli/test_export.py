@@ -108,6 +108,6 @@ def test_a_partition_or_topic_that_is_not_there_is_one_sentence(settings: Settin
         "journal", "export", *broker, "--topic-prefix", settings.topic_prefix, "--partition", "5", folder=tmp_path
     )
     assert ended.status == 2
-    assert "has no partition 5; it has 0 to 1" in sentence_of(ended)
+    assert "There is no partition 5; the topics have 0 to 1" in sentence_of(ended)
     nowhere = dueclock("journal", "export", *broker, "--topic-prefix", "nowhere-", folder=tmp_path)
     assert "There is no topic nowhere-sla-journal" in sentence_of(nowhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -111,7 +112,8 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_reader_that_goes_away_ends_the_run_quietly(tmp_path: Path) -> None:
     lines = (GOLDEN / "02-weekend-breach-late-refund" / "notifications.jsonl").read_bytes().splitlines()[0]
-    many = b"\n".join(lines.replace(b"RET-2", b"RET-%d" % number) for number in range(3000))
+    order = json.loads(lines)["order_id"].encode()
+    many = b"\n".join(lines.replace(order, b"111-%07d-0000001" % number) for number in range(3000))
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as closed:

@@ -32,7 +32,7 @@ FILES = {
     "chain.txt",
     "events.jsonl",
     "journal.jsonl",
-    "policies-8cb63ef1b4ab.toml",
+    "policies-8ba1c18330a5.toml",
     "proof.json",
     "story.json",
     "story.txt",
