@@ -6,6 +6,7 @@ Read-only, in no group, committed records. A file knows neither offsets nor orig
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+from agents.errors import UserError
 from agents.files import opened
 from agents.journal.lines import TICK, JournalCheck, JournalError, JournalLine, JournalSource, exported_line
 from agents.kafka.log_cursor import LogCursor
@@ -58,7 +59,11 @@ async def file_lines(file: str, account: str | None = None) -> AsyncGenerator[li
             if not (text := raw.strip(b" \t\r\n")):
                 continue
             number += 1
-            body, journal_ms = exported_line(text, number, file)
+            try:
+                body, journal_ms = exported_line(text, number, file)
+            except UserError:
+                yield lines
+                raise
             if journal_ms < last_ms:
                 yield lines
                 raise JournalError("its journal time lies before that of the line before it", line=number)
