@@ -41,14 +41,14 @@ class Group(Protocol):
         """End the worker; the first failure is the one that counts. It returns before the worker has ended."""
 
 
-class Share(NamedTuple):
+class Assignment(NamedTuple):
     """The partitions that are this worker's own in every topic, and those that it was given in some only."""
 
     owned: set[int]
     held: set[int]
 
 
-def share_of(group: Group, topics: Iterable[str], assigned: set[TP]) -> Share:
+def assignment_of(group: Group, topics: Iterable[str], assigned: set[TP]) -> Assignment:
     """What this worker was given. UserError where the topics have unequal numbers of partitions."""
     needed = set(topics)
     counts = {topic: group.partitions_of(topic) for topic in needed}
@@ -59,4 +59,4 @@ def share_of(group: Group, topics: Iterable[str], assigned: set[TP]) -> Share:
     for topic, number in assigned:
         topics_of.setdefault(number, set()).add(topic)
     owned = {number for number, found_in in topics_of.items() if needed <= found_in}
-    return Share(owned, set(topics_of) - owned)
+    return Assignment(owned, set(topics_of) - owned)

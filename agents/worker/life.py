@@ -72,5 +72,8 @@ MAY_BECOME: Final[dict[Stage, dict[Stage, str]]] = {
 FIRST: Final = Stage.RESTING
 """Where a partition stands when it has been opened: fenced, read and found to agree."""
 
+TAKES_SLICES: Final = frozenset({Stage.READY, Stage.KEPT})
+"""What is fetched of it goes into its hand; elsewhere it is dropped, and fetched again by whoever keeps it next."""
+
 WITH_KEEPER: Final = frozenset({Stage.READY, Stage.KEPT, Stage.RELEASED})
 """A keeper stands over it, and its journal time is known."""

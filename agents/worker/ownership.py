@@ -24,10 +24,10 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, READ_TOPICS, REPARTITION
 from agents.worker.activating import Chosen
 from agents.worker.broker import Broker
-from agents.worker.group import Group, share_of
+from agents.worker.group import Group, assignment_of
 from agents.worker.journal_time import JournalTime
 from agents.worker.keeper import Keeper, Shop
-from agents.worker.life import WITH_KEEPER, Stage
+from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
 from agents.worker.misrouted import Signpost
 from agents.worker.partition import Partition
 from agents.worker.slices import Answer, Hand, Slice
@@ -83,7 +83,7 @@ class Ownership:
     def give(self, piece: Slice) -> None:
         """Put a slice into its partition's hand; one from before the last seek is stale and dropped."""
         part = self._partitions.get(piece.partition)
-        if not self._is_open or piece.seeks != self._seeks or part is None or part.stage not in WITH_KEEPER:
+        if part is None or part.stage not in TAKES_SLICES or piece.seeks != self._seeks:
             return
         position = part.keeper.hand.give(piece)
         if position is not None:
@@ -163,7 +163,7 @@ class Ownership:
 
     def _owned_of(self, assigned: set[TP]) -> set[int]:
         """Partitions that are ours in every topic; the others rest, and a metric says so."""
-        owned, held = share_of(self._group, (*self.inputs, self._changelog), assigned)
+        owned, held = assignment_of(self._group, (*self.inputs, self._changelog), assigned)
         self._metrics.partitions_held.set(len(held))
         log.info("assigned: partitions %s", _names(owned))
         if held:

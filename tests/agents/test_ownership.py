@@ -165,7 +165,9 @@ class World:
 
     async def end(self) -> None:
         """The worker ends, and what must hold after any story holds."""
-        await self.group.stop(self.owner)
+        self.broker.hold_nobody()
+        async with asyncio.timeout(10):
+            await self.group.stop(self.owner)
         assert self.broker.left_open() == 0, "a producer is left open"
         assert self.shown() == set()
         assert dict(self.tables.open_clocks.table.table) == {}
@@ -411,16 +413,19 @@ async def test_a_partition_in_doubt_is_opened_anew_and_sees_and_the_others_go_on
 ) -> None:
     await world.rebalance(0, 1)
     await world.tell(0, 1)
-    world.broker.logs[0].fates.append(fate)
-    await world.tell(0)
-    await world.tell(1)
-    assert world.broker.opened == [0, 1, 0]
-    assert world.stages(0) == [LIVES["in doubt"], TAKEN]
-    assert world.stages(1) == [[*TAKEN, RELEASED, *TAKEN]]
+    for _ in range(2):
+        world.broker.logs[0].fates.append(fate)
+        await world.tell(0)
+        await world.tell(1)
+    assert world.broker.opened == [0, 1, 0, 0]
+    assert world.stages(0) == [LIVES["in doubt"], LIVES["in doubt"], TAKEN]
+    assert world.stages(1) == [[*TAKEN, RELEASED, *TAKEN, RELEASED, *TAKEN]]
     assert world.group.failure is None
 
 
-async def test_two_partitions_in_doubt_at_once_are_opened_anew_together(world: World) -> None:
+async def test_two_partitions_in_doubt_at_once_are_opened_anew_together(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     await world.rebalance(0, 1)
     await world.tell(0, 1)
     for number in (0, 1):
@@ -433,6 +438,7 @@ async def test_two_partitions_in_doubt_at_once_are_opened_anew_together(world: W
     await world.until_told(0, 1)
     assert world.broker.opened == [0, 1, 0, 1]
     assert world.stages(0) == world.stages(1) == [LIVES["in doubt"], TAKEN]
+    assert [line for line in caplog.messages if "opened anew:" in line] == ["opened anew: partitions 0, 1"]
 
 
 @pytest.mark.parametrize("hindrance", ["no heartbeat", "a rebalance"])
