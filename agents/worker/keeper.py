@@ -22,7 +22,7 @@ from agents.worker.activating import Activator, Chosen
 from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
-from agents.worker.misrouted import Signpost
+from agents.worker.misrouted import Router
 from agents.worker.poison import poisoned
 from agents.worker.slices import Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
@@ -41,14 +41,14 @@ log = logging.getLogger("dueclock.keeper")
 LOG_APPEND_TIME = 1
 
 
-class Shop(NamedTuple):
+class Shared(NamedTuple):
     """What the keepers of all partitions share."""
 
     settings: Settings
     logical: dict[str, str]
     """Logical name of each input topic: what metrics call it."""
     chosen: Chosen
-    signpost: Signpost
+    router: Router
     metrics: Metrics
     open_clocks: OpenClocks
     broker_now_ms: Callable[[], int | None]
@@ -74,7 +74,7 @@ class Keeper:
 
     def __init__(
         self,
-        shop: Shop,
+        shared: Shared,
         state: State,
         hand: Hand,
         time: JournalTime,
@@ -84,16 +84,16 @@ class Keeper:
         self.state = state
         self.hand = hand
         self.time = time
-        self._shop = shop
+        self._shared = shared
         self._transactions = transactions
         self._sealer = sealer
         self._ticker = Ticker(time)
-        self._activator = Activator(shop.chosen, state)
-        self._limit = DeadLetterLimit(shop.settings.dead_letter_ratio)
-        self._since_ms = shop.broker_now_ms() or 0
+        self._activator = Activator(shared.chosen, state)
+        self._limit = DeadLetterLimit(shared.settings.dead_letter_ratio)
+        self._since_ms = shared.broker_now_ms() or 0
         self._woken = asyncio.Event()
         self._is_released = False
-        self._topics = {logical: shop.settings.topic(logical) for logical in WRITTEN_TOPICS}
+        self._topics = {logical: shared.settings.topic(logical) for logical in WRITTEN_TOPICS}
 
     async def run(self) -> None:
         """Put the worker's policies in force, then keep slices as they come and tick when a timer is due."""
@@ -102,7 +102,7 @@ class Keeper:
             if await self.advance():
                 continue
             is_held = bool(self.hand) or self._activator.wanted
-            pause_s = self._ticker.pause_s(self.state, self._shop.broker_now_ms(), is_held=is_held)
+            pause_s = self._ticker.pause_s(self.state, self._shared.broker_now_ms(), is_held=is_held)
             try:
                 await asyncio.wait_for(self._woken.wait(), pause_s)
             except TimeoutError:
@@ -142,9 +142,9 @@ class Keeper:
             body = self._read(record)  # validate
             if isinstance(body, Rejected):
                 self._reject(record, body, outbox, tally)
-            elif self._shop.signpost.home_of(account := account_key(body)) != self.state.partition:
-                self._shop.signpost.send_on(record, account, outbox)
-                tally.misrouted[(self._shop.logical[record.topic],)] += 1
+            elif self._shared.router.home_of(account := account_key(body)) != self.state.partition:
+                self._shared.router.send_on(record, account, outbox)
+                tally.misrouted[(self._shared.logical[record.topic],)] += 1
             elif (rejected := self._admit(body, record, journal_ms)) is not None:
                 self._reject(record, rejected, outbox, tally)
             else:
@@ -153,8 +153,8 @@ class Keeper:
                 self._journal(line, account.encode(), outbox, tally, record)
                 await self._send(events, line, outbox, tally, breath)
                 delay_s = (journal_ms - body.occurred_ms) / 1000
-                tally.tell(self._shop.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
-            tally.newest_ms[self._shop.logical[record.topic]] = record.timestamp
+                tally.tell(self._shared.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
+            tally.newest_ms[self._shared.logical[record.topic]] = record.timestamp
             if self._finish(held):
                 floor_ms = self.time.floor_ms(self.hand.empty_topics())
                 if floor_ms is None:
@@ -164,7 +164,7 @@ class Keeper:
 
     def _read(self, record: Record) -> Notification | Rejected:
         """The notification that a record holds, or why it is none, as far as its bytes can say."""
-        if self._shop.skipped and origin_of(record) in self._shop.skipped:
+        if self._shared.skipped and origin_of(record) in self._shared.skipped:
             return Rejected(SKIPPED, None)
         if record.timestamp_type != LOG_APPEND_TIME:
             raise UserError(
@@ -230,7 +230,7 @@ class Keeper:
             rejected, topic=record.topic, partition=record.partition, offset=record.offset, line=line
         )
         outbox.put(self._topics[DEAD_LETTER], self.state.partition, record.key, record.value, headers=headers)
-        tally.dead_letters[self._shop.logical[record.topic], rejected.reason] += 1
+        tally.dead_letters[self._shared.logical[record.topic], rejected.reason] += 1
 
     def _finish(self, held: Held) -> bool:
         """The record is dealt with in this transaction; True if its topic has nothing more in hand."""
@@ -251,8 +251,8 @@ class Keeper:
         if tally.lines:
             self._sealer.written(written.get((self._topics[JOURNAL], self.state.partition)))
         tally.seconds["write"] = monotonic() - started_s
-        self._shop.metrics.add(tally, sent_ms=self._shop.broker_now_ms(), since_ms=self._since_ms)
-        self._shop.open_clocks.add(self.state.partition, self.state.take_due_changes())
+        self._shared.metrics.add(tally, sent_ms=self._shared.broker_now_ms(), since_ms=self._since_ms)
+        self._shared.open_clocks.add(self.state.partition, self.state.take_due_changes())
         return True
 
     # --- ticks and policies ------------------------------------------------------------------------------------------

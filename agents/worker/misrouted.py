@@ -16,7 +16,7 @@ log = logging.getLogger("dueclock.misrouted")
 MOST_REMEMBERED = 100_000
 
 
-class Signpost:
+class Router:
     """Knows which partition an account is at home in, and sends on what came to another."""
 
     def __init__(self, repartition_topic: str, partitions: int) -> None:

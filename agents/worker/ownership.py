@@ -26,13 +26,13 @@ from agents.worker.activating import Chosen
 from agents.worker.broker import Broker
 from agents.worker.group import Group, assignment_of
 from agents.worker.journal_time import JournalTime
-from agents.worker.keeper import Keeper, Shop
+from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
-from agents.worker.misrouted import Signpost
+from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
 from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks, Tables
-from agents.worker.watch import Watch
+from agents.worker.watch import PartitionWatch
 from schemas.headers import Origin
 
 log = logging.getLogger("dueclock.worker")
@@ -68,10 +68,10 @@ class Ownership:
         self._generation = -1
         self._seeks = 0
         self._is_open = False
-        self._shop: Shop | None = None
+        self._shared: Shared | None = None
         self._taking_over: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
-        self.watch = Watch(self, metrics)
+        self.watch = PartitionWatch(self, metrics)
 
     # --- what the consumer asks -----------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class Ownership:
             await self._give_away(self._partitions)
         self._generation = generation
         await self._give_away(set(self._partitions) - owned)
-        self._shop = self._shop or self._open_shop()
+        self._shared = self._shared or self._share()
         await self._open(owned)
         took_s = monotonic() - started_s
         self._metrics.recovery.set(took_s)
@@ -174,12 +174,12 @@ class Ownership:
             )
         return owned
 
-    def _open_shop(self) -> Shop:
-        return Shop(
+    def _share(self) -> Shared:
+        return Shared(
             self._settings,
             self.logical,
             self._chosen,
-            Signpost(self._settings.topic(REPARTITION), self._group.partitions_of(self._changelog)),
+            Router(self._settings.topic(REPARTITION), self._group.partitions_of(self._changelog)),
             self._metrics,
             self._tables.open_clocks,
             self.broker_now_ms,
@@ -215,11 +215,11 @@ class Ownership:
         self._is_open = True
 
     def _keeper_of(self, part: Partition, positions: dict[str, int]) -> Keeper:
-        if self._shop is None:
+        if self._shared is None:
             raise RuntimeError("partitions are set up before any were assigned")
         answer = self._answer_of(part.number)
         time = JournalTime(positions, self._broker.clock, answer, self._settings.skew_allowance_ms)
-        return Keeper(self._shop, part.state, Hand(positions), time, part.transactions, part.sealer)
+        return Keeper(self._shared, part.state, Hand(positions), time, part.transactions, part.sealer)
 
     def _answer_of(self, number: int) -> Callable[[str], Answer | None]:
         tps = {topic: TP(topic, number) for topic in self.inputs}

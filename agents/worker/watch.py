@@ -64,7 +64,7 @@ class Watched(Protocol):
         """The partitions that are being kept: each has a keeper."""
 
 
-class Watch:
+class PartitionWatch:
     """Looks after the partitions of an owner."""
 
     def __init__(self, owner: Watched, metrics: Metrics) -> None:

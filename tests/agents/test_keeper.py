@@ -17,8 +17,8 @@ from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.worker import keeper as module
 from agents.worker.journal_time import BrokerClock, JournalTime
-from agents.worker.keeper import Keeper, Shop
-from agents.worker.misrouted import Signpost
+from agents.worker.keeper import Keeper, Shared
+from agents.worker.misrouted import Router
 from agents.worker.poison import skipped_records
 from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks
@@ -59,11 +59,11 @@ class Desk:
         clock.measured(START_MS + 1, sent_s=0.0, answered_s=0.001)
         positions = dict.fromkeys(TOPICS, 0)
         settings = Settings(**chosen)
-        shop = Shop(
+        shared = Shared(
             settings,
             {name: name for name in TOPICS},
             chosen_of(shipped_policies()),
-            Signpost("sla-repartition", 1),
+            Router("sla-repartition", 1),
             Metrics(),
             OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
             lambda: clock.at(self.monotonic_s),
@@ -74,7 +74,7 @@ class Desk:
         self.hand = Hand(positions)
         state = new_state(0)
         time = JournalTime(positions, clock, self.answers.get, 50)
-        self.keeper = Keeper(shop, state, self.hand, time, transactions, Sealer(settings, state, None))
+        self.keeper = Keeper(shared, state, self.hand, time, transactions, Sealer(settings, state, None))
         self._offsets = dict.fromkeys(TOPICS, 0)
 
     def answer(self, topic: str, end: int, *, sent_s: float = 99.0) -> None:

@@ -14,7 +14,7 @@ from agents.metrics.counters import Metrics
 from agents.metrics.names import LEVELS, METRIC_BY_NAME
 from agents.worker.partition import Partition
 from agents.worker.tables import OpenClocks
-from agents.worker.watch import AWAY_S, Watch
+from agents.worker.watch import AWAY_S, PartitionWatch
 
 
 class Idle:
@@ -45,7 +45,7 @@ def lines_after_one_look(last_answer_s: float | None, caplog: pytest.LogCaptureF
         looked.set()
 
     async def look() -> None:
-        watch = Watch(Idle(last_answer_s), metrics)
+        watch = PartitionWatch(Idle(last_answer_s), metrics)
         metrics.levels.show = shown  # type: ignore[method-assign,assignment]  # to know when the look is over
         watch.start()
         await asyncio.wait_for(looked.wait(), 10)
