@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.dead_letters import Rejected
-from schemas.notifications import Notification, ProgramChanged
-from streams.facts import CaseOpened
+from schemas.notifications import CaseOpened, Notification, ProgramChanged
 from streams.matters import FULL, knows
 from streams.routing import Routed, account_key, route
 from streams.rows import AccountRow
@@ -50,25 +49,25 @@ def _full_field(state: State, account: str, notification: Notification) -> str |
         programs = row.programs if isinstance(row, AccountRow) else []
         is_known = any(change.event_id == notification.event_id for change in programs)
         return "event_id" if len(programs) >= FULL and not is_known else None
-    for routed in route(notification):
-        if _is_full(state, account, routed):
-            return _FIELD_OF_MATTER[routed.kind]
-        if isinstance(routed.fact, CaseOpened) and _is_crowded(state, account, routed, routed.fact):
-            return "subject_hash"
+    if isinstance(notification, CaseOpened) and _is_crowded(state, account, notification):
+        return "subject_hash"
+    if state.full:
+        for routed in route(notification):
+            if _is_full(state, account, routed):
+                return _FIELD_OF_MATTER[routed.kind]
     return None
 
 
 def _is_full(state: State, account: str, routed: Routed) -> bool:
     """Whether the fact would be the 257th of its matter."""
-    row = state.find(f"{account}/{routed.kind}/{routed.name}")
-    if row is None or isinstance(row, AccountRow):
-        return False
-    return len(row.facts) >= FULL and not knows(row, routed.fact)
+    row_id = f"{account}/{routed.kind}/{routed.name}"
+    return row_id in state.full and not knows(state.matter(row_id), routed.fact)
 
 
-def _is_crowded(state: State, account: str, routed: Routed, opened: CaseOpened) -> bool:
+def _is_crowded(state: State, account: str, opened: CaseOpened) -> bool:
     """Whether the case would be the 257th known of the account with its subject."""
     if state.cases.count(account, opened.subject_hash) < FULL:
         return False
+    (routed,) = route(opened)
     row = state.find(f"{account}/{routed.kind}/{routed.name}")
-    return row is None or isinstance(row, AccountRow) or not knows(row, opened)
+    return row is None or isinstance(row, AccountRow) or not knows(row, routed.fact)

@@ -88,6 +88,7 @@ def _take_facts(
         if taken.how == "repeat":
             continue
         state.mark_changed(row_id)
+        state.note_size(row_id, row)
         if isinstance(fact, _NAMES_A_PROGRAM):
             cast(OrderRow, row).programs.setdefault(fact.return_id, fact.program)
         if routed.kind != "order":

@@ -27,7 +27,8 @@ class QuestionsToCsba:
 
     def put(self, account: str, row_id: str, asked: Sequence[tuple[int, int]]) -> None:
         """A thread as it stands: for each question when it was asked and when csba had answered it."""
-        self.drop(account, row_id)
+        if row_id in self._by_thread:
+            self.drop(account, row_id)
         if asked:
             questions = self._by_account.setdefault(account, [])
             mine = self._by_thread[row_id] = [(asked_ms, row_id, answered_ms) for asked_ms, answered_ms in asked]

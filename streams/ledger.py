@@ -64,7 +64,7 @@ class Ledger:
             binding = None if duty is None else agreement.bind(duty.rule, duty.start_ms, now_ms, duty.program)
             return self._begin_or_end(row_id, row, clock, duty, binding)
         stored = agreement.stored(clock)
-        if not agreement.still_calls(stored, duty.program):
+        if duty.program is not None and not agreement.still_calls(stored, duty.program):
             return self._begin_or_end(row_id, row, clock, None, None)
         moved = agreement.moved(stored, clock.start_ms, now_ms)
         new = outcome_of(duty, moved, now_ms)

@@ -115,10 +115,10 @@ class Agreement:
         binding = self._measure(terms, start_ms, terms.version.version)
         return None if binding is None else self.moved(binding, start_ms, now_ms)
 
-    def still_calls(self, stored: Binding, program: str | None) -> bool:
+    def still_calls(self, stored: Binding, program: str) -> bool:
         """Whether the version that bound a standing clock at its start has the program that its facts say by now."""
         origin = (stored.version.rule, stored.origin)
-        return program is None or program in self._terms[origin].version.programs
+        return program in self._terms[origin].version.programs
 
     def _in_force(self, rule: str, start_ms: int) -> Terms | None:
         """The newest version in force at an instant."""

@@ -20,7 +20,7 @@ from streams.census import Census
 from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
 from streams.logic import check_logic
-from streams.matters import Taken, name_of, next_timer
+from streams.matters import FULL, Taken, name_of, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
     OPEN,
@@ -61,6 +61,8 @@ class State:
         self.row = PartitionRow()
         self.book: PolicyBook | None = None
         self.timers = Timers(self._timer_of)
+        self.full: set[str] = set()
+        """Ids of the matters that have no room for another fact (contract §2, `matter_full`)."""
         self.questions = QuestionsToCsba()
         self.cases = CasesBySubject()
         self.midnight_ms = 0
@@ -173,6 +175,7 @@ class State:
         self._at_rest.pop(row_id, None)
         self._changed.discard(row_id)
         self._forgotten.add(row_id)
+        self.full.discard(row_id)
         self.gone.append(row_id)
         self.timers.disarm(row_id)
 
@@ -199,12 +202,18 @@ class State:
 
     def index_matter(self, row_id: str, row: MatterRow) -> None:
         """Enter a matter into the indexes that cross matters."""
+        self.note_size(row_id, row)
         if isinstance(row, ThreadRow):
             self.questions.put(account_of(row_id), row_id, questions_to_csba(row.facts))
         elif isinstance(row, CaseRow):
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
                     self.cases.put(account_of(row_id), fact.subject_hash, row_id)
+
+    def note_size(self, row_id: str, row: MatterRow) -> None:
+        """A matter has taken a fact, or comes back with those it had."""
+        if len(row.facts) >= FULL:
+            self.full.add(row_id)
 
     def case_standings(self, account: str, subject: str) -> dict[str, CaseStanding]:
         """How the account's cases on a subject stand, by the ids of their rows in byte order."""

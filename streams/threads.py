@@ -54,8 +54,10 @@ class ThreadView:
 
 def _delivered(facts: Sequence[ThreadFact]) -> list[MessageSent]:
     """The messages sent that reached their readers, by (instant, event id)."""
-    sent = [fact for fact in facts if isinstance(fact, MessageSent)]
-    undelivered = {fact.message_id for fact in facts if isinstance(fact, MessageUndelivered)}
+    sent = [fact for fact in facts if type(fact) is MessageSent]
+    if not sent:
+        return sent
+    undelivered = [fact.message_id for fact in facts if type(fact) is MessageUndelivered]
     if undelivered:
         sent = [fact for fact in sent if fact.message_id not in undelivered]
     if len(sent) > 1:

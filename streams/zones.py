@@ -21,7 +21,7 @@ AFTER_COVERAGE_DAYS: Final = 400
 """How many days after the last covered date changes of offset are still said."""
 
 # No zone changes twice within so short a time and back again: what is searched for is found.
-_STEP_MS: Final = DAY_MS
+_STEP_MS: Final = 3 * DAY_MS
 # Where `datetime` ends; there a zone keeps the offset it has.
 _LATEST_MS: Final = LAST_MS - 2 * DAY_MS
 _FOREVER_MS: Final = 1 << 62
