@@ -34,6 +34,7 @@ from streams.rows import (
     PartitionRow,
     PoliciesRow,
     Row,
+    RowError,
     ThreadRow,
     account_of,
     decode_partition,
@@ -331,7 +332,7 @@ class State:
             del self._at_work[row_id]
 
     def rest(self, key: bytes, value: bytes) -> None:
-        """Take in one row as written to the changelog."""
+        """Take in one row as written to the changelog. RowError where its key is none of ours."""
         if key == PARTITION_KEY:
             self.row = decode_partition(value)
             if self.row.logic:
@@ -343,7 +344,10 @@ class State:
             self._left_policies = set(row.left_policies)
             self._left_zones = set(row.left_zones)
         else:
-            self._at_rest[key.decode()] = value
+            try:
+                self._at_rest[key.decode()] = value
+            except UnicodeDecodeError:
+                raise RowError(f"the key {key!r} is no row's: it is not UTF-8") from None
 
 
 def _leave(left: set[str], before: str, after: str) -> None:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents.errors import UserError
+from agents.kafka.batches import refuse_unreadable
 from agents.kafka.clients import reader
 from agents.settings import Settings
 from schemas.headers import line_number
@@ -88,9 +90,7 @@ class LogReader:
             spans = {tp: (max(end.first, end.next - reach), end.next) for tp, end in missing.items()}
             async for records in self.spans(spans):
                 for record in records:
-                    found[record.partition] = JournalEnd(
-                        line_number(record.headers), record.timestamp, offset=record.offset
-                    )
+                    found[record.partition] = JournalEnd(_line_of(record), record.timestamp, offset=record.offset)
             for tp, end in missing.items():
                 if tp.partition not in found and spans[tp][0] == end.first:
                     found[tp.partition] = JournalEnd(0, 0, is_cut=end.first > 0)
@@ -106,8 +106,22 @@ class LogReader:
             consumer.seek(tp, spans[tp][0])
         while left:
             for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
-                yield [record for record in records if record.offset < left[tp]]
+                wanted = [record for record in records if record.offset < left[tp]]
+                refuse_unreadable(wanted)
+                yield wanted
             for tp in list(left):
                 if await consumer.position(tp) >= left[tp]:
                     del left[tp]
                     consumer.pause(tp)
+
+
+def _line_of(record: ConsumerRecord) -> int:
+    """The number of a journal line. UserError where the record is none: nobody can say what it stands for."""
+    try:
+        return line_number(record.headers)
+    except (KeyError, ValueError):
+        raise UserError(
+            f"The record {record.topic}/{record.partition}/{record.offset} is no journal line (it has no running "
+            "number): somebody else wrote to that topic, so no worker goes on behind it; let nobody but the workers "
+            "write there (ACLs), and restore the topic from a backup as it was before that record."
+        ) from None

@@ -1,6 +1,6 @@
 """The Faust app of a worker, built from settings: one agent over slices of all input topics, one table."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import cast
 
 from faust.types import TP, StreamT
@@ -12,16 +12,16 @@ from agents.worker.activating import Chosen
 from agents.worker.broker import KafkaBroker
 from agents.worker.faust_private import SliceApp, SliceConsumer, SliceTableManager
 from agents.worker.ownership import Ownership
+from agents.worker.poison import Skipped
 from agents.worker.slices import Answer, Slice
 from agents.worker.tables import OpenClocks, StateTable, Tables
-from schemas.headers import Origin
 
 SLICE_BYTES = 256 * 1024
 SLICES_BUFFERED = 16
 COMMIT_EVERY_S = 5.0
 
 
-def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: Set[Origin] = frozenset()) -> SliceApp:
+def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: Skipped = Skipped()) -> SliceApp:
     """An app that keeps this worker's share of the partitions once it is started."""
     app = SliceApp(
         settings.group,

@@ -13,7 +13,8 @@ Written for faust-streaming 0.15.3, aiokafka 0.14.0, mode-streaming 0.7.1 (pinne
   aiokafka Fetcher._proc_fetch_request,     exact offsets around each slice, taken without an await in between
     fetched_records, _create_fetch_waiter
   aiokafka GroupCoordinator._do_heartbeat   when the group last counted us in
-  aiokafka AIOKafkaClient                   a broker that is away is waited for (agents/kafka/private.py)
+  aiokafka AIOKafkaClient, Fetcher          a broker that is away is waited for, batches are unpacked within a bound
+                                            (agents/kafka/private.py)
   faust Recovery._restart_recovery,         recovery is the owner's (ownership.py): fence, read rows, seek, resume
     _slurp_changelogs; TableManager.on_start
 First to fail when a version changes under it: tests/agents/test_faust_private.py (names and signatures), then
@@ -41,7 +42,7 @@ from mode import Service
 from mode.utils.futures import notify
 
 from agents.errors import UserError
-from agents.kafka.private import be_patient
+from agents.kafka.private import be_patient, read_all_batches
 from agents.worker.slices import Answer, Slice
 
 LAST_COMMIT_S = 2.0
@@ -98,6 +99,7 @@ class SliceThread(AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = cast("SliceApp", self.app).fetch_max_wait_ms
         be_patient(consumer._client)
+        read_all_batches()
         return consumer
 
     async def on_start(self) -> None:

@@ -8,12 +8,12 @@ worker ends, and nothing of the slice has been written.
 
 import asyncio
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from agents.errors import UserError
 from agents.journal.sealing import Sealer
+from agents.kafka.batches import Unreadable
 from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
@@ -23,13 +23,13 @@ from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Router
-from agents.worker.poison import poisoned
+from agents.worker.poison import Skipped, damaged, poisoned, stamped_by_producer
 from agents.worker.slices import Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
-from schemas.dead_letters import SKIPPED, Rejected, dead_letter_headers
+from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
 from schemas.decoding import decode_notification, journal_value
-from schemas.headers import Origin, journal_headers
+from schemas.headers import journal_headers
 from schemas.notifications import Body, Notification, TimeTick, type_name
 from streams.admission import admit
 from streams.engine import Line, State, unfold
@@ -52,7 +52,7 @@ class Shared(NamedTuple):
     metrics: Metrics
     open_clocks: OpenClocks
     broker_now_ms: Callable[[], int | None]
-    skipped: Set[Origin] = frozenset()
+    skipped: Skipped = Skipped()
     """Input records that an operator has named: set aside unread."""
 
 
@@ -164,13 +164,15 @@ class Keeper:
 
     def _read(self, record: Record) -> Notification | Rejected:
         """The notification that a record holds, or why it is none, as far as its bytes can say."""
-        if self._shared.skipped and origin_of(record) in self._shared.skipped:
+        if self._shared.skipped and self._shared.skipped.names(record):
             return Rejected(SKIPPED, None)
+        if isinstance(record, Unreadable):
+            if record.is_damaged:
+                raise damaged(record)
+            log.warning("partition %d: %s cannot be read: %s", record.partition, record.where, record.why)
+            return Rejected(UNREADABLE, None)
         if record.timestamp_type != LOG_APPEND_TIME:
-            raise UserError(
-                f"Topic {record.topic} keeps the timestamps of its producers (record at partition {record.partition}, "
-                f"offset {record.offset}); set message.timestamp.type=LogAppendTime and send such records anew."
-            )
+            raise stamped_by_producer(record)
         decoded = decode_notification(record.value or b"", from_file=False)
         if isinstance(decoded, Rejected):
             return decoded
@@ -229,7 +231,9 @@ class Keeper:
         headers = dead_letter_headers(
             rejected, topic=record.topic, partition=record.partition, offset=record.offset, line=line
         )
-        outbox.put(self._topics[DEAD_LETTER], self.state.partition, record.key, record.value, headers=headers)
+        letter = letter_of(record.key, record.value)
+        headers += letter.headers
+        outbox.put(self._topics[DEAD_LETTER], self.state.partition, letter.key, letter.value, headers=headers)
         tally.dead_letters[self._shared.logical[record.topic], rejected.reason] += 1
 
     def _finish(self, held: Held) -> bool:

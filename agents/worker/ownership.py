@@ -11,7 +11,7 @@ the ports agents/worker/group.py and agents/worker/broker.py; here is no Faust a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
 from aiokafka.errors import ProducerFenced
@@ -30,10 +30,10 @@ from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
 from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
+from agents.worker.poison import Skipped
 from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
-from schemas.headers import Origin
 
 log = logging.getLogger("dueclock.worker")
 
@@ -52,7 +52,7 @@ class Ownership:
         settings: Settings,
         choice: Chosen,
         metrics: Metrics,
-        skipped: Set[Origin] = frozenset(),
+        skipped: Skipped = Skipped(),
     ) -> None:
         self._group = group
         self._broker = broker

@@ -6,7 +6,6 @@ Exit status: 0 after SIGTERM or SIGINT; that of the UserError where a person can
 import asyncio
 import logging
 import sys
-from collections.abc import Set
 from typing import cast
 
 import faust
@@ -23,8 +22,8 @@ from agents.worker.app import build_app
 from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.ownership import Ownership
+from agents.worker.poison import Skipped
 from agents.zones import machine_zones
-from schemas.headers import Origin
 from schemas.policies import Policies
 from streams.logic import NEWEST
 
@@ -32,7 +31,7 @@ log = logging.getLogger("dueclock.worker")
 
 
 def run_worker(
-    settings: Settings, policies: Policies, skipped: Set[Origin] = frozenset(), *, is_again: bool = False
+    settings: Settings, policies: Policies, skipped: Skipped = Skipped(), *, is_again: bool = False
 ) -> int:
     """Run until stopped; returns the exit status. UserError for what a person can mend.
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
+from agents.kafka.batches import Unreadable
 from schemas.headers import Origin
 
 MAX_RECORDS_IN_HAND = 4_000
@@ -46,6 +47,22 @@ class Record(Protocol):
 
     @property
     def value(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+def size_of(record: Record) -> int:
+    """How much of a record is in memory: all that its producer may make large."""
+    size = len(record.value or b"") + len(record.key or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size
+
+
+def _end_of(record: Record) -> int:
+    """The offset behind it. What cannot be read may go further than one."""
+    return (record.last_offset if isinstance(record, Unreadable) else record.offset) + 1
 
 
 def origin_of(record: Record) -> Origin:
@@ -107,8 +124,8 @@ class Hand:
         at_ms = held[-1].at_ms if held else 0
         for record in piece.records:
             at_ms = max(at_ms, record.timestamp)
-            held.append(Held(at_ms, record.offset + 1, record))
-        self._bytes[piece.topic] += sum(len(record.value or b"") for record in piece.records)
+            held.append(Held(at_ms, _end_of(record), record))
+        self._bytes[piece.topic] += sum(map(size_of, piece.records))
         if not held:
             return piece.end
         held[-1] = held[-1]._replace(next_offset=piece.end)
@@ -138,5 +155,5 @@ class Hand:
         topic = taken.record.topic
         held = self._held[topic]
         held.popleft()
-        self._bytes[topic] -= len(taken.record.value or b"")
+        self._bytes[topic] -= size_of(taken.record)
         return not held

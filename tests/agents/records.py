@@ -17,3 +17,4 @@ class InputRecord(NamedTuple):
     value: bytes | None
     key: bytes | None = b"k"
     timestamp_type: int = LOG_APPEND_TIME
+    headers: tuple[tuple[str, bytes | None], ...] = ()

@@ -19,11 +19,10 @@ from agents.worker import keeper as module
 from agents.worker.journal_time import BrokerClock, JournalTime
 from agents.worker.keeper import Keeper, Shared
 from agents.worker.misrouted import Router
-from agents.worker.poison import skipped_records
+from agents.worker.poison import Skipped, skipped_records
 from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks
 from schemas.codec import format_instant
-from schemas.headers import Origin
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, step
 from streams.events import SlaEvent
@@ -51,7 +50,7 @@ class Kept(NamedTuple):
 class Desk:
     """A keeper of the only partition, whose transactions are kept in a list."""
 
-    def __init__(self, skipped: frozenset[Origin] = frozenset(), **chosen: Any) -> None:
+    def __init__(self, skipped: Skipped = Skipped(), **chosen: Any) -> None:
         self.written: list[Outbox] = []
         self.answers: dict[str, Answer] = {}
         self.monotonic_s = 100.0
@@ -212,7 +211,7 @@ def test_a_record_that_makes_the_core_fail_is_named_with_what_to_do(
 
 
 def test_a_skipped_record_is_set_aside_unread_and_the_others_of_its_slice_are_kept() -> None:
-    desk = Desk(skipped=frozenset({Origin("buyer-message", 0, 1)}))
+    desk = Desk(skipped=Skipped([("buyer-message", 0, 1, 1)]))
     for topic in TOPICS:
         desk.answer(topic, 0)
     desk.until_idle()
@@ -236,8 +235,16 @@ def test_a_skipped_record_is_set_aside_unread_and_the_others_of_its_slice_are_ke
 
 
 def test_what_names_no_input_record_cannot_be_skipped() -> None:
-    assert skipped_records(Settings(), ["sla-repartition/1/7"]) == {Origin("sla-repartition", 1, 7)}
-    for name in ("sla-journal/0/1", "buyer-message/0", "buyer-message/0/x", "buyer-message/0/1/2"):
+    skipped = skipped_records(Settings(), ["sla-repartition/1/7", "buyer-message/0/3-5"])
+    named = [
+        (topic, offset)
+        for topic in ("sla-repartition", "buyer-message")
+        for offset in range(10)
+        if skipped.names(InputRecord(topic, 1 if topic == "sla-repartition" else 0, offset, 0, None))
+    ]
+    assert named == [("sla-repartition", 7), ("buyer-message", 3), ("buyer-message", 4), ("buyer-message", 5)]
+    wrong = ("sla-journal/0/1", "buyer-message/0", "buyer-message/0/x", "buyer-message/0/1/2", "buyer-message/0/5-3")
+    for name in (*wrong, "buyer-message/0/5-", "buyer-message/0/-5"):
         with pytest.raises(UserError, match="names no record of an input topic"):
             skipped_records(Settings(), [name])
 
@@ -300,9 +307,7 @@ def test_unless_told_otherwise_dead_letters_stop_nothing() -> None:
 
 
 def test_what_an_operator_had_skipped_does_not_count() -> None:
-    desk = Desk(
-        skipped=frozenset({Origin("buyer-message", 0, number) for number in range(10)}), dead_letter_ratio=0.002
-    )
+    desk = Desk(skipped=Skipped([("buyer-message", 0, 0, 9)]), dead_letter_ratio=0.002)
     in_force(desk)
     give(desk, bad=12, good=0)
     desk.until_idle()
