@@ -125,7 +125,8 @@ def redrive(
     if not as_json:
         verb = "would be sent" if dry_run else "sent"
         before = f"; {len(done.left_out):,} left out, sent again before (--again sends them)" if done.left_out else ""
-        click.echo(f"{len(done.sent):,} dead letters {verb} to where they came from{before}.")
+        cut = f"; {len(done.not_whole):,} left out that are not kept whole" if done.not_whole else ""
+        click.echo(f"{len(done.sent):,} dead letters {verb} to where they came from{before}{cut}.")
 
 
 def _is_agreed(count: int) -> bool:

@@ -60,6 +60,8 @@ def write_letter(letter: Letter, console: Console) -> None:
         ("redriven", f"{letter.redriven} times" if letter.redriven else "no"),
         ("key", "(none)" if letter.key is None else safe(letter.key.decode(errors="backslashreplace"))),
     ]
+    if letter.whole:
+        rows.append(("kept", letter.whole))
     if letter.skipped_line is not None:
         rows.append(("skipped", f"it would have been journal line {letter.skipped_line}"))
     for name, value in rows:

@@ -23,13 +23,16 @@ from agents.settings import Settings
 from agents.topic_roles import DEAD_LETTER
 from schemas.dead_letters import (
     HEADER_FIELD,
+    HEADER_KEY_SIZE,
     HEADER_OFFSET,
     HEADER_PARTITION,
     HEADER_REASON,
     HEADER_REDRIVEN,
     HEADER_REDRIVEN_FROM,
+    HEADER_SIZE,
     HEADER_SKIPPED_LINE,
     HEADER_TOPIC,
+    UNREADABLE,
 )
 from schemas.headers import Origin
 
@@ -45,13 +48,19 @@ MEANINGS = {
     "no_calendar": "Its account has no calendar. Add its marketplace to the policy file, then redrive.",
     "calendar_not_covered": "The calendar is not complete for its date. Extend `covers` and `closed`, then redrive.",
     "too_old": "It was older than the retention when it came. Sent again it will be older still.",
-    "skipped": "An operator set it aside because it made the core fail. Redrive it with a version that can take it.",
+    "skipped": "An operator set it aside because it stopped its partition. Redrive it with a version that can take it.",
+    "matter_full": "Its matter has 256 facts: a producer repeats itself with new ids, or one matter stands for many.",
+    "wrong_topic": "With `bind_types` only a topic's own types are taken. Mend the producer, or switch that off.",
+    "unreadable": "Its batch or codec cannot be read; the value is the batch. Look at the producer, let it send anew.",
 }
 """What each reason means, and what to do."""
 
 
 class Letter(NamedTuple):
-    """A dead letter. `account` is `<seller>/<marketplace>` where the bytes say it; `redriven` counts its marks."""
+    """A dead letter. `account` is `<seller>/<marketplace>` where the bytes say it; `redriven` counts its marks.
+
+    `whole`: what is kept is not the record as it came, but the beginning of so many bytes, or its batch; None: it is.
+    """
 
     partition: int
     offset: int
@@ -63,6 +72,7 @@ class Letter(NamedTuple):
     key: bytes | None
     value: bytes | None
     redriven: int = 0
+    whole: str | None = None
 
     @property
     def id(self) -> str:
@@ -135,16 +145,30 @@ def _letter(record: ConsumerRecord, headers: dict[str, str]) -> Letter | None:
             None if line is None else int(line),
             record.key,
             record.value,
+            whole=_whole(headers),
         )
     except (KeyError, ValueError):
         return None
 
 
+def _whole(headers: dict[str, str]) -> str | None:
+    if headers[HEADER_REASON] == UNREADABLE:
+        return "a batch that cannot be read"
+    said = [(f"a {what} of {int(headers[size]):,} bytes") for what, size in _SIZES if size in headers]
+    return "only the beginning of " + " and ".join(said) if said else None
+
+
+_SIZES = (("value", HEADER_SIZE), ("key", HEADER_KEY_SIZE))
+
+
 class Redriven(NamedTuple):
-    """What a redrive did, or would do: letters sent again, and those left out because they had been sent before."""
+    """What a redrive did, or would do: letters sent again, those left out because they had been sent before, and those
+    that no longer hold what came.
+    """
 
     sent: list[Letter]
     left_out: list[Letter]
+    not_whole: list[Letter]
 
 
 async def redrive(settings: Settings, choice: Choice, *, is_again: bool, is_dry: bool) -> Redriven:
@@ -181,9 +205,17 @@ def _sorted_out(letters: Sequence[Letter], choice: Choice, *, is_again: bool) ->
     if missing:
         raise UserError(f"There is no dead letter {missing[0]}; `dueclock deadletter list` shows those there are.", 2)
     chosen = [letter for letter in letters if choice.includes(letter)]
-    if is_again:
-        return Redriven(chosen, [])
-    return Redriven([one for one in chosen if not one.redriven], [one for one in chosen if one.redriven])
+    not_whole = [letter for letter in chosen if letter.whole]
+    named = next((letter for letter in not_whole if letter.id in choice.ids), None)
+    if named is not None:
+        raise UserError(
+            f"The dead letter {named.id} holds {named.whole}, so it cannot be sent again; let its producer send the "
+            "record anew.",
+            2,
+        )
+    chosen = [letter for letter in chosen if not letter.whole]
+    before = [] if is_again else [letter for letter in chosen if letter.redriven]
+    return Redriven([letter for letter in chosen if is_again or not letter.redriven], before, not_whole)
 
 
 def _outbox(settings: Settings, letters: Sequence[Letter]) -> Outbox:

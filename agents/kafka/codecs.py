@@ -5,9 +5,8 @@ gigabytes of zeros. So nothing here makes more than it was told to: a batch that
 Pure: bytes in, bytes out.
 """
 
+import struct
 import zlib
-from struct import error as StructError
-from struct import unpack_from
 from typing import Any, Final
 
 import cramjam
@@ -39,7 +38,7 @@ def unpack(codec: int, payload: memoryview, limit: int) -> memoryview:
             return _into_buffer(cramjam.lz4, payload, limit)
         if codec == ZSTD:
             return _into_buffer(cramjam.zstd, payload, limit)
-    except (zlib.error, cramjam.DecompressionError, StructError) as error:
+    except (zlib.error, cramjam.DecompressionError, struct.error) as error:
         raise UnpackError(f"its {CODECS[codec]} cannot be unpacked: {error}") from None
     raise UnpackError(f"its codec {codec} is none that Kafka knows")
 
@@ -69,7 +68,7 @@ def _unsnap(payload: memoryview, limit: int) -> memoryview:
     unpacked = bytearray()
     at = _XERIAL_HEADER_BYTES
     while at < len(payload):
-        (size,) = unpack_from("!i", payload, at)
+        (size,) = struct.unpack_from("!i", payload, at)
         at += 4
         if not 0 <= size <= len(payload) - at:
             raise UnpackError("its snappy ends too early")

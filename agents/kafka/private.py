@@ -4,8 +4,8 @@
     AIOKafkaConsumer._client                              the client of a consumer, which is to be patient too
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
     AIOKafkaProducer._txn_manager                         a partition joins a transaction without a record
-    aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read is
-      PartitionRecords, DefaultRecordBatch, LegacyRecordBatch   a record that says so (agents/kafka/batches.py)
+    aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
+      PartitionRecords; its batches of both formats       is a record that says so (agents/kafka/batches.py)
 
 The worker's private parts are in agents/worker/faust_private.py; commands need these without Faust. The first test to
 fail when they change is tests/agents/test_faust_private.py.

@@ -18,8 +18,9 @@ from aiokafka.errors import for_code
 from agents.errors import UserError
 from agents.kafka.clients import admin_client, reader, run_with_broker
 from agents.kafka.private import partitions_now
+from agents.kafka.transactions import MAX_BATCH_BYTES
 from agents.settings import Settings
-from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS
+from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS, WRITTEN_TOPICS
 from schemas.registry import TOPICS
 
 _LEADERS_WITHIN_S = 30.0
@@ -107,6 +108,8 @@ def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has
         if setting not in has or _is_enough(logical, setting, wanted, has[setting]):
             continue  # an older broker does not know every setting, and then has no such limit
         is_fatal = setting in ("message.timestamp.type", "cleanup.policy")
+        if setting == "max.message.bytes" and logical in WRITTEN_TOPICS and int(has[setting]) < MAX_BATCH_BYTES:
+            is_fatal = True  # no batch of ours is sure to get in: each start would write half a transaction for nothing
         change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {setting}={wanted}"
         why = " (journal time is made of the broker's append times)" if wanted == "LogAppendTime" else ""
         sentence = f"The topic {name} has {setting}={has[setting]} where {wanted} is needed{why}; `{change}` sets it."
@@ -140,6 +143,13 @@ async def _created(settings: Settings) -> list[str]:
             await _make(admin, settings, missing)
             await _wait_for_leaders(admin, settings)
         return list(missing)
+
+
+async def largest_records(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """`max.message.bytes` of these topics of ours, as the broker has it now; those that are not there are left out."""
+    async with admin_client(settings) as admin:
+        found = await _found(admin, settings)
+    return {name: int(found[name].settings["max.message.bytes"]) for name in names if name in found}
 
 
 async def make_probe_topic(settings: Settings) -> None:

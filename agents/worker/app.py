@@ -12,7 +12,7 @@ from agents.worker.activating import Chosen
 from agents.worker.broker import KafkaBroker
 from agents.worker.faust_private import SliceApp, SliceConsumer, SliceTableManager
 from agents.worker.ownership import Ownership
-from agents.worker.poison import Skipped
+from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.worker.slices import Answer, Slice
 from agents.worker.tables import OpenClocks, StateTable, Tables
 
@@ -21,7 +21,7 @@ SLICES_BUFFERED = 16
 COMMIT_EVERY_S = 5.0
 
 
-def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: Skipped = Skipped()) -> SliceApp:
+def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: Skipped = NOTHING_SKIPPED) -> SliceApp:
     """An app that keeps this worker's share of the partitions once it is started."""
     app = SliceApp(
         settings.group,

@@ -3,9 +3,10 @@
 `Broker` is all that agents/worker/ownership.py asks of it; `KafkaBroker` asks a real one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from agents.kafka.topics import largest_records
 from agents.settings import Settings
 from agents.worker.clock_probe import ClockProbe
 from agents.worker.journal_time import BrokerClock
@@ -37,6 +38,9 @@ class Broker(Protocol):
     async def positions(self, topics: Sequence[str], parts: Sequence[Partition]) -> dict[int, dict[str, int]]:
         """Where each partition goes on in each of these topics. UserError where a topic ends before that."""
 
+    async def largest_records(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """How large a record each of these topics takes now."""
+
     async def stop(self) -> None:
         """Measure no more."""
 
@@ -65,6 +69,10 @@ class KafkaBroker:
     async def positions(self, topics: Sequence[str], parts: Sequence[Partition]) -> dict[int, dict[str, int]]:
         """Where to go on."""
         return await read_positions(self._settings, topics, parts)
+
+    async def largest_records(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """What their settings say."""
+        return await largest_records(self._settings, topics)
 
     async def stop(self) -> None:
         """Measure no more."""

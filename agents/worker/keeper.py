@@ -23,7 +23,8 @@ from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Router
-from agents.worker.poison import Skipped, damaged, poisoned, stamped_by_producer
+from agents.worker.poison import NOTHING_SKIPPED, Skipped, damaged, poisoned, stamped_by_producer
+from agents.worker.sizes import Sizes
 from agents.worker.slices import Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
@@ -52,7 +53,8 @@ class Shared(NamedTuple):
     metrics: Metrics
     open_clocks: OpenClocks
     broker_now_ms: Callable[[], int | None]
-    skipped: Skipped = Skipped()
+    sizes: Sizes
+    skipped: Skipped = NOTHING_SKIPPED
     """Input records that an operator has named: set aside unread."""
 
 
@@ -250,6 +252,7 @@ class Keeper:
             if breath.is_due:
                 await breath.take()
             outbox.put(self._topics[CHANGELOG], self.state.partition, key, value)
+        await self._shared.sizes.require(outbox)
         started_s = monotonic()
         written = await self._transactions.write(outbox)
         if tally.lines:

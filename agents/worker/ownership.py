@@ -30,7 +30,8 @@ from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
 from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
-from agents.worker.poison import Skipped
+from agents.worker.poison import NOTHING_SKIPPED, Skipped
+from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
@@ -52,7 +53,7 @@ class Ownership:
         settings: Settings,
         choice: Chosen,
         metrics: Metrics,
-        skipped: Skipped = Skipped(),
+        skipped: Skipped = NOTHING_SKIPPED,
     ) -> None:
         self._group = group
         self._broker = broker
@@ -183,6 +184,7 @@ class Ownership:
             self._metrics,
             self._tables.open_clocks,
             self.broker_now_ms,
+            Sizes(self._broker.largest_records),
             self._skipped,
         )
 

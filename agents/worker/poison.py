@@ -8,7 +8,7 @@ record is to blame, and skipping the one that brought the time would only lose i
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agents.errors import UserError
 from agents.kafka.batches import Unreadable
@@ -51,9 +51,9 @@ def stamped_by_producer(record: Record) -> UserError:
 def damaged(record: Unreadable) -> UserError:
     """The log does not hold what its producer sent: another copy may, so it is not run over unasked."""
     return UserError(
-        f"The input record {record.where} cannot be read, for {record.why}: a broker's disk is damaged there, so nothing "
-        "of its slice was written; have the partition led by a replica that is whole, or, to go on without it, start "
-        f"the workers with `dueclock worker --skip-line {record.where}`."
+        f"The input record {record.where} cannot be read, for {record.why}: a broker's disk is damaged there, so "
+        "nothing of its slice was written; have the partition led by a replica that is whole, or, to go on without it, "
+        f"start the workers with `dueclock worker --skip-line {record.where}`."
     )
 
 
@@ -78,6 +78,9 @@ class Skipped:
         last = record.last_offset if isinstance(record, Unreadable) else record.offset
         spans = self._spans.get((record.topic, record.partition), ())
         return any(span.first <= last and record.offset <= span.last for span in spans)
+
+
+NOTHING_SKIPPED: Final = Skipped()
 
 
 def skipped_records(settings: Settings, named: Iterable[str]) -> Skipped:

@@ -22,7 +22,7 @@ from agents.worker.app import build_app
 from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.ownership import Ownership
-from agents.worker.poison import Skipped
+from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.zones import machine_zones
 from schemas.policies import Policies
 from streams.logic import NEWEST
@@ -31,7 +31,7 @@ log = logging.getLogger("dueclock.worker")
 
 
 def run_worker(
-    settings: Settings, policies: Policies, skipped: Skipped = Skipped(), *, is_again: bool = False
+    settings: Settings, policies: Policies, skipped: Skipped = NOTHING_SKIPPED, *, is_again: bool = False
 ) -> int:
     """Run until stopped; returns the exit status. UserError for what a person can mend.
 

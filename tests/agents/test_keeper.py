@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import faust
@@ -19,7 +19,8 @@ from agents.worker import keeper as module
 from agents.worker.journal_time import BrokerClock, JournalTime
 from agents.worker.keeper import Keeper, Shared
 from agents.worker.misrouted import Router
-from agents.worker.poison import Skipped, skipped_records
+from agents.worker.poison import NOTHING_SKIPPED, Skipped, skipped_records
+from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, Hand, Slice
 from agents.worker.tables import OpenClocks
 from schemas.codec import format_instant
@@ -50,8 +51,9 @@ class Kept(NamedTuple):
 class Desk:
     """A keeper of the only partition, whose transactions are kept in a list."""
 
-    def __init__(self, skipped: Skipped = Skipped(), **chosen: Any) -> None:
+    def __init__(self, skipped: Skipped = NOTHING_SKIPPED, **chosen: Any) -> None:
         self.written: list[Outbox] = []
+        self.largest: dict[str, int] = {}
         self.answers: dict[str, Answer] = {}
         self.monotonic_s = 100.0
         clock = BrokerClock()
@@ -66,6 +68,7 @@ class Desk:
             Metrics(),
             OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
             lambda: clock.at(self.monotonic_s),
+            Sizes(self._largest),
             skipped,
         )
 
@@ -78,6 +81,9 @@ class Desk:
 
     def answer(self, topic: str, end: int, *, sent_s: float = 99.0) -> None:
         self.answers[topic] = Answer(sent_s, end)
+
+    async def _largest(self, topics: Iterable[str]) -> dict[str, int]:
+        return {topic: self.largest.get(topic, 1_048_588) for topic in topics}
 
     def give(self, topic: str, at_s: float, value: bytes, *, timestamp_type: int = 1) -> None:
         offset = self._offsets[topic]

@@ -41,7 +41,8 @@ def send(
         {
             "bootstrap.servers": bootstrap,
             "compression.type": codec,
-            "linger.ms": 20,
+            "linger.ms": 500 if len(values) > 1 else 5,
+            "batch.size": LARGEST,
             "message.max.bytes": LARGEST,
             "queue.buffering.max.kbytes": 2_000_000,
         }
@@ -49,7 +50,12 @@ def send(
     refused: list[object] = []
     for value in values:
         producer.produce(
-            topic, value, key=key, partition=partition, headers=list(headers), on_delivery=lambda error, _: refused.append(error)
+            topic,
+            value,
+            key=key,
+            partition=partition,
+            headers=list(headers),
+            on_delivery=lambda error, _: refused.append(error),
         )
     assert producer.flush(30) == 0, "not all were sent"
     assert refused == [None] * len(values)
@@ -92,9 +98,13 @@ def sign(batch: bytearray) -> None:
 
 
 def send_batch(
-    bootstrap: str, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]], change: Callable[[bytearray], None]
+    bootstrap: str,
+    topic: str,
+    partition: int,
+    records: Sequence[tuple[bytes, bytes]],
+    change: Callable[[bytearray], None],
 ) -> None:
-    """Produce a batch of these (key, value), changed by hand before it goes out, with the checksum that it calls for."""
+    """Produce a batch of these (key, value), changed by hand and signed anew before it goes out."""
 
     async def sent() -> None:
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
