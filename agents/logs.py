@@ -1,9 +1,11 @@
 """Logs of a worker: one line for each event of its life, none for each notification.
 
 Faust, mode and aiokafka speak only from WARNING on, and what they repeat is cut short: with the broker away aiokafka
-writes thousands of lines a second.
+writes thousands of lines a second. What a worker ends with is one sentence, and it stands last: `be_silent` keeps back
+what the libraries, and the interpreter that takes them down, have to say behind it.
 """
 
+import gc
 import logging
 import sys
 import time
@@ -57,6 +59,24 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             said["traceback"] = self.formatException(record.exc_info)
         return canonical_json(said).decode()
+
+
+class _Nothing(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name.split(".", 1)[0] == OURS
+
+
+def be_silent() -> None:
+    """From here on only our own lines: tasks that nobody awaits, loops that are closed, are no news when all ends.
+
+    At level debug everything is said.
+    """
+    if logging.root.level <= logging.DEBUG:
+        return
+    for handler in logging.root.handlers:
+        handler.addFilter(_Nothing())
+    sys.unraisablehook = lambda _: None
+    gc.collect()  # what complains when it is taken down does so now, not behind the last sentence
 
 
 def _plain_lines() -> logging.Formatter:

@@ -61,6 +61,15 @@ def require_topics(settings: Settings) -> list[str]:
     return [difference.sentence for difference in differences]
 
 
+def fatal_difference(settings: Settings) -> str | None:
+    """The first thing that keeps a worker from running on these topics; None where all is well, or nobody answers."""
+    try:
+        found = run_with_broker(settings, lambda: _checked(settings))
+    except UserError:
+        return None
+    return next((difference.sentence for difference in found if difference.is_fatal), None)
+
+
 def create_topics(settings: Settings) -> list[str]:
     """Create the topics that are missing; the names of those created. Refuses where one that exists is wrong."""
     return run_with_broker(settings, lambda: _created(settings))

@@ -22,6 +22,7 @@ tests/broker/test_live_path.py.
 """
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -44,6 +45,8 @@ from mode.utils.futures import notify
 from agents.errors import UserError
 from agents.kafka.private import be_patient, read_all_batches
 from agents.worker.slices import Answer, Slice
+
+log = logging.getLogger("dueclock.worker")
 
 LAST_COMMIT_S = 2.0
 POLL_S = 1.0
@@ -390,7 +393,8 @@ class SliceApp(App):
     owner: Owner
     fetch_max_wait_ms: int = 100
     failure: BaseException | None = None
-    on_refusal: Callable[[], None] | None = None
+    on_failure: Callable[[], None] | None = None
+    """Ends the worker as SIGTERM does."""
 
     def _new_transport(self) -> Any:
         return SliceTransport(self.conf.broker_consumer, self)
@@ -411,10 +415,17 @@ class SliceApp(App):
         if self.failure is not None:
             return
         self.failure = error
-        if isinstance(error, UserError) and self.on_refusal is not None:
-            self.on_refusal()
+        if not isinstance(error, UserError):
+            log.error("the worker cannot go on: %s", type(error).__name__, exc_info=error)
+        if self.on_failure is not None:
+            self.on_failure()
         else:
             await self.crash(error)
+
+    def _crash(self, reason: BaseException) -> None:
+        """A service of Faust has failed: mode tells every service that it has."""
+        self.failure = self.failure or reason
+        super()._crash(reason)
 
 
 def stop_worker(worker: faust.Worker) -> None:

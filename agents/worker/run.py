@@ -1,18 +1,18 @@
 """`dueclock worker`: one process that keeps its share of the partitions until it is stopped.
 
 Exit status: 0 after SIGTERM or SIGINT; that of the UserError where a person can mend what is wrong; 1 after a crash.
+However it fails, its last line is one sentence (agents/worker/last_words.py).
 """
 
 import asyncio
 import logging
-import sys
+from functools import partial
 from typing import cast
 
 import faust
 
-from agents.errors import UserError
 from agents.kafka.topics import require_topics
-from agents.logs import set_up_logging
+from agents.logs import be_silent, set_up_logging
 from agents.memory import look_for_cycles_rarely
 from agents.metrics.counters import Metrics
 from agents.metrics.endpoint import MetricsServer
@@ -21,6 +21,7 @@ from agents.worker.activating import Chosen
 from agents.worker.app import build_app
 from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
+from agents.worker.last_words import last_words
 from agents.worker.ownership import Ownership
 from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.zones import machine_zones
@@ -53,12 +54,7 @@ def run_worker(
     )
     quiet(worker)
 
-    def refuse() -> None:
-        # aiokafka's producers leave futures behind that say the same once more, with a traceback.
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        stop_worker(worker)
-
-    app.on_refusal = refuse
+    app.on_failure = partial(stop_worker, worker)
     if settings.clocks_token:
         metrics.clocks_page = ClocksPage(settings.clocks_token, cast(Ownership, app.owner).rows_at_rest, loop).answer
     log.info("worker %s starts on %s", settings.group, settings.broker)
@@ -69,11 +65,9 @@ def run_worker(
     finally:
         if server is not None:
             server.close()
-    if isinstance(app.failure, UserError):
-        raise app.failure
-    if app.failure is not None or status:
-        reason = app.failure or app.crash_reason or worker.crash_reason
-        print(f"dueclock: the worker crashed, its log says where: {reason!r}", file=sys.stderr)
-        return status or 1
+        be_silent()
+    failure = app.failure or app.crash_reason or worker.crash_reason
+    if failure is not None:
+        raise last_words(settings, failure)
     log.info("worker %s ended", settings.group)
     return status

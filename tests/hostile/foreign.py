@@ -41,8 +41,7 @@ def send(
         {
             "bootstrap.servers": bootstrap,
             "compression.type": codec,
-            "linger.ms": 500 if len(values) > 1 else 5,
-            "batch.size": LARGEST,
+            "linger.ms": 20,
             "message.max.bytes": LARGEST,
             "queue.buffering.max.kbytes": 2_000_000,
         }
@@ -64,11 +63,13 @@ def send(
 class _MadeByHand:
     """What `send_batch` of aiokafka takes for a batch builder, with bytes of our own."""
 
-    def __init__(self, records: Sequence[tuple[bytes, bytes]], change: Callable[[bytearray], None]) -> None:
+    def __init__(
+        self, records: Sequence[tuple[bytes, bytes]], change: Callable[[bytearray], None], codec: str = "none"
+    ) -> None:
         self._count = len(records)
         made = DefaultRecordBatchBuilder(
-            magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
-            batch_size=1 << 20,
+            magic=2, compression_type=("none", *CODECS).index(codec), is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+            batch_size=1 << 30,
         )  # fmt: skip
         for offset, (key, value) in enumerate(records):
             made.append(offset, timestamp=None, key=key, value=value, headers=[("name", b"x")])
@@ -102,7 +103,9 @@ def send_batch(
     topic: str,
     partition: int,
     records: Sequence[tuple[bytes, bytes]],
-    change: Callable[[bytearray], None],
+    change: Callable[[bytearray], None] = lambda _: None,
+    *,
+    codec: str = "none",
 ) -> None:
     """Produce a batch of these (key, value), changed by hand and signed anew before it goes out."""
 
@@ -110,7 +113,7 @@ def send_batch(
         producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
         await producer.start()
         try:
-            await (await producer.send_batch(_MadeByHand(records, change), topic, partition=partition))
+            await (await producer.send_batch(_MadeByHand(records, change, codec), topic, partition=partition))
         finally:
             await producer.stop()
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.embedded import EmbeddedKafka
 from tests.broker.conftest import MakeLive
-from tests.broker.harness import ROOT, Live, Told, WorkerProcess, question, seller_on
+from tests.broker.harness import Live, Told, WorkerProcess, question, seller_on
 from tests.hostile.foreign import CODECS, send, send_batch, set_topic, spoil
+from tests.hostile.programs import run
 
 pytestmark = [pytest.mark.broker]
 
@@ -39,13 +38,6 @@ def a_question_behind_it_is_kept(live: Live, worker: WorkerProcess, finished: in
     assert any(b'"behind-0"' in record.value for record in told.journal)
     assert "Traceback" not in worker.log()
     return told
-
-
-def run(live: Live, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "agents", "--settings", str(live.settings_file), *arguments],
-        cwd=ROOT, capture_output=True, timeout=50, check=False,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -109,7 +101,7 @@ def test_a_batch_that_unpacks_to_150_megabytes_is_a_dead_letter_and_costs_no_mem
     set_topic(live.bootstrap, live.settings.topic("buyer-message"), max_message_bytes=str(40 * MIB))
     worker = live.worker()
     before = most_memory(worker)
-    send_to_inputs(live, [b"0" * MIB] * 150, codec)
+    send_batch(live.bootstrap, live.settings.topic("buyer-message"), 0, [(b"k", b"0" * (150 * MIB))], codec=codec)
     live.wait_until_finished(1)
     most = most_memory(worker)
     told = a_question_behind_it_is_kept(live, worker, 1)
