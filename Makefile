@@ -9,7 +9,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test docs bench bench-quick chaos soak check format lock clean
+.PHONY: help run test docs bench bench-quick chaos hostile soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -43,6 +43,10 @@ bench-quick: .venv/.installed ## Measure all figures once, with smaller loads, i
 chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print the table of what was survived
 	@echo "Injecting faults, seed by seed"
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(ARGS)
+
+hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3)
+	@echo "Being hostile, seed by seed"
+	@DUECLOCK_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/hostile $(ARGS)
 
 soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
 	@echo "Soaking"

@@ -72,13 +72,13 @@ def _unsnap(payload: memoryview, limit: int) -> memoryview:
         at += 4
         if not 0 <= size <= len(payload) - at:
             raise UnpackError("its snappy ends too early")
-        unpacked += _unsnap_block(payload[at : at + size], limit - len(unpacked))
+        unpacked += _unsnap_block(payload[at : at + size], limit, len(unpacked))
         at += size
     return memoryview(unpacked)
 
 
-def _unsnap_block(block: memoryview, limit: int) -> bytes:
-    if cramjam.snappy.decompress_raw_len(block) > limit:
+def _unsnap_block(block: memoryview, limit: int, before: int = 0) -> bytes:
+    if before + cramjam.snappy.decompress_raw_len(block) > limit:
         raise _too_large(limit)
     return bytes(cramjam.snappy.decompress_raw(block))
 

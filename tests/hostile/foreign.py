@@ -68,8 +68,8 @@ class _MadeByHand:
     ) -> None:
         self._count = len(records)
         made = DefaultRecordBatchBuilder(
-            magic=2, compression_type=("none", *CODECS).index(codec), is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
-            batch_size=1 << 30,
+            magic=2, compression_type=("none", *CODECS).index(codec), is_transactional=0, producer_id=-1,
+            producer_epoch=-1, base_sequence=-1, batch_size=1 << 30,
         )  # fmt: skip
         for offset, (key, value) in enumerate(records):
             made.append(offset, timestamp=None, key=key, value=value, headers=[("name", b"x")])
@@ -89,13 +89,17 @@ class _MadeByHand:
     def close(self) -> None:
         """It is."""
 
+    def closed(self) -> bool:
+        return True
+
     def size(self) -> int:
         return len(self._bytes)
 
 
-def sign(batch: bytearray) -> None:
+def sign(batch: bytearray) -> bytearray:
     """Give a batch the checksum that its bytes call for."""
     struct.pack_into(">I", batch, 17, calc_crc32c(bytes(batch[21:])))
+    return batch
 
 
 def send_batch(

@@ -1,0 +1,115 @@
+"""Batches without a broker: whatever the bytes are, reading them goes on, ends behind them, and stays within its bound."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+from agents.kafka.batches import Unreadable
+from agents.kafka.codecs import CODECS, GZIP, LZ4, SNAPPY, ZSTD, UnpackError, unpack
+from agents.kafka.private import _Fetched, _Records
+from tests.hostile.foreign import sign
+
+SEEDS = range(1, int(os.environ.get("DUECLOCK_TEST_SEEDS", "1")) + 1)
+PACK = {GZIP: gzip_encode, SNAPPY: snappy_encode, LZ4: lz4_encode, ZSTD: zstd_encode}
+MIB = 1024 * 1024
+
+
+def batch(codec: int = 0, *, base: int = 0, count: int = 5, value: bytes = b"v" * 100) -> bytearray:
+    """A batch of records as a client library makes it."""
+    made = DefaultRecordBatchBuilder(
+        magic=2, compression_type=codec, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+        batch_size=1 << 30,
+    )  # fmt: skip
+    for delta in range(count):
+        made.append(delta, timestamp=1_000 + delta, key=b"k", value=value, headers=[("name", b"x")])
+    whole: bytearray = made.build()
+    whole[:8] = base.to_bytes(8, "big")
+    return whole
+
+
+def read(fetched: bytes, at: int = 0) -> tuple[list[Any], int]:
+    """What a reader that stands at an offset makes of a fetch, and where it stands then."""
+    records = _Records(TopicPartition("t", 0), _Fetched(bytes(fetched)), None, at, None, None, True, 1)
+    return list(records), records.next_fetch_offset
+
+
+@pytest.mark.parametrize("codec", [0, *CODECS])
+def test_a_batch_of_every_codec_is_read_from_where_the_reader_stands(codec: int) -> None:
+    records, at = read(batch(codec) + batch(codec, base=5), at=3)
+    assert [record.offset for record in records] == [3, 4, 5, 6, 7, 8, 9]
+    assert at == 10
+    assert {record.value for record in records} == {b"v" * 100}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_nothing_is_unpacked_beyond_its_bound(codec: int) -> None:
+    text = bytes(range(256)) * 4_096
+    packed = memoryview(PACK[codec](text))
+    assert bytes(unpack(codec, packed, len(text))) == text
+    with pytest.raises(UnpackError, match="larger than 1,048,575 bytes"):
+        unpack(codec, packed, len(text) - 1)
+
+
+def test_a_batch_beyond_the_bound_is_one_record_that_says_so_and_the_next_is_read() -> None:
+    records, at = read(batch(ZSTD, count=1, value=b"0" * (65 * MIB)) + batch(LZ4, base=1))
+    assert isinstance(records[0], Unreadable)
+    assert (records[0].where, records[0].why) == ("t/0/0", "unpacked it would be larger than 67,108,864 bytes")
+    assert [record.offset for record in records[1:]] == [1, 2, 3, 4, 5]
+    assert at == 6
+
+
+def test_what_has_unpacked_to_much_leaves_the_rest_of_its_fetch_for_the_next() -> None:
+    records, at = read(batch(ZSTD, count=1, value=b"0" * (20 * MIB)) + batch(LZ4, base=1))
+    assert [record.offset for record in records] == [0]
+    assert at == 1
+
+
+def test_a_header_whose_name_is_no_text_is_read_with_what_can_be_said_of_it() -> None:
+    odd = batch()
+    odd[bytes(odd).rfind(b"name")] = 0xFF
+    sign(odd)
+    records, at = read(odd + batch(GZIP, base=5))
+    assert [record.offset for record in records] == list(range(10))
+    assert records[4].headers == (("�ame", b"x"),)
+    assert records[4].timestamp == 1_004
+    assert at == 10
+
+
+@pytest.mark.parametrize(
+    ("fetched", "where", "why", "is_damaged"),
+    [
+        (sign(bytearray(batch()[:22]) + bytes([6]) + batch()[23:]), "t/0/0-4", "its codec 6 is none", False),
+        (batch()[:70] + b"damage" + batch()[76:], "t/0/0-4", "the checksum of its batch is wrong", True),
+        (batch()[:-5], "t/0/0-4", "the checksum of its batch is wrong", True),
+        (b"abc", "t/0/0", "its batch is cut off", True),
+    ],
+)
+def test_what_cannot_be_read_says_where_it_stands_and_why(
+    fetched: bytes, where: str, why: str, is_damaged: bool
+) -> None:
+    ((record,), _) = read(fetched)
+    assert (record.where, record.is_damaged) == (where, is_damaged)
+    assert record.why.startswith(why)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_is_changed_in_a_batch_reading_ends_behind_it(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(2_000):
+        codec = chance.randrange(5)
+        spoiled = batch(codec)
+        for _ in range(chance.randint(1, 8)):
+            spoiled[chance.randrange(21, len(spoiled))] = chance.randrange(256)
+        # what says where the batch ends, whose it is and of which transaction is checked by the broker
+        spoiled[22:27], spoiled[43:57] = bytes([codec, 0, 0, 0, 4]), batch()[43:57]
+        sign(spoiled)
+        records, at = read(spoiled + batch(base=5))
+        assert at == 10, (seed, bytes(spoiled))
+        assert [record.offset for record in records][-5:] == [5, 6, 7, 8, 9], (seed, bytes(spoiled))
