@@ -170,17 +170,37 @@ class AccountRow(msgspec.Struct, array_like=True):
     defect_statuses: dict[int, str] = {}
 
 
+class Lost(msgspec.Struct, array_like=True, frozen=True):
+    """Input that was gone before it was read: offsets `first` to `last` of a topic, found so at this broker's time."""
+
+    topic: str
+    first: int
+    last: int
+    found_ms: int
+
+
+MOST_LOST: Final = 256
+"""Ranges of lost input that are kept, the newest of each partition; `lost_records` counts all."""
+
+
 class ShellNotes(msgspec.Struct, array_like=True):
     """What the shell keeps with the partition and no decision reads.
 
     `positions` are the next offsets of the input topics. Of sealing: `journal`, the digest of all journal records so
     far (streams/sealing.py), and `sealed_period`, the number of the period of journal time that was sealed last, 0
-    before the first line.
+    before the first line. What belongs together: `partitions`, the count that all topics had, 0 before the first line;
+    `topics`, the id of each input topic by its name; `journal_topic`, name and id of the journal. `lost` is input that
+    was gone before it was read, and `lost_records` how many offsets that were in all.
     """
 
     positions: dict[str, int] = {}
     journal: bytes = b""
     sealed_period: int = 0
+    partitions: int = 0
+    topics: dict[str, bytes] = {}
+    journal_topic: str = ""
+    lost: list[Lost] = []
+    lost_records: int = 0
 
 
 class PartitionRow(msgspec.Struct, array_like=True):
@@ -281,6 +301,7 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
         row.defect_statuses = dict(sorted(row.defect_statuses.items()))
     elif isinstance(row, PartitionRow):
         row.notes.positions = dict(sorted(row.notes.positions.items()))
+        row.notes.topics = dict(sorted(row.notes.topics.items()))
     elif isinstance(row, PoliciesRow):
         row.zones = dict(sorted(row.zones.items()))
     return _ENCODER.encode(row)

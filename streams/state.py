@@ -23,6 +23,7 @@ from streams.logic import check_logic
 from streams.matters import FULL, Taken, name_of, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
+    MOST_LOST,
     OPEN,
     PARTITION_KEY,
     POLICIES_KEY,
@@ -30,6 +31,7 @@ from streams.rows import (
     AccountRow,
     CaseRow,
     Clock,
+    Lost,
     MatterRow,
     PartitionRow,
     PoliciesRow,
@@ -70,6 +72,8 @@ class State:
         self.census = Census()
         self.taken: list[Taken] = []
         """What became of the facts that the last line told, in the order of their matters."""
+        self.has_news = False
+        """The shell's: its notes hold what no line will take along, so that they are to be written by themselves."""
         self.gone: list[str] = []
         """Ids of the matters that were forgotten before the last line."""
         self._at_rest: dict[str, bytes] = {}
@@ -122,6 +126,14 @@ class State:
     def note_seal(self, period: int) -> None:
         """The shell's: what stood was sealed in this period of journal time."""
         self.row.notes.sealed_period = period
+
+    def note_lost(self, topic: str, first: int, last: int, found_ms: int) -> None:
+        """The shell's: these offsets of an input topic were gone before they were read; it goes on behind them."""
+        notes = self.row.notes
+        notes.lost = [*notes.lost, Lost(topic, first, last, found_ms)][-MOST_LOST:]
+        notes.lost_records += last - first + 1
+        notes.positions[topic] = last + 1
+        self.has_news = True
 
     # --- rows ------------------------------------------------------------------------------------------------------
 
@@ -270,6 +282,7 @@ class State:
         self._changed.clear()
         self._forgotten.clear()
         self._policies_changed = False
+        self.has_news = False
 
     def policies_row(self) -> list[tuple[bytes, bytes]]:
         """The row of the policies in force, if there are any."""

@@ -101,16 +101,26 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     help="Set this input record aside as a dead letter, unread, or all to LAST (repeatable): for what ends the worker.",
 )
 @click.option(
+    "--read-anew",
+    "read_anew",
+    multiple=True,
+    metavar="TOPIC",
+    help="Read this input topic, which was made anew, from its start (repeatable).",
+)
+@click.option(
     "--activate-again",
     "is_again",
     is_flag=True,
     help="Put this worker's policies and time-zone data in force also where they were before and gave way.",
 )
 @click.option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when standard input closes.")
-def worker(settings: Settings, skip_lines: tuple[str, ...], is_again: bool, stop_with_stdin: bool) -> int:
+def worker(
+    settings: Settings, skip_lines: tuple[str, ...], read_anew: tuple[str, ...], is_again: bool, stop_with_stdin: bool
+) -> int:
     """Run one worker: keep the clocks of its share of the partitions until it is stopped."""
     from agents.cli.policies import checked_policies
     from agents.demo.process import stop_when_stdin_closes
+    from agents.worker.belonging import inputs_named
     from agents.worker.poison import skipped_records
     from agents.worker.run import run_worker
     from agents.zones import zone_names
@@ -119,7 +129,7 @@ def worker(settings: Settings, skip_lines: tuple[str, ...], is_again: bool, stop
     if stop_with_stdin:
         stop_when_stdin_closes()
     policies = checked_policies(settings.read_policies(), zone_names=zone_names(settings.zoneinfo_dir))
-    return run_worker(settings, policies, skipped, is_again=is_again)
+    return run_worker(settings, policies, skipped, anew=inputs_named(settings, read_anew), is_again=is_again)
 
 
 @dueclock.command(short_help="Play a seller's days in seconds.")

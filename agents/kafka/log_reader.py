@@ -81,6 +81,21 @@ class LogReader:
                     rows[record.partition][record.key] = record.value
         return rows
 
+    async def newest(self, topic: str, partitions: Iterable[int], key: bytes) -> dict[int, bytes]:
+        """The newest value of one key that is written often, from the end backwards; of a tombstone nothing."""
+        found: dict[int, bytes | None] = {}
+        ends = await self.ends(TopicPartition(topic, partition) for partition in partitions)
+        reach = TAIL_RECORDS
+        while missing := {tp: end for tp, end in ends.items() if tp.partition not in found}:
+            spans = {tp: (max(end.first, end.next - reach), end.next) for tp, end in missing.items()}
+            async for records in self.spans(spans):
+                found.update({record.partition: record.value for record in records if record.key == key})
+            for tp, end in missing.items():
+                if spans[tp][0] == end.first:
+                    found.setdefault(tp.partition, None)
+            reach *= 16
+        return {partition: value for partition, value in found.items() if value is not None}
+
     async def journal_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, JournalEnd]:
         """The last committed line of each of these partitions of the journal; line 0 where there has been none."""
         found: dict[int, JournalEnd] = {}

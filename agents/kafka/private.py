@@ -4,39 +4,32 @@
     AIOKafkaConsumer._client                              the client of a consumer, which is to be patient too
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
     AIOKafkaProducer._txn_manager                         a partition joins a transaction without a record
-    aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
-      PartitionRecords; its batches of both formats       is a record that says so (agents/kafka/batches.py)
+    aiokafka.protocol, AIOKafkaClient.send                a metadata request that tells the ids of topics
 
 The worker's private parts are in agents/worker/faust_private.py; commands need these without Faust. The first test to
 fail when they change is tests/agents/test_faust_private.py.
 """
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any, ClassVar, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.consumer import fetcher
-from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
-from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
-from aiokafka.record.legacy_records import LegacyRecordBatch
-
-from agents.kafka.batches import (
-    HEADER,
-    MOST_UNPACKED_BYTES,
-    Unreadable,
-    as_unpacked,
-    codec_of,
-    is_of_our_time,
-    is_older,
-    patiently,
-    split,
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Schema,
+    TaggedFields,
 )
-from agents.kafka.codecs import UnpackError, unpack
 
 RECONNECT_S = 0.2
-ENOUGH_UNPACKED_BYTES = MOST_UNPACKED_BYTES // 4
-"""After so much no further batch of a fetch is unpacked: the next fetch brings it again."""
+_NO_ERROR, _UNKNOWN_TOPIC, _NO_LEADER = 0, 3, 5
 
 
 def be_patient(client: Any) -> None:
@@ -73,6 +66,130 @@ async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
     """The partitions that a topic has by now, none where there is no such topic. What a consumer knows may be old."""
     metadata = await consumer._client.fetch_all_metadata()
     return sorted(metadata.partitions_for_topic(topic) or ())
+
+
+class TopicNow(NamedTuple):
+    """A topic as the broker has it: its id, empty where the broker tells none, and how many partitions."""
+
+    id: bytes
+    partitions: int
+
+
+async def topics_now(consumer: AIOKafkaConsumer, names: Iterable[str]) -> dict[str, TopicNow]:
+    """Those of these topics that are there now. KafkaError where the broker does not say.
+
+    A topic that was deleted and made anew has another id (KIP-516). Brokers before Kafka 2.8, and some that only speak
+    its protocol, have none.
+    """
+    client, wanted = consumer._client, list(names)
+    node = client.get_random_node()
+    if node is None:
+        raise NodeNotReadyError("no broker is known")
+    try:
+        answer = await client.send(node, _TopicsRequest(wanted))
+    except NotImplementedError:  # the broker does not speak that version
+        metadata = await client.fetch_all_metadata()
+        counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in wanted}
+        return {name: TopicNow(b"", count) for name, count in counts.items() if count}
+    found: dict[str, TopicNow] = {}
+    for code, name, topic_id, _, partitions, *_ in answer.topics:
+        if code == _NO_ERROR:
+            found[name] = TopicNow(topic_id, len(partitions))
+        elif code not in (_UNKNOWN_TOPIC, _NO_LEADER):
+            raise for_code(code)(name)
+    return found
+
+
+class _Uuid:
+    """The protocol's 16 bytes."""
+
+    @classmethod
+    def encode(cls, value: bytes) -> bytes:
+        return value
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> bytes:
+        return data.read(16)
+
+    @classmethod
+    def repr(cls, value: bytes) -> str:
+        return value.hex()
+
+
+class _TopicsResponse(Response):  # type: ignore[misc]  # aiokafka has no types
+    API_KEY: ClassVar[int] = 3
+    API_VERSION: ClassVar[int] = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32),
+                ("host", CompactString("utf-8")),
+                ("port", Int32),
+                ("rack", CompactString("utf-8")),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("cluster_id", CompactString("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", CompactString("utf-8")),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("authorized_operations", Int32),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicsRequestV10(RequestStruct):  # type: ignore[misc]  # as above
+    FLEXIBLE_VERSION: ClassVar[bool] = True
+    API_KEY: ClassVar[int] = 3
+    API_VERSION: ClassVar[int] = 10
+    RESPONSE_TYPE = _TopicsResponse
+    SCHEMA = Schema(
+        (
+            "topics",
+            CompactArray(("topic_id", _Uuid), ("topic", CompactString("utf-8")), ("tags", TaggedFields)),
+        ),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_operations", Boolean),
+        ("include_topic_operations", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class _TopicsRequest(Request[_TopicsRequestV10]):  # type: ignore[misc]  # as above
+    """Metadata of these topics, in the first version whose answer tells their ids; it creates none."""
+
+    API_KEY: ClassVar[int] = 3
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def build(self, request_struct_class: type[_TopicsRequestV10]) -> _TopicsRequestV10:
+        topics: list[tuple[bytes, str, dict[int, bytes]]] = [(bytes(16), name, {}) for name in self._names]
+        return request_struct_class(topics, False, False, False, {})
 
 
 def join_transaction(producer: AIOKafkaProducer, partition: TopicPartition) -> None:

@@ -9,6 +9,7 @@ from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from agents.worker.activating import Chosen
+from agents.worker.belonging import Belonging
 from agents.worker.broker import KafkaBroker
 from agents.worker.faust_private import SliceApp, SliceConsumer, SliceTableManager
 from agents.worker.ownership import Ownership
@@ -21,7 +22,14 @@ SLICES_BUFFERED = 16
 COMMIT_EVERY_S = 5.0
 
 
-def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: Skipped = NOTHING_SKIPPED) -> SliceApp:
+def build_app(
+    settings: Settings,
+    choice: Chosen,
+    metrics: Metrics,
+    *,
+    skipped: Set[Origin] = frozenset(),
+    anew: Set[str] = frozenset(),
+) -> SliceApp:
     """An app that keeps this worker's share of the partitions once it is started."""
     app = SliceApp(
         settings.group,
@@ -46,7 +54,9 @@ def build_app(settings: Settings, choice: Chosen, metrics: Metrics, *, skipped: 
     changelog = app.topic(settings.topic(CHANGELOG), key_type=bytes, value_type=bytes)
     tables = Tables(StateTable(app, name="state", changelog_topic=changelog), OpenClocks(app))
     app.tables.add(tables.states)
-    ownership = Ownership(FaustGroup(app), KafkaBroker(settings), tables, settings, choice, metrics, skipped)
+    belonging = Belonging(settings, anew)
+    broker = KafkaBroker(settings, belonging)
+    ownership = Ownership(FaustGroup(app), broker, tables, settings, choice, metrics, skipped, belonging)
     app.owner = ownership
     declare_keeper(app, ownership)
     return app

@@ -3,11 +3,17 @@
 `Broker` is all that agents/worker/ownership.py asks of it; `KafkaBroker` asks a real one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from time import monotonic
 from typing import Protocol
 
-from agents.kafka.topics import largest_records
+from aiokafka import AIOKafkaConsumer
+
+from agents.kafka.clients import reader
+from agents.kafka.private import topics_now
 from agents.settings import Settings
+from agents.worker.belonging import Belonging, Topics, names_of
 from agents.worker.clock_probe import ClockProbe
 from agents.worker.journal_time import BrokerClock
 from agents.worker.opening import open_partitions, read_positions
@@ -27,6 +33,9 @@ class Broker(Protocol):
 
     async def start(self) -> None:
         """Begin to measure its clock: it is known when this returns. Where that has begun, nothing."""
+
+    async def topics(self) -> Topics:
+        """The topics of the partitions, as they are now."""
 
     async def open(self, numbers: Sequence[int]) -> dict[int, Partition]:
         """Fence the earlier owners of these partitions and read what is kept of them.
@@ -48,10 +57,13 @@ class Broker(Protocol):
 class KafkaBroker:
     """The `Broker` that the settings name."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, belonging: Belonging) -> None:
         self.clock = BrokerClock()
         self._settings = settings
+        self._belonging = belonging
         self._probe = ClockProbe(self.clock, settings)
+        self._closing = AsyncExitStack()
+        self._consumer: AIOKafkaConsumer | None = None
 
     @property
     def wall_offset_s(self) -> float:
@@ -62,13 +74,22 @@ class KafkaBroker:
         """Begin to measure."""
         await self._probe.start()
 
+    async def topics(self) -> Topics:
+        """Ask, over a connection that is kept."""
+        if self._consumer is None:
+            self._consumer = await self._closing.enter_async_context(reader(self._settings))
+        return await topics_now(self._consumer, names_of(self._settings))
+
     async def open(self, numbers: Sequence[int]) -> dict[int, Partition]:
         """Fence and read."""
-        return await open_partitions(self._settings, numbers)
+        found = await self.topics()
+        return await open_partitions(
+            self._settings, numbers, lambda state: self._belonging.check(state.partition, state.row.notes, found)
+        )
 
     async def positions(self, topics: Sequence[str], parts: Sequence[Partition]) -> dict[int, dict[str, int]]:
         """Where to go on."""
-        return await read_positions(self._settings, topics, parts)
+        return await read_positions(self._settings, topics, parts, self.clock.at(monotonic()) or 0)
 
     async def largest_records(self, topics: Iterable[str]) -> Mapping[str, int]:
         """What their settings say."""
@@ -76,4 +97,6 @@ class KafkaBroker:
 
     async def stop(self) -> None:
         """Measure no more."""
+        self._consumer = None
+        await self._closing.aclose()
         await self._probe.stop()

@@ -111,8 +111,14 @@ class Keeper:
                 continue
 
     async def advance(self) -> bool:
-        """Write one transaction, for the first that calls for one: policies, seal, slices, tick. False: none did."""
-        if await self._activate() or await self._seal() or await self.keep() or await self._tick():
+        """Write one transaction, for the first that calls for one: policies, notes, seal, slices, tick. False: none."""
+        if (
+            await self._activate()
+            or await self._note()
+            or await self._seal()
+            or await self.keep()
+            or await self._tick()
+        ):
             self._ticker.reset()
             return True
         return False
@@ -245,7 +251,7 @@ class Keeper:
 
     async def _commit(self, outbox: Outbox, tally: SliceTally, breath: Breath) -> bool:
         """Add the changed rows and the positions, write all of it as one transaction, and count it."""
-        if not outbox:
+        if not outbox and not self.state.has_news:
             return False
         self.state.positions.update(self.time.positions)
         for key, value in self.state.changes():
@@ -283,6 +289,12 @@ class Keeper:
         is_done = await self._append(body, max(journal_ms, self.state.journal_ms))
         self._activator.activated(before)
         return is_done
+
+    async def _note(self) -> bool:
+        """Write the shell's news with the partition's row alone: what was lost is known though nothing follows."""
+        if not self.state.has_news or not self.state.lines:
+            return False
+        return await self._commit(Outbox(), SliceTally(), Breath())
 
     async def _seal(self) -> bool:
         """Seal what stands, once a period of journal time; the line's time is that of the line before it."""

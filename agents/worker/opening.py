@@ -7,7 +7,7 @@ sentence and never run over.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aiokafka import TopicPartition
 
@@ -27,10 +27,12 @@ from streams.rows import RowError
 log = logging.getLogger("dueclock.worker")
 
 
-async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[int, Partition]:
+async def open_partitions(
+    settings: Settings, numbers: Sequence[int], check: Callable[[State], None]
+) -> dict[int, Partition]:
     """Fence the earlier owners of these partitions, then read their rows and check them against the journal.
 
-    UserError where rows and journal disagree.
+    UserError where rows and journal disagree, and what `check` raises where they belong to other topics.
     """
     if not numbers:
         return {}
@@ -42,7 +44,7 @@ async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[in
             journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
             rows = await reader.rows(settings.topic(CHANGELOG), numbers)
         for number, producer in producers.items():
-            parts[number] = opened(settings, number, producer, rows.pop(number), journal[number])
+            parts[number] = opened(settings, number, producer, rows.pop(number), journal[number], check)
     except BaseException:
         await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)
         raise
@@ -50,25 +52,36 @@ async def open_partitions(settings: Settings, numbers: Sequence[int]) -> dict[in
 
 
 def opened(
-    settings: Settings, number: int, producer: Writer, rows: Mapping[bytes, bytes], end: JournalEnd
+    settings: Settings,
+    number: int,
+    producer: Writer,
+    rows: Mapping[bytes, bytes],
+    end: JournalEnd,
+    check: Callable[[State], None] = lambda _: None,
 ) -> Partition:
     """The partition that these rows and this end of its journal tell of. UserError where they disagree."""
     state = _restored(number, rows)
+    check(state)
     _agree(state, end)
     return Partition(state, producer, Sealer(settings, state, end.offset))
 
 
 async def read_positions(
-    settings: Settings, inputs: Sequence[str], parts: Sequence[Partition]
+    settings: Settings, inputs: Sequence[str], parts: Sequence[Partition], now_ms: int
 ) -> dict[int, dict[str, int]]:
-    """Where each partition goes on in each input topic. UserError where a topic ends before that."""
+    """Where each partition goes on in each input topic; what was lost before it is noted, as found at `now_ms`.
+
+    UserError where a topic ends before that.
+    """
     tps = [TopicPartition(topic, part.number) for part in parts for topic in inputs]
     if not tps:
         return {}
     async with log_reader(settings) as reader:
         ends = await reader.ends(tps)
     return {
-        part.number: {topic: _position(part.state, topic, ends[TopicPartition(topic, part.number)]) for topic in inputs}
+        part.number: {
+            topic: _position(part.state, topic, ends[TopicPartition(topic, part.number)], now_ms) for topic in inputs
+        }
         for part in parts
     }
 
@@ -96,20 +109,22 @@ def _agree(state: State, end: JournalEnd) -> None:
     )
 
 
-def _position(state: State, topic: str, ends: LogEnds) -> int:
+def _position(state: State, topic: str, ends: LogEnds, now_ms: int = 0) -> int:
     """Where to go on in an input topic: where the row says; at the start where it says nothing."""
     position = state.positions.get(topic, ends.first)
     if position > ends.next:
         raise UserError(
             f"Partition {state.partition} of {topic} ends at offset {ends.next}, but {position} was read before: "
-            "the topic was made anew or has lost records; restore it, or use another group and other output topics."
+            "the topic has lost records, or was made anew on a broker that tells no topic ids; restore it, or go on "
+            "with new topics under another `topic_prefix`."
         )
     if position < ends.first:
         log.error(
-            "partition %d of %s: offsets %d to %d are gone before they were read (retention)",
+            "partition %d of %s: offsets %d to %d are gone before they were read (retention); it is noted for audits",
             state.partition,
             topic,
             position,
             ends.first - 1,
         )
+        state.note_lost(topic, position, ends.first - 1, now_ms)
     return max(position, ends.first)

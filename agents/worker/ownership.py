@@ -23,6 +23,7 @@ from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, READ_TOPICS, REPARTITION
 from agents.worker.activating import Chosen
+from agents.worker.belonging import Belonging, Lookout
 from agents.worker.broker import Broker
 from agents.worker.group import Group, assignment_of
 from agents.worker.journal_time import JournalTime
@@ -30,11 +31,11 @@ from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
 from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
-from agents.worker.poison import NOTHING_SKIPPED, Skipped
-from agents.worker.sizes import Sizes
-from agents.worker.slices import Answer, Hand, Slice
+from agents.worker.slices import Answer, GapError, Hand, Slice
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
+from schemas.headers import Origin
+from streams.rows import ShellNotes
 
 log = logging.getLogger("dueclock.worker")
 
@@ -53,7 +54,8 @@ class Ownership:
         settings: Settings,
         choice: Chosen,
         metrics: Metrics,
-        skipped: Skipped = NOTHING_SKIPPED,
+        skipped: Set[Origin] = frozenset(),
+        belonging: Belonging | None = None,
     ) -> None:
         self._group = group
         self._broker = broker
@@ -73,6 +75,8 @@ class Ownership:
         self._taking_over: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self.watch = PartitionWatch(self, metrics)
+        self._belonging = belonging or Belonging(settings)
+        self._lookout = Lookout(self._belonging, broker.topics, self._kept_notes, group.fail)
 
     # --- what the consumer asks -----------------------------------------------------------------------------------
 
@@ -86,7 +90,11 @@ class Ownership:
         part = self._partitions.get(piece.partition)
         if part is None or part.stage not in TAKES_SLICES or piece.seeks != self._seeks:
             return
-        position = part.keeper.hand.give(piece)
+        try:
+            position = part.keeper.hand.give(piece)
+        except GapError as gap:
+            self._reopen_soon(gap)
+            return
         if position is not None:
             part.keeper.time.finished(piece.topic, position)
         part.keeper.wake()
@@ -106,6 +114,9 @@ class Ownership:
     def kept(self) -> list[Partition]:
         """The partitions that are being kept."""
         return [part for part in self._partitions.values() if part.stage in WITH_KEEPER]
+
+    def _kept_notes(self) -> list[tuple[int, ShellNotes]]:
+        return [(part.number, part.state.row.notes) for part in self.kept()]
 
     def rows_at_rest(self) -> list[dict[str, bytes]]:
         """A copy of the rows of each partition that is kept, as they stand between two slices."""
@@ -154,6 +165,7 @@ class Ownership:
         rows = sum(sum(part.state.census.rows.values()) for part in self._partitions.values())
         log.info("recovered: partitions %s (%d rows in %.1f s)", _names(owned), rows, took_s)
         self.watch.start()
+        self._lookout.start()
         self._taking_over = None
 
     def start_keeping(self) -> None:
@@ -206,7 +218,15 @@ class Ownership:
                 return
 
     async def _set_up(self, parts: list[Partition]) -> None:
-        """Seek the inputs of these partitions to their positions, and give each a keeper there."""
+        """Seek the inputs of these partitions to their positions, and give each a keeper there.
+
+        UserError where they belong to other topics than there are.
+        """
+        found = await self._broker.topics()
+        for part in parts:
+            notes = part.state.row.notes
+            self._belonging.check(part.number, notes, found)
+            part.state.has_news |= self._belonging.note(notes, found)
         positions = await self._broker.positions(self.inputs, parts)
         self._seeks = await self._group.seek_all(
             {TP(topic, number): offset for number, own in positions.items() for topic, offset in own.items()}
@@ -236,8 +256,8 @@ class Ownership:
         except BrokerAwayError as error:
             log.warning("partition %d: no answer from the broker (%s); it is opened anew", part.number, error)
             part.let_go_in_doubt()
-            if self._is_open and self._reopening is None:
-                self._reopening = asyncio.create_task(self._reopen(), name="reopen")
+            if self._is_open:
+                self._reopen_soon()
         except ProducerFenced:
             part.fence()
             await self._group.fail(
@@ -253,11 +273,17 @@ class Ownership:
         else:
             part.let_go_clean()
 
-    async def _reopen(self) -> None:
+    def _reopen_soon(self, gap: GapError | None = None) -> None:
+        if self._reopening is None:
+            self._is_open = False
+            self._reopening = asyncio.create_task(self._reopen(gap), name="reopen")
+
+    async def _reopen(self, gap: GapError | None) -> None:
         """Nobody knows whether the last transaction was committed: fence and read the partition again.
 
-        Only as a member of the group in good standing, lest a worker that was away fences the one that took over. All
-        partitions pause for it: there is one consumer, and it seeks.
+        After a gap likewise: either retention took what was not read yet, which is then noted, or the log broke its
+        promise, and the worker ends. Only as a member of the group in good standing, lest a worker that was away fences
+        the one that took over. All partitions pause for it: there is one consumer, and it seeks.
         """
         lost_s = monotonic()
         numbers = set(self._partitions)
@@ -267,6 +293,8 @@ class Ownership:
             await asyncio.sleep(LOOK_S)
         try:
             await self._open(numbers)
+            if gap is not None and self._partitions[gap.partition].state.positions.get(gap.topic) == gap.expected:
+                raise gap
         except Exception as error:  # noqa: BLE001  as above
             await self._group.fail(error)
         else:
@@ -313,6 +341,7 @@ class Ownership:
         """The worker ends."""
         await self.let_go()
         await self.watch.stop()
+        await self._lookout.stop()
         await self._broker.stop()
         await self._give_away(self._partitions)
         self._metrics.partitions_owned.set(0)

@@ -19,6 +19,7 @@ from agents.metrics.endpoint import MetricsServer
 from agents.settings import Settings
 from agents.worker.activating import Chosen
 from agents.worker.app import build_app
+from agents.worker.belonging import require_together
 from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.last_words import last_words
@@ -32,23 +33,30 @@ log = logging.getLogger("dueclock.worker")
 
 
 def run_worker(
-    settings: Settings, policies: Policies, skipped: Skipped = NOTHING_SKIPPED, *, is_again: bool = False
+    settings: Settings,
+    policies: Policies,
+    skipped: Set[Origin] = frozenset(),
+    *,
+    anew: Set[str] = frozenset(),
+    is_again: bool = False,
 ) -> int:
     """Run until stopped; returns the exit status. UserError for what a person can mend.
 
-    `is_again`: what a partition has left may be activated again.
+    `anew`: input topics that were made anew and are to be read from their start. `is_again`: what a partition has left
+    may be activated again.
     """
     set_up_logging(settings.log_level, settings.log_format)
     zones = machine_zones(policies, settings.zoneinfo_dir)
     choice = Chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
     for sentence in require_topics(settings):
         log.warning("%s", sentence)
+    require_together(settings, anew)
     metrics = Metrics()
     server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     look_for_cycles_rarely()
-    app = build_app(settings, choice, metrics, skipped=skipped)
+    app = build_app(settings, choice, metrics, skipped=skipped, anew=anew)
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop
     )

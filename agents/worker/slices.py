@@ -74,6 +74,16 @@ class BrokenPromiseError(RuntimeError):
     """Something that this program relies on does not hold: it must end, loudly, before it writes anything."""
 
 
+class GapError(BrokenPromiseError):
+    """A slice does not stand where the one before it ended."""
+
+    def __init__(self, piece: "Slice", expected: int) -> None:
+        super().__init__(
+            f"partition {piece.partition} of {piece.topic} goes on at offset {piece.start} instead of {expected}"
+        )
+        self.topic, self.partition, self.expected = piece.topic, piece.partition, expected
+
+
 class Answer(NamedTuple):
     """What one fetch said of one topic partition: the end of the log, known at the monotonic time of the request."""
 
@@ -112,13 +122,11 @@ class Hand:
     def give(self, piece: Slice) -> int | None:
         """Take a slice in. Returns the new position of its topic if there is nothing in hand before it to finish.
 
-        Raises BrokenPromiseError if it does not stand where the one before it ended.
+        Raises GapError if it does not stand where the one before it ended.
         """
         expected = self._next[piece.topic]
         if piece.start != expected:
-            raise BrokenPromiseError(
-                f"partition {piece.partition} of {piece.topic} goes on at offset {piece.start} instead of {expected}"
-            )
+            raise GapError(piece, expected)
         self._next[piece.topic] = piece.end
         held = self._held[piece.topic]
         at_ms = held[-1].at_ms if held else 0

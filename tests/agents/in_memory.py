@@ -23,8 +23,10 @@ from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from faust.types import TP
 
 from agents.kafka.log_reader import JournalEnd
+from agents.kafka.private import TopicNow
 from agents.kafka.transactions import BrokerAwayError, Outbox
 from agents.settings import Settings
+from agents.worker.belonging import names_of
 from agents.worker.faust_private import Owner
 from agents.worker.journal_time import BrokerClock
 from agents.worker.opening import opened
@@ -144,6 +146,10 @@ class BrokerInMemory:
     async def start(self) -> None:
         self._be_there()
         self.clock.measured(broker_now_ms(), monotonic(), monotonic())
+
+    async def topics(self) -> dict[str, TopicNow]:
+        self._be_there()
+        return {name: TopicNow(name.encode(), 1) for name in names_of(self._settings)}
 
     async def open(self, numbers: Sequence[int]) -> dict[int, Partition]:
         self._be_there()
