@@ -132,7 +132,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 MEANINGS = {
     "broker": "Kafka bootstrap servers, `host:port`, several with commas; `kafka://` in front is allowed",
-    "group": "consumer group of the workers, and prefix of their transactional ids",
+    "group": "consumer group of the workers",
     "group_instance_id": "a name that stays with this worker (its pod's name): a restart then needs no rebalance",
     "client_id": "name of this client in the broker's logs and quotas",
     "topic_prefix": "put in front of every topic name that `topics` does not set",

@@ -189,7 +189,8 @@ class ShellNotes(msgspec.Struct, array_like=True):
     `positions` are the next offsets of the input topics. Of sealing: `journal`, the digest of all journal records so
     far (streams/sealing.py), and `sealed_period`, the number of the period of journal time that was sealed last, 0
     before the first line. What belongs together: `partitions`, the count that all topics had, 0 before the first line;
-    `topics`, the id of each input topic by its name; `journal_topic`, name and id of the journal. `lost` is input that
+    `topics`, the id of each input topic by its name; `journal_topic`, name and id of the journal; `group`, the consumer
+    group whose workers kept it. `lost` is input that
     was gone before it was read, and `lost_records` how many offsets that were in all.
     """
 
@@ -199,6 +200,7 @@ class ShellNotes(msgspec.Struct, array_like=True):
     partitions: int = 0
     topics: dict[str, bytes] = {}
     journal_topic: str = ""
+    group: str = ""
     lost: list[Lost] = []
     lost_records: int = 0
 

@@ -20,16 +20,18 @@ from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
 from agents.journal.lines import JournalCheck, JournalError, JournalLine
+from agents.journal.notes import kept_notes
 from agents.journal.records import Record, Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import log_reader
-from agents.kafka.topics import chosen_partitions, partitions_of
+from agents.kafka.topics import chosen_partitions, has_topic, partitions_of
 from agents.settings import Settings
-from agents.topic_roles import JOURNAL, OUTPUTS
+from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS
 from schemas.codec import format_instant
 from schemas.events import topic_of
 from schemas.headers import line_of
+from streams.rows import Lost
 
 LATE_MARKERS_S = 3.0
 """A transaction becomes visible topic by topic: so long its events may come after its journal lines."""
@@ -43,7 +45,8 @@ class Audited(NamedTuple):
     """One partition: what was folded and read, under which policies (digests) and logics, in their order.
 
     `later` counts events of lines beyond the bound, `gone` those that retention has taken, `seals` those that were
-    found to be true. `from_line` is the first line that was folded.
+    found to be true. `from_line` is the first line that was folded. `lost` is input that no line tells of, since it was
+    gone before it was read: the newest ranges; `lost_records` counts all.
     """
 
     partition: int
@@ -56,6 +59,8 @@ class Audited(NamedTuple):
     seals: int
     from_line: int
     findings: list[Finding]
+    lost: tuple[Lost, ...] = ()
+    lost_records: int = 0
 
 
 class OutputReader:
@@ -123,7 +128,13 @@ async def audit_live(
             start = starts.get(partition)
             check = JournalCheck(partition, count, start=None if start is None else start.seal)
             audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, watch))
-        return audited
+    notes = await kept_notes(settings, chosen) if await has_topic(settings, CHANGELOG) else {}
+    return [
+        one._replace(lost=tuple(notes[one.partition].lost), lost_records=notes[one.partition].lost_records)
+        if one.partition in notes
+        else one
+        for one in audited
+    ]
 
 
 class _Live:

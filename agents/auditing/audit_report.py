@@ -12,6 +12,8 @@ from rich.text import Text
 from agents.auditing.audit import Audited, Watch
 from agents.auditing.comparison import KINDS, Finding
 from agents.terminal import table, telling
+from schemas.codec import format_instant
+from streams.rows import Lost
 
 MOST_SHOWN = 1_000
 
@@ -38,12 +40,18 @@ def as_json(audited: Sequence[Audited], most: int = MOST_SHOWN) -> dict[str, Any
                 "logics": list(one.logics),
                 "later": one.later,
                 "gone": one.gone,
+                "lost_records": one.lost_records,
+                "lost": [_lost(range_) for range_ in one.lost],
                 "findings": _counts(one.findings),
             }
             for one in audited
         ],
         "findings": [finding._asdict() for one in audited for finding in one.findings[:most]],
     }
+
+
+def _lost(lost: Lost) -> dict[str, Any]:
+    return {"topic": lost.topic, "first": lost.first, "last": lost.last, "found_at": format_instant(lost.found_ms)}
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:
@@ -78,10 +86,20 @@ def write_report(audited: Sequence[Audited], console: Console, *, seconds: float
             console.print(Text(said(finding)), soft_wrap=True)
         if len(one.findings) > most:
             console.print(Text(f"partition {one.partition}: {len(one.findings) - most:,} more; --json tells more."))
+    for one in audited:
+        for lost in one.lost[-most:]:
+            console.print(Text(_said_lost(one.partition, lost)), soft_wrap=True)
     lines = sum(one.lines for one in audited)
     speed = f"{lines:,} journal lines in {seconds:.1f} s ({lines / max(seconds, 0.001):,.0f} a second)"
     verdict = "What was sent is what the journal calls for." if is_clean(audited) else "There are differences."
     console.print(Text(f"{verdict} {speed}"), soft_wrap=True)
+
+
+def _said_lost(partition: int, lost: Lost) -> str:
+    return (
+        f"lost input: partition {partition}, {lost.topic}: offsets {lost.first} to {lost.last} were gone before they "
+        f"were read (found {format_instant(lost.found_ms)}); no line of the journal tells of them"
+    )
 
 
 def said(finding: Finding) -> str:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
+import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
@@ -35,7 +36,7 @@ from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
 from streams.logic import OtherVersionError, check_logic
-from streams.rows import PARTITION_KEY, PartitionRow, RowError, ShellNotes, apply_changes, decode_partition, encode_row
+from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
 from streams.state import State
 
 RECORDS_AT_ONCE = 2_000
@@ -97,7 +98,7 @@ async def rebuild(
 
 
 async def _refuse_while_workers_run(settings: Settings) -> None:
-    if members := await members_of(settings):
+    if members := [member.client_id for member in await members_of(settings)]:
         raise UserError(
             f"Workers of the group {settings.group} run ({', '.join(members)}); stop them (one that was killed counts "
             "until its session ends) and run it again, or fence them with --force: they end when they next write.",
@@ -238,8 +239,11 @@ class _Rebuild:
             is_known = (row.lines, row.notes.journal) == (rebuilt.lines, self._journal)
             every_ms = self._settings.seal_every_s * 1000
             sealed_period = self._sealed_ms // every_ms if every_ms else 0
-            rebuilt.notes = ShellNotes(
-                self._positions, self._journal, row.notes.sealed_period if is_known else sealed_period
+            rebuilt.notes = msgspec.structs.replace(
+                row.notes,
+                positions=self._positions,
+                journal=self._journal,
+                sealed_period=row.notes.sealed_period if is_known else sealed_period,
             )
             kept[PARTITION_KEY] = encode_row(rebuilt)
 

@@ -2,8 +2,10 @@
 
 import asyncio
 from time import monotonic
+from typing import NamedTuple
 
-from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, for_code
 
 from agents.kafka.clients import admin_client
 from agents.settings import Settings
@@ -12,16 +14,40 @@ COORDINATOR_WITHIN_S = 15.0
 RETRY_S = 0.2
 
 
-async def members_of(settings: Settings) -> list[str]:
-    """The client ids of the group's members, sorted; one that was killed is a member until its session ends."""
+class Member(NamedTuple):
+    """A member of a group: the name of its client, and the topics it reads (none while it joins)."""
+
+    client_id: str
+    topics: frozenset[str]
+
+
+async def members_of(settings: Settings, group: str = "") -> list[Member]:
+    """The members of a group (default: ours), by client id; one that was killed is a member until its session ends.
+
+    None where we may not ask.
+    """
     deadline_s = monotonic() + COORDINATOR_WITHIN_S
     async with admin_client(settings) as admin:
         while True:
             try:
-                (answer,) = await admin.describe_consumer_groups([settings.group])
+                (answer,) = await admin.describe_consumer_groups([group or settings.group])
+                return sorted(_member(member) for found in answer.groups for member in _members(found))
+            except GroupAuthorizationFailedError:
+                return []
             except GroupCoordinatorNotAvailableError:  # a new cluster is still making the topic of its groups
                 if monotonic() > deadline_s:
                     raise
                 await asyncio.sleep(RETRY_S)
-            else:
-                return sorted(member[1] for group in answer.groups for member in group[5])
+
+
+def _members(found: tuple[object, ...]) -> list[tuple[object, ...]]:
+    code, *_, members = found[:6]
+    if code:
+        raise for_code(code)
+    return members  # type: ignore[return-value]  # aiokafka has no types
+
+
+def _member(member: tuple[object, ...]) -> Member:
+    _, client_id, _, metadata, *_ = member
+    topics = ConsumerProtocolMemberMetadata.decode(metadata).subscription if metadata else ()
+    return Member(str(client_id), frozenset(topics))

@@ -257,6 +257,12 @@ async def partitions_of(settings: Settings, *logical: str) -> int:
     return counts.pop()
 
 
+async def has_topic(settings: Settings, logical: str) -> bool:
+    """Whether there is this topic."""
+    async with reader(settings) as consumer:
+        return bool(await partitions_now(consumer, settings.topic(logical)))
+
+
 def chosen_partitions(wanted: Iterable[int], count: int) -> Sequence[int]:
     """The partitions that are named, in order, or all where none is. UserError for one that is not there."""
     chosen = sorted(set(wanted)) or range(count)

@@ -27,6 +27,7 @@ from aiokafka.errors import (
 
 from agents.kafka.private import be_patient, join_transaction
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL
 
 MAX_BATCH_BYTES = 900_000
 COMMIT_TIMEOUT_S = 40
@@ -178,9 +179,9 @@ def is_no_answer(error: BaseException) -> bool:
 
 
 def transactions_of(settings: Settings, number: int) -> Transactions:
-    """The producer of a partition: starting it fences every other that bears the same transactional id."""
+    """The producer of a partition: starting it fences every other of that journal, whatever its group is called."""
     return Transactions(
-        f"{settings.group}-{number}",
+        f"{settings.topic(JOURNAL)}-{number}",
         settings.bootstrap_servers,
         client_id=settings.client_id,
         timeout_ms=settings.transaction_timeout_ms,

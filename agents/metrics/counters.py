@@ -32,6 +32,7 @@ class SliceTally:
         self.notifications: Counts = defaultdict(int)
         self.dead_letters: Counts = defaultdict(int)
         self.misrouted: Counts = defaultdict(int)
+        self.unstamped: Counts = defaultdict(int)
         self.events: Counts = defaultdict(int)
         self.escalations: Counts = defaultdict(int)
         self.violations: Counts = defaultdict(int)
@@ -89,6 +90,7 @@ class Metrics:
         self.notifications = self._counter("sla_notifications_total")
         self.dead_letters = self._counter("sla_dead_letters_total")
         self.misrouted = self._counter("sla_misrouted_total")
+        self.unstamped = self._counter("sla_unstamped_total")
         self.events = self._counter("sla_events_total")
         self.escalations = self._counter("sla_escalations_total")
         self.violations = self._counter("sla_violations_total")
@@ -110,6 +112,7 @@ class Metrics:
             self.repeats.labels(kind)
         for topic in READ_TOPICS:
             self.newest.labels(topic).set(time())
+            self.unstamped.labels(topic)
             for reason in ALL_REASONS:
                 self.dead_letters.labels(topic, reason)
 
@@ -140,6 +143,7 @@ class Metrics:
             (self.notifications, tally.notifications),
             (self.dead_letters, tally.dead_letters),
             (self.misrouted, tally.misrouted),
+            (self.unstamped, tally.unstamped),
             (self.repeats, tally.repeats),
             (self.events, tally.events),
             (self.escalations, tally.escalations),

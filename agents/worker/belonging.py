@@ -12,14 +12,14 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 
 from agents.errors import UserError
+from agents.journal.notes import kept_notes
 from agents.kafka.clients import reader, run_with_broker
-from agents.kafka.log_reader import log_reader
+from agents.kafka.group import members_of
 from agents.kafka.private import TopicNow, topics_now
 from agents.kafka.transactions import is_no_answer
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL, READ_TOPICS, WRITTEN_TOPICS
-from streams.logic import OtherVersionError
-from streams.rows import PARTITION_KEY, RowError, ShellNotes, decode_partition
+from streams.rows import ShellNotes
 
 log = logging.getLogger("dueclock.worker")
 
@@ -50,6 +50,7 @@ class Belonging:
         self._names = names_of(settings)
         self._inputs = tuple(map(settings.topic, READ_TOPICS))
         self._journal = settings.topic(JOURNAL)
+        self._group = settings.group
         self._anew = anew
 
     def missing(self, found: Topics) -> list[str]:
@@ -85,11 +86,12 @@ class Belonging:
         for name in self._inputs:
             if self._is_other(name, notes, found):
                 notes.positions.pop(name, None)
-        before = (notes.partitions, dict(notes.topics), notes.journal_topic)
+        before = (notes.partitions, dict(notes.topics), notes.journal_topic, notes.group)
         notes.partitions = found[self._journal].partitions
         notes.topics.update({name: found[name].id for name in self._inputs if found[name].id})
         notes.journal_topic = _journal_named(self._journal, found)
-        return before != (notes.partitions, notes.topics, notes.journal_topic)
+        notes.group = self._group
+        return before != (notes.partitions, notes.topics, notes.journal_topic, notes.group)
 
     def _is_other(self, name: str, notes: ShellNotes, found: Topics) -> bool:
         known, now = notes.topics.get(name, b""), found[name].id
@@ -133,21 +135,31 @@ async def _required(settings: Settings, belonging: Belonging) -> None:
         found = await topics_now(consumer, names_of(settings))
     if belonging.missing(found):
         return  # `require_topics` has said it; it may just have been made
+    others: set[str] = set()
     for number, notes in (await kept_notes(settings, range(found[settings.topic(CHANGELOG)].partitions))).items():
         belonging.check(number, notes, found)
+        if notes.group not in ("", settings.group):
+            others.add(notes.group)
+    await _check_groups(settings, sorted(others))
 
 
-async def kept_notes(settings: Settings, numbers: Iterable[int]) -> dict[int, ShellNotes]:
-    """What the rows of these partitions say; nothing of one that has no row, or none that can be read."""
-    async with log_reader(settings) as logs:
-        rows = await logs.newest(settings.topic(CHANGELOG), numbers, PARTITION_KEY)
-    notes: dict[int, ShellNotes] = {}
-    for number, value in sorted(rows.items()):
-        try:
-            notes[number] = decode_partition(value).notes
-        except (RowError, OtherVersionError):
-            continue  # whoever opens the partition says it
-    return notes
+async def _check_groups(settings: Settings, others: list[str]) -> None:
+    """UserError where another group keeps our topics now, or our group reads those of another installation."""
+    ours = set(names_of(settings))
+    strange = [one for one in await members_of(settings) if one.topics - ours]
+    if strange:
+        raise UserError(
+            f"The group {settings.group} has a member ({strange[0].client_id}) that reads other topics, e.g. "
+            f"{min(strange[0].topics - ours)}: another installation, or other settings. Give each installation a "
+            "group of its own (`--group`), or all workers of one the same topics; one that was killed counts until "
+            "its session ends."
+        )
+    for group in others:
+        if members := [one.client_id for one in await members_of(settings, group) if one.topics & ours]:
+            raise UserError(
+                f"Workers of the group {group} keep these topics ({', '.join(members)}); stop them, or start this one "
+                f"with `--group {group}`; one that was killed counts until its session ends."
+            )
 
 
 class Lookout:
@@ -196,4 +208,22 @@ class Lookout:
         if 0 < self._missed < GONE_FOR_LOOKS:
             return
         for number, notes in self._kept():
+            self._belonging.check(number, notes, found)
+
+    async def look_before(self, known: Sequence[tuple[int, ShellNotes]]) -> None:
+        """Before these are taken over again: UserError that says why the group is assigned anew, where that is why."""
+        if not known:
+            return
+        try:
+            found = await self._look()
+            for _ in range(GONE_FOR_LOOKS):
+                if not self._belonging.missing(found):
+                    break
+                await asyncio.sleep(LOOK_EVERY_S)  # it is being made anew, or is gone
+                found = await self._look()
+        except Exception as error:
+            if not is_no_answer(error):
+                raise
+            return  # the broker is waited for by whoever opens
+        for number, notes in known:
             self._belonging.check(number, notes, found)

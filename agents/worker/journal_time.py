@@ -85,11 +85,15 @@ class JournalTime:
         return {topic: known.position for topic, known in self._inputs.items()}
 
     def finished(self, topic: str, position: int, at_ms: int | None = None) -> None:
-        """Everything below `position` is finished; `at_ms` is the timestamp of the last record there was."""
+        """Everything below `position` is finished; `at_ms` is the broker's time of the last record, where known."""
         known = self._inputs[topic]
         known.position = position
-        if at_ms is not None:
+        if at_ms:
             known.learn(at_ms)
+
+    def known_ms(self, topic: str) -> int:
+        """Everything that the broker appended to this topic before that is finished; 0 where nothing is known."""
+        return self._known_of(topic) or 0
 
     def _known_of(self, topic: str) -> int | None:
         known = self._inputs[topic]

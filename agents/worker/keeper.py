@@ -23,9 +23,8 @@ from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Router
-from agents.worker.poison import NOTHING_SKIPPED, Skipped, damaged, poisoned, stamped_by_producer
-from agents.worker.sizes import Sizes
-from agents.worker.slices import Hand, Held, Record, origin_of
+from agents.worker.poison import poisoned
+from agents.worker.slices import LOG_APPEND_TIME, Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
 from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
@@ -38,8 +37,6 @@ from streams.events import SlaEvent
 from streams.routing import account_key
 
 log = logging.getLogger("dueclock.keeper")
-
-LOG_APPEND_TIME = 1
 
 
 class Shared(NamedTuple):
@@ -162,7 +159,10 @@ class Keeper:
                 await self._send(events, line, outbox, tally, breath)
                 delay_s = (journal_ms - body.occurred_ms) / 1000
                 tally.tell(self._shared.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
-            tally.newest_ms[self._shared.logical[record.topic]] = record.timestamp
+            if record.timestamp_type == LOG_APPEND_TIME:
+                tally.newest_ms[self._shared.logical[record.topic]] = record.timestamp
+            else:
+                tally.unstamped[(self._shared.logical[record.topic],)] += 1
             if self._finish(held):
                 floor_ms = self.time.floor_ms(self.hand.empty_topics())
                 if floor_ms is None:
@@ -174,13 +174,6 @@ class Keeper:
         """The notification that a record holds, or why it is none, as far as its bytes can say."""
         if self._shared.skipped and self._shared.skipped.names(record):
             return Rejected(SKIPPED, None)
-        if isinstance(record, Unreadable):
-            if record.is_damaged:
-                raise damaged(record)
-            log.warning("partition %d: %s cannot be read: %s", record.partition, record.where, record.why)
-            return Rejected(UNREADABLE, None)
-        if record.timestamp_type != LOG_APPEND_TIME:
-            raise stamped_by_producer(record)
         decoded = decode_notification(record.value or b"", from_file=False)
         if isinstance(decoded, Rejected):
             return decoded
@@ -193,7 +186,8 @@ class Keeper:
         """Why a notification that is at home here may not be journaled. Checked before it is, never after."""
         if self.state.book is None:
             raise RuntimeError("a notification came before the policies")
-        return admit(self.state, body, journal_ms, record.timestamp)
+        arrival_ms = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else journal_ms
+        return admit(self.state, body, journal_ms, arrival_ms)
 
     async def _fold(self, line: Line, breath: Breath, record: Record | None = None) -> list[SlaEvent]:
         """Apply a line; the loop is given up between its pieces, and nobody else touches the state meanwhile."""
@@ -281,14 +275,23 @@ class Keeper:
             return False
         body = self._activator.body()
         before = self.state.book
-        hand_ms = min((held.at_ms - 1 for held in self.hand.take(1)), default=None)
         floor_ms = self.time.floor_ms(self.hand.empty_topics())
         if floor_ms is None:
             return False
-        journal_ms = self.time.stamp(floor_ms if hand_ms is None else min(floor_ms, hand_ms))
+        journal_ms = self._before_hand_ms(floor_ms)
+        if journal_ms is None:
+            return False
         is_done = await self._append(body, max(journal_ms, self.state.journal_ms))
         self._activator.activated(before)
         return is_done
+
+    def _before_hand_ms(self, floor_ms: int) -> int | None:
+        """A journal time before all that is in hand; what came at an unknown time moves none but the very first."""
+        hand_ms = self.hand.stamped_ms()
+        if hand_ms == 0 and not self.state.journal_ms:
+            now_ms = self._shared.broker_now_ms()
+            return None if now_ms is None else self.time.stamp(min(floor_ms, now_ms))
+        return self.time.stamp(floor_ms if hand_ms is None else min(floor_ms, hand_ms - 1))
 
     async def _note(self) -> bool:
         """Write the shell's news with the partition's row alone: what was lost is known though nothing follows."""

@@ -91,7 +91,7 @@ class Ownership:
         if part is None or part.stage not in TAKES_SLICES or piece.seeks != self._seeks:
             return
         try:
-            position = part.keeper.hand.give(piece)
+            position = part.keeper.hand.give(piece, part.keeper.time.known_ms(piece.topic))
         except GapError as gap:
             self._reopen_soon(gap)
             return
@@ -152,6 +152,7 @@ class Ownership:
         """Fence, recover and seek. Cancelled by `let_go`."""
         started_s = monotonic()
         self._taking_over = asyncio.current_task()
+        await self._lookout.look_before([(n, part.state.row.notes) for n, part in self._partitions.items()])
         owned = self._owned_of(assigned)
         if generation != self._generation + 1:
             await self._give_away(self._partitions)
@@ -260,11 +261,7 @@ class Ownership:
                 self._reopen_soon()
         except ProducerFenced:
             part.fence()
-            await self._group.fail(
-                UserError(
-                    f"Another worker took over partition {part.number} while this one was away; start this one again."
-                )
-            )
+            await self._group.fail(await self._who_fenced(part.number))
         except Exception as error:  # noqa: BLE001  a bug or a broken promise: the worker must end
             part.break_off()
             if not isinstance(error, UserError):
@@ -272,6 +269,19 @@ class Ownership:
             await self._group.fail(error)
         else:
             part.let_go_clean()
+
+    async def _who_fenced(self, number: int) -> UserError:
+        """A worker of our group takes over what the group took from us first; one that it did not is a stranger."""
+        fenced_s = monotonic()
+        while monotonic() < fenced_s + 2 * self._settings.heartbeat_s + 1 and not self._group.is_rebalancing:
+            if self._group.last_heartbeat_s > fenced_s:
+                return UserError(
+                    f"Another worker took over partition {number}, which the group {self._settings.group} still gives "
+                    "to this one: a worker of another group on the same topics, or `dueclock rebuild --force`. "
+                    "Let one group alone keep them, and start this one again."
+                )
+            await asyncio.sleep(LOOK_S)
+        return UserError(f"Another worker took over partition {number} while this one was away; start this one again.")
 
     def _reopen_soon(self, gap: GapError | None = None) -> None:
         if self._reopening is None:

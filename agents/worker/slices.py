@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from agents.kafka.batches import Unreadable
 from schemas.headers import Origin
 
+LOG_APPEND_TIME = 1
 MAX_RECORDS_IN_HAND = 4_000
 MAX_BYTES_IN_HAND = 4 * 1024 * 1024
 """Of one topic and partition; fetching it is suspended above either (back-pressure)."""
@@ -104,7 +105,11 @@ class Slice(NamedTuple):
 
 
 class Held(NamedTuple):
-    """One record in hand. `at_ms`: its broker timestamp, never less than that of a record before it on its topic."""
+    """One record in hand. `at_ms`: its broker timestamp, never less than that of a record before it on its topic.
+
+    A record that its producer stamped has the time that was known of its topic before it came, 0 where none was: it
+    came later than that, and nobody knows when.
+    """
 
     at_ms: int
     next_offset: int
@@ -119,9 +124,10 @@ class Hand:
         self._next: dict[str, int] = dict(positions)
         self._bytes: dict[str, int] = dict.fromkeys(positions, 0)
 
-    def give(self, piece: Slice) -> int | None:
-        """Take a slice in. Returns the new position of its topic if there is nothing in hand before it to finish.
+    def give(self, piece: Slice, known_ms: int = 0) -> int | None:
+        """Take a slice in; `known_ms` is what is known of its topic before it.
 
+        Returns the new position of its topic if there is nothing in hand before it to finish.
         Raises GapError if it does not stand where the one before it ended.
         """
         expected = self._next[piece.topic]
@@ -131,9 +137,9 @@ class Hand:
         held = self._held[piece.topic]
         at_ms = held[-1].at_ms if held else 0
         for record in piece.records:
-            at_ms = max(at_ms, record.timestamp)
-            held.append(Held(at_ms, _end_of(record), record))
-        self._bytes[piece.topic] += sum(map(size_of, piece.records))
+            at_ms = max(at_ms, record.timestamp if record.timestamp_type == LOG_APPEND_TIME else known_ms)
+            held.append(Held(at_ms, record.offset + 1, record))
+        self._bytes[piece.topic] += sum(len(record.value or b"") for record in piece.records)
         if not held:
             return piece.end
         held[-1] = held[-1]._replace(next_offset=piece.end)
@@ -149,6 +155,10 @@ class Hand:
     def empty_topics(self) -> list[str]:
         """Topics of which nothing is in hand."""
         return [topic for topic, held in self._held.items() if not held]
+
+    def stamped_ms(self) -> int | None:
+        """The earliest time known of what is in hand; 0 where a record is first that came at an unknown time."""
+        return min((held[0].at_ms for held in self._held.values() if held), default=None)
 
     def take(self, limit: int = MAX_RECORDS_AT_ONCE) -> list[Held]:
         """Up to `limit` records, in the order of their broker timestamps; they stay in hand until `finish`."""

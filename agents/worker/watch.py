@@ -18,6 +18,7 @@ from agents.worker.tables import OpenClocks
 from streams.calendar import coverage_ends_ms
 from streams.census import Census
 from streams.policies import PolicyBook
+from streams.rows import ShellNotes
 
 EVERY_S = 1.0
 AWAY_S = 5.0
@@ -129,6 +130,7 @@ class PartitionWatch:
             seen["sla_policy_covered_until_timestamp_seconds"] = defaultdict(float, covered)
         for name, records in part.keeper.time.lag_records().items():
             seen["sla_input_lag_records"][self._owner.logical[name], *number] = records
+        _add_lost(number, state.row.notes, seen)
         overdue_ms = int(time() * 1000) - OVERDUE_AFTER_MS
         seen["sla_overdue_undetected"][number] = state.timers.overdue(overdue_ms, MOST_COUNTED)
         lag_s = None if known_ms is None or now_ms is None else (now_ms - known_ms) / 1000
@@ -170,6 +172,12 @@ class PartitionWatch:
                 }
             }
         return self._covered[digest]
+
+
+def _add_lost(number: Labels, notes: ShellNotes, seen: Seen) -> None:
+    seen["sla_lost_input_records"][number] = notes.lost_records
+    if notes.lost:
+        seen["sla_lost_input_timestamp_seconds"][number] = notes.lost[-1].found_ms / 1000
 
 
 def _add_census(census: Census, seen: Seen) -> None:

@@ -82,15 +82,13 @@ class Desk:
     def answer(self, topic: str, end: int, *, sent_s: float = 99.0) -> None:
         self.answers[topic] = Answer(sent_s, end)
 
-    async def _largest(self, topics: Iterable[str]) -> dict[str, int]:
-        return {topic: self.largest.get(topic, 1_048_588) for topic in topics}
-
-    def give(self, topic: str, at_s: float, value: bytes, *, timestamp_type: int = 1) -> None:
+    def give(self, topic: str, at_s: float, value: bytes, *, timestamp_type: int = 1, known_s: float = 0) -> None:
         offset = self._offsets[topic]
         self._offsets[topic] += 1
         at_ms = START_MS + int(at_s * 1000)
         record = InputRecord(topic, 0, offset, at_ms, value, timestamp_type=timestamp_type)
-        self.hand.give(Slice(topic, 0, offset, offset + 1, [record], seeks=0))
+        known_ms = START_MS + int(known_s * 1000) if known_s else 0
+        self.hand.give(Slice(topic, 0, offset, offset + 1, [record], seeks=0), known_ms)
 
     def until_idle(self) -> None:
         async def steps() -> None:
@@ -241,28 +239,52 @@ def test_a_skipped_record_is_set_aside_unread_and_the_others_of_its_slice_are_ke
 
 
 def test_what_names_no_input_record_cannot_be_skipped() -> None:
-    skipped = skipped_records(Settings(), ["sla-repartition/1/7", "buyer-message/0/3-5"])
-    named = [
-        (topic, offset)
-        for topic in ("sla-repartition", "buyer-message")
-        for offset in range(10)
-        if skipped.names(InputRecord(topic, 1 if topic == "sla-repartition" else 0, offset, 0, None))
-    ]
-    assert named == [("sla-repartition", 7), ("buyer-message", 3), ("buyer-message", 4), ("buyer-message", 5)]
-    wrong = ("sla-journal/0/1", "buyer-message/0", "buyer-message/0/x", "buyer-message/0/1/2", "buyer-message/0/5-3")
-    for name in (*wrong, "buyer-message/0/5-", "buyer-message/0/-5"):
+    for name in (
+        "sla-journal/0/1",
+        "buyer-message/0",
+        "buyer-message/0/x",
+        "buyer-message/0/1/2",
+        "buyer-message/0/3-2",
+    ):
         with pytest.raises(UserError, match="names no record of an input topic"):
             skipped_records(Settings(), [name])
 
 
-def test_a_record_that_its_producer_stamped_is_refused(desk: Desk) -> None:
-    for topic in TOPICS:
+def test_one_record_is_skipped_by_its_name_and_many_by_the_first_and_the_last() -> None:
+    skipped = skipped_records(Settings(), ["sla-repartition/1/7", "buyer-message/0/5-1000000000"])
+    assert Origin("sla-repartition", 1, 7) in skipped
+    assert Origin("sla-repartition", 1, 8) not in skipped
+    assert Origin("buyer-message", 0, 4) not in skipped
+    assert Origin("buyer-message", 0, 999_999_999) in skipped
+    assert Origin("buyer-message", 1, 999_999_999) not in skipped
+    assert len(skipped) == 999_999_997
+    assert next(iter(skipped)) == Origin("buyer-message", 0, 5)
+
+
+def test_a_record_that_its_producer_stamped_is_read_and_moves_no_time(desk: Desk) -> None:
+    in_force(desk)
+    desk.give("buyer-message", 500, message("m1", 101), timestamp_type=0, known_s=110)
+    desk.give("refund-issued", 120, message("m2", 120))
+    desk.answer("buyer-message", 1, sent_s=130)
+    desk.until_idle()
+    assert desk.lines()[1:] == [(109_950, "m1"), (119_950, "m2")]
+
+
+def test_what_is_later_than_journal_time_is_future_where_the_producer_stamped(desk: Desk) -> None:
+    in_force(desk)
+    desk.give("buyer-message", 500, message("m1", 411), timestamp_type=0, known_s=110)
+    desk.until_idle()
+    ((_, _, _, headers),) = desk.written[-1].records["dead-letter", 0]
+    assert dict(headers)["dl_reason"] == b"future"
+
+
+def test_a_partition_may_begin_with_a_record_of_unknown_time(desk: Desk) -> None:
+    desk.give("buyer-message", 500, message("m1", 99), timestamp_type=0)
+    for topic in TOPICS[1:]:
         desk.answer(topic, 0)
     desk.until_idle()
-    desk.give("buyer-message", 101, message("m1", 101), timestamp_type=0)
-    with pytest.raises(UserError, match="keeps the timestamps of its producers"):
-        desk.until_idle()
-    assert len(desk.written) == 1
+    assert [name for _, name in desk.lines()] == ["policy.activated", "m1"]
+    assert desk.lines()[0][0] == desk.lines()[1][0] > 0
 
 
 def in_force(desk: Desk) -> None:

@@ -515,6 +515,18 @@ async def test_a_partition_that_cannot_be_opened_anew_ends_the_worker(world: Wor
 # --- fenced, and bugs -------------------------------------------------------------------------------------------------
 
 
+async def test_a_worker_that_was_away_while_its_partition_was_taken_is_told_so(world: World) -> None:
+    await world.rebalance(0)
+    await world.tell(0)
+    world.group.is_counted_in = False
+    world.broker.fence(0)
+    world.ask(0)
+    failure = await world.until_failed()
+    assert isinstance(failure, UserError)
+    assert failure.sentence == "Another worker took over partition 0 while this one was away; start this one again."
+    await world.end()
+
+
 async def test_a_worker_whose_partition_was_taken_ends_with_one_sentence(world: World) -> None:
     await world.rebalance(0, 1)
     await world.tell(0, 1)
@@ -522,7 +534,7 @@ async def test_a_worker_whose_partition_was_taken_ends_with_one_sentence(world: 
     world.ask(0)
     failure = await world.until_failed()
     assert isinstance(failure, UserError)
-    assert failure.sentence == ("Another worker took over partition 0 while this one was away; start this one again.")
+    assert failure.sentence.startswith("Another worker took over partition 0, which the group dueclock still gives")
     assert world.stands(1) is KEPT, "the others are let go by the end of the worker"
     await world.end()
     assert world.stages(0) == [LIVES["fenced"]]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from agents.kafka.transactions import Transactions
+from agents.kafka.transactions import transactions_of
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, Notice, answer, question, seller_on
 
@@ -93,7 +93,7 @@ def test_a_worker_whose_partition_was_taken_ends_with_one_sentence(make_live: Ma
     worker.wait_for("in force", times=2)
 
     async def take_partition_0() -> None:
-        other = Transactions(f"{live.settings.group}-0", [live.bootstrap], client_id="other", timeout_ms=60_000)
+        other = transactions_of(live.settings, 0)
         await other.start()
         await other.stop()
 

@@ -47,7 +47,7 @@ def leave_hanging(settings: Settings, records: list[Outgoing], *topics: str) -> 
 
     async def run() -> None:
         owner = Transactions(
-            f"{settings.group}-{HOME}", settings.bootstrap_servers, client_id="owner", timeout_ms=60_000
+            f"{settings.topic('sla-journal')}-{HOME}", settings.bootstrap_servers, client_id="owner", timeout_ms=60_000
         )
         await owner.start()
         producer = owner._producer
