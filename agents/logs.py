@@ -1,8 +1,7 @@
 """Logs of a worker: one line for each event of its life, none for each notification.
 
 Faust, mode and aiokafka speak only from WARNING on, and what they repeat is cut short: with the broker away aiokafka
-writes thousands of lines a second. What a worker ends with is one sentence, and it stands last: `be_silent` keeps back
-what the libraries, and the interpreter that takes them down, have to say behind it.
+writes thousands of lines a second. On no level does a line hold what a record holds.
 """
 
 import gc
@@ -93,3 +92,4 @@ def set_up_logging(level: str, log_format: str = "text") -> None:
         handler.addFilter(_Theirs(Rarely()))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("aiokafka").setLevel(logging.NOTSET)  # the commands silence it
+    logging.getLogger("aiokafka.conn").setLevel(logging.INFO)  # its debug lines are whole requests, letters included

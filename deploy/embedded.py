@@ -24,6 +24,7 @@ from deploy.embedded_folder import LOOK_S, BrokerFolder, wait_until_free
 from deploy.embedded_java import EmbeddedKafkaError
 from deploy.embedded_jvm import Jvm, send
 from deploy.embedded_start import KafkaStatus, Wish, plain_sentences, start_broker, status_of
+from deploy.private import private_files
 
 __all__ = ["EmbeddedKafka", "EmbeddedKafkaError", "KafkaStatus", "start", "status", "stop"]
 
@@ -157,7 +158,8 @@ class EmbeddedKafka:
 
 
 def _start(home: BrokerFolder, wish: Wish) -> KafkaStatus:
-    found, jvm = start_broker(home, wish)
+    with private_files():
+        found, jvm = start_broker(home, wish)
     if jvm is not None and wish.is_bound:
         if ended := _bound.pop(home.path, None):
             ended.end()

@@ -20,6 +20,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from deploy.private import make_private
+
 HOST = "127.0.0.1"
 LOOK_S = 0.05
 # Below the ports that systems give to outgoing connections (Linux: from 32768 on). A client that keeps trying to reach
@@ -86,8 +88,9 @@ class BrokerFolder:
         self._record_file = self.path / "broker.json"
 
     def create(self) -> None:
-        """Make the folder if it is not there."""
-        (self.path / "tmp").mkdir(parents=True, exist_ok=True)
+        """Make the folder, for its owner alone, if it is not there."""
+        make_private(self.path)
+        (self.path / "tmp").mkdir(exist_ok=True)
 
     @property
     def is_formatted(self) -> bool:
@@ -101,7 +104,7 @@ class BrokerFolder:
 
     def take_lock(self) -> int | None:
         """A descriptor that holds the folder's lock, to close or to let a child inherit; None when another has it."""
-        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

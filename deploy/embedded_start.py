@@ -25,6 +25,7 @@ from deploy.embedded_java import (
     why_it_ended,
 )
 from deploy.embedded_jvm import Jvm, answers
+from deploy.private import ForeignFolderError
 
 _START_TIMEOUT_S = 120.0
 _MIN_FREE_BYTES = 200_000_000
@@ -93,6 +94,8 @@ def plain_sentences(home: BrokerFolder) -> Iterator[None]:
     """What the system refuses, as one sentence."""
     try:
         yield
+    except ForeignFolderError as error:
+        raise EmbeddedKafkaError(str(error)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise EmbeddedKafkaError(f"The disk is full: make room in {home.path} and start Kafka again.") from error

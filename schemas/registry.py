@@ -8,7 +8,7 @@ wrong clock can have a record refused, or change how long it is kept.
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from schemas.codec import DAY_MS
+from schemas.codec import DAY_MS, HOUR_MS
 from schemas.events import EVENT_TYPES, topic_of
 from schemas.notifications import (
     FILE_ONLY_TYPES,
@@ -56,6 +56,15 @@ _MIB: Final = 1024 * 1024
 _INPUT_BYTES: Final = _MIB + 12  # Kafka's default, said aloud: a dead letter must have room for what it lets in
 _LARGE_BYTES: Final = 8 * _MIB
 
+# Kafka deletes whole segments, each when its newest record is past its retention.
+_ORIGINALS_SEGMENT_MS: Final = DAY_MS  # what producers sent
+_LETTERS_SEGMENT_MS: Final = HOUR_MS  # what they should not have sent
+_COMPACTED_WITHIN_MS: Final = 7 * DAY_MS
+
+MIN_INSYNC: Final = 2
+COPIES_FOR_MIN_INSYNC: Final = 3
+"""With so many copies or more, a write counts when it stands on MIN_INSYNC of them (`min.insync.replicas`)."""
+
 
 class Topic(NamedTuple):
     """One topic. `types` is what producers should send there; any known notification is accepted on any input."""
@@ -67,6 +76,7 @@ class Topic(NamedTuple):
     timestamp_type: TimestampType
     max_message_bytes: int
     description: str
+    segment_ms: int = 7 * DAY_MS  # a record goes with its segment: so long after its time at the latest
 
     @property
     def cleanup_policy(self) -> Literal["delete", "compact"]:
@@ -79,10 +89,14 @@ class Topic(NamedTuple):
             "cleanup.policy": self.cleanup_policy,
             "message.timestamp.type": self.timestamp_type,
             "max.message.bytes": str(self.max_message_bytes),
+            "segment.ms": str(self.segment_ms),
+            "unclean.leader.election.enable": "false",  # a replica that lags would lose lines that were committed
         }
         if self.retention_ms is not None:
             settings["retention.ms"] = str(self.retention_ms)
             settings["retention.bytes"] = "-1"  # age alone decides, never size
+        else:
+            settings["max.compaction.lag.ms"] = str(_COMPACTED_WITHIN_MS)  # what was forgotten goes, though little does
         if self.timestamp_type == "CreateTime":
             # Journal time is what was known, not what the wall clock says: it lies hours back after an outage, and it
             # never goes back. A broker that refused such a stamp would stop the partition.
@@ -93,7 +107,7 @@ class Topic(NamedTuple):
 
 def _input(name: str, types: tuple[type[Notification], ...], description: str) -> Topic:
     names = tuple(type_name(body_type) for body_type in types)
-    return Topic(name, "input", names, 14 * DAY_MS, "LogAppendTime", _INPUT_BYTES, description)
+    return Topic(name, "input", names, 14 * DAY_MS, "LogAppendTime", _INPUT_BYTES, description, _ORIGINALS_SEGMENT_MS)
 
 
 def _output(name: str, description: str) -> Topic:
@@ -155,7 +169,8 @@ REPARTITION_TOPIC: Final = Topic(
     14 * DAY_MS,
     "LogAppendTime",
     _INPUT_BYTES,
-    "Notifications that came under another key or partition, sent on under their account's.",
+    "Notifications that came under another key or partition, sent on under their account's: known fields alone.",
+    _ORIGINALS_SEGMENT_MS,
 )
 JOURNAL_TOPIC: Final = Topic(
     "sla-journal",
@@ -180,6 +195,7 @@ DEAD_LETTER_TOPIC: Final = Topic(
     "LogAppendTime",
     2 * _INPUT_BYTES,
     "Input that is no fact: key and value as they came (what is too large cut), the reason in headers.",
+    _LETTERS_SEGMENT_MS,
 )
 CHANGELOG_TOPIC: Final = Topic(
     "changelog",
@@ -189,6 +205,7 @@ CHANGELOG_TOPIC: Final = Topic(
     "LogAppendTime",
     _LARGE_BYTES,  # the partition's row holds the policy file, a matter's row all its facts
     "The state as rows, one for each matter, account and partition. The system's own: not for subscribers.",
+    _ORIGINALS_SEGMENT_MS,
 )
 
 TOPICS: Final[tuple[Topic, ...]] = (

@@ -24,10 +24,11 @@ from agents.demo.process import BoundWorker, free_port
 from agents.demo.view import facts, reasons, summary
 from agents.demo.watching import prometheus
 from agents.files import opened
-from agents.kafka.embedded import embedded_failures, kafka_folder, running_broker
+from agents.kafka.embedded import embedded_failures, kafka_folder, own_folder, running_broker
 from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import PREFIX, Settings
 from deploy import embedded
+from deploy.private import make_private, private_files
 
 TOPIC_PREFIX = "demo-"
 PARTITIONS = 2
@@ -47,9 +48,10 @@ def run_demo(
     def say(words: str) -> None:
         console.print(words, highlight=False, soft_wrap=True)
 
-    folder = Path(settings.state_dir) / "demo"
+    folder = own_folder(settings, "demo")
     with ExitStack() as stack:
         file = None if picture is None else stack.enter_context(opened(picture, "wb", "--picture"))
+        stack.enter_context(private_files())
         address = broker or stack.enter_context(_kafka(settings, say))
         own = _settings_of_the_play(settings, address, folder)
         if broker is None:
@@ -93,7 +95,7 @@ def _kafka(settings: Settings, say: Say) -> Iterator[str]:
 
 def _settings_of_the_play(settings: Settings, broker: str, folder: Path) -> Settings:
     """Names of its own for everything, and the policies whose hours last half a second."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     policies = folder / "policies.toml"
     policies.write_text(demo_policies(), encoding="utf-8", newline="")
     return Settings(

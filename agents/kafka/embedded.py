@@ -7,11 +7,21 @@ from pathlib import Path
 from agents.errors import UserError
 from agents.settings import Settings
 from deploy import embedded
+from deploy.private import ForeignFolderError, check_own
 
 
 def kafka_folder(settings: Settings) -> Path:
-    """Where the embedded Kafka of these settings keeps its data and its log."""
-    return Path(settings.state_dir) / "kafka"
+    """Where the embedded Kafka of these settings keeps its data and its log. UserError where it may be another's."""
+    return own_folder(settings, "kafka")
+
+
+def own_folder(settings: Settings, name: str) -> Path:
+    """A folder in the state folder. UserError where either is a link, or belongs to someone else."""
+    state = Path(settings.state_dir)
+    with embedded_failures():
+        for folder in (state, state / name):
+            check_own(folder)
+    return state / name
 
 
 def running_broker(settings: Settings) -> str | None:
@@ -27,5 +37,5 @@ def embedded_failures() -> Iterator[None]:
     """No Maven, no JRE, a port in use, a full disk: the embedded Kafka says it in one sentence, and so do we."""
     try:
         yield
-    except embedded.EmbeddedKafkaError as error:
+    except (embedded.EmbeddedKafkaError, ForeignFolderError) as error:
         raise UserError(str(error)) from error

@@ -20,13 +20,14 @@ from agents.kafka.clients import admin_client, reader, run_with_broker
 from agents.kafka.private import partitions_now
 from agents.kafka.transactions import MAX_BATCH_BYTES
 from agents.settings import Settings
-from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS, WRITTEN_TOPICS
-from schemas.registry import TOPICS
+from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, TOPICS
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
 _LIMITS_DOWN = {(DEAD_LETTER, "retention.ms")}  # the originals may hold personal data: a longer keep is the wrong one
-_LIMITS_UP = {"retention.ms", "retention.bytes", "segment.ms", "max.message.bytes"}
+_KEEPS_LONGER = {"segment.ms", "max.compaction.lag.ms"}
+_LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes", "min.insync.replicas"}
 _LIMITS_UP |= {"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"}
 _NO_LIMIT = -1
 
@@ -45,6 +46,7 @@ class Found(NamedTuple):
     partitions: int
     has_leaders: bool
     settings: dict[str, str]
+    copies: int = 1
 
 
 def check_topics(settings: Settings) -> list[str]:
@@ -100,7 +102,8 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
                 "the same number; make it anew with that number, or name another topic in the settings."
             )
             said.append(Difference(sentence, is_fatal=True))
-        said.extend(_setting_differences(topic.name, name, topic.kafka_settings(), found[name].settings))
+        needed = {**topic.kafka_settings(), **_durable(found[name].copies)}
+        said.extend(_setting_differences(topic.name, name, needed, found[name].settings))
     return said + _probe_differences(settings.topic(PROBE), found)
 
 
@@ -109,6 +112,11 @@ def _probe_differences(name: str, found: dict[str, Found]) -> list[Difference]:
         sentence = f"The topic {name} is missing; a worker makes it when it starts, or `dueclock topics create` does."
         return [Difference(sentence, is_fatal=False, is_missing=True)]
     return _setting_differences(PROBE, name, PROBE_SETTINGS, found[name].settings)
+
+
+def _durable(copies: int) -> dict[str, str]:
+    """With three copies, a write that stands on the leader alone may be lost with it."""
+    return {"min.insync.replicas": str(MIN_INSYNC)} if copies >= COPIES_FOR_MIN_INSYNC else {}
 
 
 def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has: dict[str, str]) -> list[Difference]:
@@ -127,7 +135,7 @@ def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has
 
 
 def _is_enough(logical: str, setting: str, wanted: str, has: str) -> bool:
-    if (logical, setting) in _LIMITS_DOWN:
+    if (logical, setting) in _LIMITS_DOWN or setting in _KEEPS_LONGER:
         return _NO_LIMIT < int(has) <= int(wanted)
     if setting in _LIMITS_UP:
         return int(has) == _NO_LIMIT or (int(wanted) != _NO_LIMIT and int(has) >= int(wanted))
@@ -174,12 +182,13 @@ async def _make(
 ) -> None:
     """Make topics of so many partitions with these settings."""
     copies = settings.replication or min(3, len((await admin.describe_cluster())["brokers"]))
-    new = [NewTopic(name, count, copies, topic_configs=configs) for name, (count, configs) in missing.items()]
+    asked = {name: (count, {**configs, **_durable(copies)}) for name, (count, configs) in missing.items()}
+    new = [NewTopic(name, count, copies, topic_configs=configs) for name, (count, configs) in asked.items()]
     response = await admin.create_topics(new, timeout_ms=int(_LEADERS_WITHIN_S * 1000))
     for name, code, *words in response.topic_errors:
         if code not in (0, _TOPIC_EXISTS):  # another was quicker: as good
             reason = words[0] if words and words[0] else for_code(code).description
-            count, configs = missing[name]
+            count, configs = asked[name]
             needed = ", ".join(f"{setting}={wanted}" for setting, wanted in configs.items())
             raise UserError(
                 f"The broker would not create the topic {name} ({reason}); "
@@ -222,7 +231,8 @@ async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Fo
                 raise UserError(f"The broker does not tell the settings of the topic {name}: {message}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
     return {
-        name: Found(len(topic["partitions"]), _has_leaders(topic), configs[name]) for name, topic in described.items()
+        name: Found(len(topic["partitions"]), _has_leaders(topic), configs[name], _copies(topic))
+        for name, topic in described.items()
     }
 
 
@@ -234,6 +244,11 @@ async def _described(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str
 
 def _has_leaders(topic: dict[str, Any]) -> bool:
     return bool(topic["partitions"]) and all(partition["leader"] >= 0 for partition in topic["partitions"])
+
+
+def _copies(topic: dict[str, Any]) -> int:
+    """How many brokers keep each of its partitions, at least."""
+    return min((len(partition["replicas"]) for partition in topic["partitions"]), default=0)
 
 
 def _count(partitions: int) -> str:

@@ -148,7 +148,7 @@ class Keeper:
             if isinstance(body, Rejected):
                 self._reject(record, body, outbox, tally)
             elif self._shared.router.home_of(account := account_key(body)) != self.state.partition:
-                self._shared.router.send_on(record, account, outbox)
+                self._shared.router.send_on(record, body, account, outbox)
                 tally.misrouted[(self._shared.logical[record.topic],)] += 1
             elif (rejected := self._admit(body, record, journal_ms)) is not None:
                 self._reject(record, rejected, outbox, tally)

@@ -1,15 +1,18 @@
 """Misrouted notifications: those that stand on another partition than their account's (architecture.md).
 
-Their producer used another key, or another number of partitions. They are sent on, bytes untouched, under the account's
-key to the partition of `sla-repartition` where that account is kept, in the same transaction in which they are
-finished. Nothing is decided about them here: admission is for whoever keeps the account.
+Their producer used another key, or another number of partitions. They are sent on under the account's key to the
+partition of `sla-repartition` where that account is kept, in the same transaction in which they are finished: known
+fields alone, as in the journal, since what is unknown may be personal. Nothing is decided about them here: admission is
+for whoever keeps the account.
 """
 
 import logging
 
 from agents.kafka.transactions import Outbox
 from agents.worker.slices import Record, origin_of
+from schemas.decoding import journal_value
 from schemas.headers import HEADER_ORIGIN
+from schemas.notifications import Notification
 from streams.partitioner import partition_of
 
 log = logging.getLogger("dueclock.misrouted")
@@ -34,11 +37,11 @@ class Router:
             home = self._home[account] = partition_of(account.encode(), self.partitions)
         return home
 
-    def send_on(self, record: Record, account: str, outbox: Outbox) -> None:
-        """Put a record on its way to where its account is kept; said once for each topic."""
+    def send_on(self, record: Record, body: Notification, account: str, outbox: Outbox) -> None:
+        """Put what a record holds on its way to where its account is kept; said once for each topic."""
         origin, home = origin_of(record), self.home_of(account)
         headers = [(HEADER_ORIGIN, str(origin).encode())]
-        outbox.put(self._topic, home, account.encode(), record.value, headers=headers)
+        outbox.put(self._topic, home, account.encode(), journal_value(body), headers=headers)
         if origin.topic not in self._said:
             self._said.add(origin.topic)
             log.warning(

@@ -92,6 +92,28 @@ def test_a_shorter_retention_is_said_and_may_be_wished() -> None:
     assert not is_fatal
 
 
+def test_three_copies_of_which_one_would_do_are_said() -> None:
+    alone = {**RIGHT["sla-journal"].settings, "min.insync.replicas": "1"}
+    assert said(found(sla_journal=RIGHT["sla-journal"]._replace(settings=alone, copies=2))) == []
+    ((sentence, is_fatal),) = said(found(sla_journal=RIGHT["sla-journal"]._replace(settings=alone, copies=3)))
+    assert "sla-journal has min.insync.replicas=1 where 2 is needed" in sentence
+    assert not is_fatal
+    more = {**alone, "min.insync.replicas": "3"}
+    assert said(found(sla_journal=RIGHT["sla-journal"]._replace(settings=more, copies=3))) == []
+
+
+def test_a_replica_that_lags_may_not_lead() -> None:
+    ((sentence, _),) = said(found(sla_journal=changed("sla-journal", unclean_leader_election_enable="true")))
+    assert "unclean.leader.election.enable=true where false is needed" in sentence
+
+
+def test_longer_segments_keep_what_should_be_gone() -> None:
+    ((sentence, is_fatal),) = said(found(dead_letter=changed("dead-letter", segment_ms="604800000")))
+    assert "dead-letter has segment.ms=604800000 where 3600000 is needed" in sentence
+    assert not is_fatal
+    assert said(found(dead_letter=changed("dead-letter", segment_ms="60000"))) == []
+
+
 def test_a_setting_that_an_older_broker_does_not_know_is_no_difference() -> None:
     old = {key: value for key, value in RIGHT["sla-journal"].settings.items() if "before" not in key}
     assert said(found(sla_journal=RIGHT["sla-journal"]._replace(settings=old))) == []
@@ -172,6 +194,7 @@ def test_more_copies_than_brokers_are_refused_in_one_sentence(
     arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix, "--replication", "3"]
     ended = dueclock("topics", "create", *arguments, folder=tmp_path)
     assert "would not create the topic" in sentence_of(ended)
+    assert "min.insync.replicas=2" in sentence_of(ended)
 
 
 def test_a_bad_policy_file_stops_a_worker_with_2(tmp_path: Path) -> None:
