@@ -75,6 +75,8 @@ def test_equal_rows_have_equal_bytes_in_whatever_order_they_were_filled() -> Non
     assert encode_row(said[0]) == encode_row(said[1])
     partitions = [PartitionRow(notes=ShellNotes({"a": 1, "b": 2})), PartitionRow(notes=ShellNotes({"b": 2, "a": 1}))]
     assert encode_row(partitions[0]) == encode_row(partitions[1])
+    topics = [ShellNotes(topics={"a": b"1", "b": b"2"}), ShellNotes(topics={"b": b"2", "a": b"1"})]
+    assert encode_row(PartitionRow(notes=topics[0])) == encode_row(PartitionRow(notes=topics[1]))
 
 
 def test_a_changelog_read_to_its_end_has_the_last_word_on_each_row_and_none_of_what_is_gone() -> None:
@@ -162,3 +164,9 @@ def test_a_fact_of_another_matter_is_no_fact_of_an_order() -> None:
 )
 def test_amounts_are_whole_numbers_of_hundredths(amount: str, hundredths: int) -> None:
     assert cents(amount) == hundredths
+
+
+def test_a_partition_row_from_before_notes_were_added_is_read() -> None:
+    before = msgspec.msgpack.encode([ROW_VERSION, 5, 2, "d", "z", 1, [{"returns": 7}, b"j", 3]])
+    notes = decode_partition(before).notes
+    assert (notes.positions, notes.partitions, notes.topics, notes.lost) == ({"returns": 7}, 0, {}, [])

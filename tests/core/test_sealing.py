@@ -42,6 +42,9 @@ def test_the_shells_notes_are_not_part_of_the_state() -> None:
     story.state.positions["return-received"] = 17
     story.state.note_record(bytes(32), 4)
     story.state.note_seal(5)
+    story.state.note_lost("return-received", 17, 19, monday_9am)
+    notes = story.state.row.notes
+    notes.partitions, notes.topics, notes.journal_topic, notes.group = 4, {"return-received": bytes(16)}, "j/00", "g"
     assert state_digest(story.state) == before
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.notifications import TimeTick
 from streams.engine import Line, next_fire_ms, restore_state, step
-from streams.rows import PARTITION_KEY, POLICIES_KEY, decode_partition
+from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, decode_partition
 from streams.state import new_state
 from streams.threads import NEVER_MS
 from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
@@ -248,3 +248,19 @@ def test_indexes_forget_what_is_forgotten() -> None:
     assert [*story.state.questions.waiting(OWN, 0, NEVER_MS - 1)] == []
     assert story.state.case_standings(OWN, SUBJECT) == {}
     assert story.state.digest == Story(PLAIN).state.digest
+
+
+def test_lost_input_is_noted_until_it_is_written_and_the_newest_ranges_are_kept() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    story.state.take_changes()
+    assert not story.state.has_news
+    for number in range(MOST_LOST + 1):
+        story.state.note_lost("return-received", number * 10, number * 10 + 4, monday_noon)
+    assert story.state.has_news
+    notes = decode_partition(dict(story.state.take_changes())[PARTITION_KEY] or b"").notes
+    assert not story.state.has_news
+    assert len(notes.lost) == MOST_LOST
+    assert notes.lost[-1] == Lost("return-received", MOST_LOST * 10, MOST_LOST * 10 + 4, monday_noon)
+    assert notes.lost_records == (MOST_LOST + 1) * 5
+    assert notes.positions["return-received"] == MOST_LOST * 10 + 5

@@ -27,6 +27,7 @@ ASKED_FOR = {
     "held back": "DueclockHeldBack",
     "undetected overdue": "DueclockOverdueUndetected",
     "silent feed": "DueclockFeedSilent",
+    "lost input": "DueclockLostInput",
     "dead letters": "DueclockDeadLetters",
     "misrouted": "DueclockMisrouted",
     "breach surge": "DueclockBreachSurge",

@@ -25,7 +25,7 @@ from tests.observe.test_dashboards import PANEL_QUERIES, VARIABLES
 pytestmark = pytest.mark.broker
 
 WITHIN_S = 35.0
-WITHOUT_A_SERIES = {"sla_held_back_by"}
+WITHOUT_A_SERIES = {"sla_held_back_by", "sla_lost_input_timestamp_seconds"}
 """Served with a series only amid a fault (tests/observe/test_faults.py)."""
 
 

@@ -90,6 +90,14 @@ def _inputs(sheet: Sheet) -> None:
     said = Said(9, "Misrouted", meaning, "none", ("DueclockMisrouted",))
     misrouted = Query(f"sum by (topic) (rate(sla_misrouted_total{{{HERE}}}[$__rate_interval]))", "{{topic}}")
     sheet.add(coloured(lines(said, "cps", [misrouted]), TOPICS), 12, 8)
+    meaning = "Records that were gone before they were read, in all. `dueclock audit` names them."
+    said = Said(22, "Lost input", meaning, "no partition is kept", ("DueclockLostInput",))
+    lost = Query(f"max by (partition) (sla_lost_input_records{{{HERE}}})", "partition {{partition}}")
+    sheet.add(lines(said, "short", [lost], steps=((0, GOOD), (1, BAD))), 12, 8)
+    meaning = "Records whose producer stamped them (CreateTime): they are read, and move no time."
+    said = Said(23, "Stamped by producers", meaning, "none")
+    unstamped = Query(f"sum by (topic) (rate(sla_unstamped_total{{{HERE}}}[$__rate_interval]))", "{{topic}}")
+    sheet.add(coloured(lines(said, "cps", [unstamped]), TOPICS), 12, 8)
 
 
 def _work(sheet: Sheet) -> None:
