@@ -37,7 +37,7 @@ def bad_inputs(seller: str, now_ms: int) -> dict[str, bytes]:
         "future": said(occurred_at=instant(now_ms + DAY_MS)),
         "no_calendar": said(marketplace_id="NOWHERE"),
         "calendar_not_covered": said(occurred_at="2023-06-01T00:00:00Z"),
-        "too_old": said(occurred_at=instant(now_ms - 46 * DAY_MS)),
+        "too_old": said(occurred_at=instant(now_ms - 121 * DAY_MS)),
     }
 
 
@@ -55,7 +55,7 @@ def test_bad_input_of_every_reason_reaches_the_dead_letters_untouched_and_stops_
     live.wait_until_finished(1)
     now_ms = live.read("sla-journal")[-1].timestamp
     bad = bad_inputs(seller, now_ms)
-    assert tuple(bad) == REASONS
+    assert (*bad, "matter_full") == REASONS, "a full matter has tests of its own"
     key = b"any \xff key"
     offsets = live.send_raw([Outgoing("seller-account", value, key=key, partition=1) for value in bad.values()])
     # `no_calendar` names another account: it is decided where that account is kept
