@@ -179,6 +179,14 @@ class Lost(msgspec.Struct, array_like=True, frozen=True):
     found_ms: int
 
 
+class LastRead(msgspec.Struct, array_like=True, frozen=True):
+    """The record of an input topic that was finished last: to know the topic by, where the broker tells no id."""
+
+    offset: int
+    timestamp_ms: int
+    digest: bytes
+
+
 MOST_LOST: Final = 256
 """Ranges of lost input that are kept, the newest of each partition; `lost_records` counts all."""
 
@@ -191,7 +199,8 @@ class ShellNotes(msgspec.Struct, array_like=True):
     before the first line. What belongs together: `partitions`, the count that all topics had, 0 before the first line;
     `topics`, the id of each input topic by its name; `journal_topic`, name and id of the journal; `group`, the consumer
     group whose workers kept it. `lost` is input that
-    was gone before it was read, and `lost_records` how many offsets that were in all.
+    was gone before it was read, and `lost_records` how many offsets that were in all. `last_read` stands for the id of
+    an input topic that has none.
     """
 
     positions: dict[str, int] = {}
@@ -203,6 +212,7 @@ class ShellNotes(msgspec.Struct, array_like=True):
     group: str = ""
     lost: list[Lost] = []
     lost_records: int = 0
+    last_read: dict[str, LastRead] = {}
 
 
 class PartitionRow(msgspec.Struct, array_like=True):
@@ -304,6 +314,7 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
     elif isinstance(row, PartitionRow):
         row.notes.positions = dict(sorted(row.notes.positions.items()))
         row.notes.topics = dict(sorted(row.notes.topics.items()))
+        row.notes.last_read = dict(sorted(row.notes.last_read.items()))
     elif isinstance(row, PoliciesRow):
         row.zones = dict(sorted(row.zones.items()))
     return _ENCODER.encode(row)

@@ -10,16 +10,21 @@ is taken over, and every few seconds while it is kept. Where a row says nothing 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from hashlib import sha256
+
+from aiokafka import TopicPartition
 
 from agents.errors import UserError
 from agents.journal.notes import kept_notes
 from agents.kafka.clients import reader, run_with_broker
 from agents.kafka.group import members_of
+from agents.kafka.log_reader import LogReader
 from agents.kafka.private import TopicNow, topics_now
 from agents.kafka.transactions import is_no_answer
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL, READ_TOPICS, WRITTEN_TOPICS
-from streams.rows import ShellNotes
+from agents.worker.slices import Record
+from streams.rows import LastRead, ShellNotes
 
 log = logging.getLogger("dueclock.worker")
 
@@ -41,6 +46,12 @@ def inputs_named(settings: Settings, named: Iterable[str]) -> frozenset[str]:
     if strange := sorted(set(named) - inputs):
         raise UserError(f"--read-anew {strange[0]} names no input topic; these are: {', '.join(sorted(inputs))}.", 2)
     return frozenset(named)
+
+
+def last_read(record: Record) -> LastRead:
+    """What is noted of a record, to know its topic again."""
+    digest = sha256(b"%d:" % len(record.key or b"") + (record.key or b"") + (record.value or b"")).digest()
+    return LastRead(record.offset, record.timestamp, digest)
 
 
 class Belonging:
@@ -74,12 +85,29 @@ class Belonging:
             )
         for name in self._inputs:
             if self._is_other(name, notes, found) and name not in self._anew:
-                raise UserError(
-                    f"The topic {name} was made anew since partition {number} read it up to offset "
-                    f"{notes.positions.get(name, 0)}: what stands there now would be skipped. To read it from its "
-                    f"start, start each worker once with `dueclock worker --read-anew {name}`; a repeat is no "
-                    "second fact."
-                )
+                raise _made_anew(name, number, notes)
+
+    async def check_last(self, number: int, notes: ShellNotes, logs: LogReader) -> None:
+        """The same for topics without an id, by the last record that was finished, where it is there to be read again.
+
+        UserError where another stands in its place.
+        """
+        for name, last in sorted(notes.last_read.items()):
+            if name not in self._inputs or name in notes.topics:
+                continue
+            tp = TopicPartition(name, number)
+            end = (await logs.ends([tp]))[tp]
+            if end.first > last.offset:
+                continue  # retention has taken it
+            is_same = False
+            async for records in logs.spans({tp: (last.offset, min(last.offset + 1, end.next))}):
+                is_same = is_same or any(last_read(record) == last for record in records)
+            if is_same:
+                continue
+            if name not in self._anew:
+                raise _made_anew(name, number, notes)
+            notes.positions.pop(name, None)
+            del notes.last_read[name]
 
     def note(self, notes: ShellNotes, found: Topics) -> bool:
         """Note what is found, after `check`; whether that is news. What was made anew is read from its start."""
@@ -89,6 +117,7 @@ class Belonging:
         before = (notes.partitions, dict(notes.topics), notes.journal_topic, notes.group)
         notes.partitions = found[self._journal].partitions
         notes.topics.update({name: found[name].id for name in self._inputs if found[name].id})
+        notes.last_read = {name: last for name, last in notes.last_read.items() if name not in notes.topics}
         notes.journal_topic = _journal_named(self._journal, found)
         notes.group = self._group
         return before != (notes.partitions, notes.topics, notes.journal_topic, notes.group)
@@ -108,6 +137,14 @@ class Belonging:
                 "follow. A topic cannot lose partitions: make one with that number and name it in the settings "
                 "(`topics`), or make all anew under another `topic_prefix`, and send there what this one holds."
             )
+
+
+def _made_anew(name: str, number: int, notes: ShellNotes) -> UserError:
+    return UserError(
+        f"The topic {name} was made anew since partition {number} read it up to offset "
+        f"{notes.positions.get(name, 0)}: what stands there now would be skipped. To read it from its start, start "
+        f"each worker once with `dueclock worker --read-anew {name}`; a repeat is no second fact."
+    )
 
 
 def _journal_named(name: str, found: Topics) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 from aiokafka import AIOKafkaConsumer
 
 from agents.kafka.clients import reader
+from agents.kafka.log_reader import log_reader
 from agents.kafka.private import topics_now
 from agents.settings import Settings
 from agents.worker.belonging import Belonging, Topics, names_of
@@ -89,6 +90,10 @@ class KafkaBroker:
 
     async def positions(self, topics: Sequence[str], parts: Sequence[Partition]) -> dict[int, dict[str, int]]:
         """Where to go on."""
+        if any(part.state.row.notes.last_read for part in parts):
+            async with log_reader(self._settings) as logs:
+                for part in parts:
+                    await self._belonging.check_last(part.number, part.state.row.notes, logs)
         return await read_positions(self._settings, topics, parts, self.clock.at(monotonic()) or 0)
 
     async def largest_records(self, topics: Iterable[str]) -> Mapping[str, int]:

@@ -19,6 +19,7 @@ from agents.metrics.counters import Metrics, SliceTally
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from agents.worker.activating import Activator, Chosen
+from agents.worker.belonging import last_read
 from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
@@ -92,6 +93,8 @@ class Keeper:
         self._since_ms = shared.broker_now_ms() or 0
         self._woken = asyncio.Event()
         self._is_released = False
+        self._last_read: dict[str, Record] = {}
+        """The last record finished of each topic without an id, until it is noted."""
         self._topics = {logical: shared.settings.topic(logical) for logical in WRITTEN_TOPICS}
 
     async def run(self) -> None:
@@ -241,6 +244,8 @@ class Keeper:
     def _finish(self, held: Held) -> bool:
         """The record is dealt with in this transaction; True if its topic has nothing more in hand."""
         self.time.finished(held.record.topic, held.next_offset, held.at_ms)
+        if held.record.topic not in self.state.row.notes.topics:
+            self._last_read[held.record.topic] = held.record
         return self.hand.finish(held)
 
     async def _commit(self, outbox: Outbox, tally: SliceTally, breath: Breath) -> bool:
@@ -248,6 +253,8 @@ class Keeper:
         if not outbox and not self.state.has_news:
             return False
         self.state.positions.update(self.time.positions)
+        self.state.row.notes.last_read.update({topic: last_read(record) for topic, record in self._last_read.items()})
+        self._last_read.clear()
         for key, value in self.state.changes():
             if breath.is_due:
                 await breath.take()

@@ -135,3 +135,22 @@ def test_a_topic_that_is_deleted_while_it_is_written_is_named(make_live: MakeLiv
     worker = live.worker()
     with_admin(live, lambda admin: admin.delete_topics([live.settings.topic("sla-health")]))
     assert f"The topic {live.settings.topic('sla-health')} is gone" in last_words(worker)
+
+
+def test_on_a_broker_that_tells_no_ids_a_topic_is_known_by_the_last_record_that_was_read(make_live: MakeLive) -> None:
+    live = make_live()
+    without = "tests.broker.without_ids"
+    seller = seller_on(0, live.partitions)
+    for name in ("first", "second"):  # the second finds what the first has read, and is content
+        worker = live.worker(name, module=without)
+        live.send([question(seller, name)])
+        live.wait_until_finished(live.sent)
+        assert worker.terminate() == 0
+    make_anew(live, "buyer-message")
+    live.send(question(seller, f"r{n}") for n in range(4))
+    words = last_words(live.worker("third", is_ready=False, module=without))
+    name = live.settings.topic("buyer-message")
+    assert f"The topic {name} was made anew since partition 0 read it up to offset 2" in words
+    live.worker("fourth", flags=["--read-anew", name], module=without)
+    live.wait_until_finished(6)
+    assert len(live.told().events("clock.opened")) == 6

@@ -23,7 +23,12 @@ MARK = b"jo@example.com"
 
 @pytest.fixture(scope="module")
 def broker_that_looks_often() -> Iterator[EmbeddedKafka]:
-    settings = {"log.retention.check.interval.ms": str(int(LOOKS_EVERY_S * 1000)), "log.segment.delete.delay.ms": "100"}
+    every_ms = str(int(LOOKS_EVERY_S * 1000))
+    settings = {
+        "log.retention.check.interval.ms": every_ms,
+        "log.initial.task.delay.ms": every_ms,
+        "log.segment.delete.delay.ms": every_ms,
+    }
     with EmbeddedKafka(settings=settings) as broker:
         yield broker
 
@@ -57,7 +62,7 @@ def test_a_record_is_gone_from_disk_when_its_time_is_over_though_others_follow(
     asyncio.run(produce(broker.bootstrap, [Outgoing(name, MARK, partition=0) for name in names]))
     sent_s = time.monotonic()
     assert all(is_on_disk(broker, name) for name in names)
-    latest_s = kept_s + segment_ms / 1000 + 2 * LOOKS_EVERY_S + 8  # the broker's own, and a busy machine
+    latest_s = kept_s + segment_ms / 1000 + 3 * LOOKS_EVERY_S + 10  # a busy machine
     for number in itertools.count():
         asyncio.run(produce(broker.bootstrap, [Outgoing(name, b"%d" % number, partition=0) for name in names]))
         if not is_on_disk(broker, f"short-{topic.name}"):

@@ -18,6 +18,7 @@ from streams.rows import (
     AccountRow,
     DayCounts,
     Emitted,
+    LastRead,
     OrderRow,
     PartitionRow,
     PoliciesRow,
@@ -76,6 +77,8 @@ def test_equal_rows_have_equal_bytes_in_whatever_order_they_were_filled() -> Non
     partitions = [PartitionRow(notes=ShellNotes({"a": 1, "b": 2})), PartitionRow(notes=ShellNotes({"b": 2, "a": 1}))]
     assert encode_row(partitions[0]) == encode_row(partitions[1])
     topics = [ShellNotes(topics={"a": b"1", "b": b"2"}), ShellNotes(topics={"b": b"2", "a": b"1"})]
+    reads = {name: LastRead(1, 2, name.encode()) for name in "ab"}
+    topics[0].last_read, topics[1].last_read = reads, dict(reversed(reads.items()))
     assert encode_row(PartitionRow(notes=topics[0])) == encode_row(PartitionRow(notes=topics[1]))
 
 
