@@ -4,13 +4,19 @@
 (agents/worker/faust_private.py). So each can be tested without the other. All of it is called on the worker's one loop.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import NamedTuple, Protocol
 
 from faust.types import TP
 
 from agents.errors import UserError
+from agents.settings import Settings
 from agents.worker.slices import Answer
+
+
+LOOK_S = 0.1
 
 
 class Group(Protocol):
@@ -60,3 +66,21 @@ def assignment_of(group: Group, topics: Iterable[str], assigned: set[TP]) -> Ass
         topics_of.setdefault(number, set()).add(topic)
     owned = {number for number, found_in in topics_of.items() if needed <= found_in}
     return Assignment(owned, set(topics_of) - owned)
+
+
+async def who_fenced(group: Group, settings: Settings, number: int) -> UserError:
+    """Why another writes a partition that this worker keeps.
+
+    A worker of our group takes over only what the group took from us first; where the group still counts us in, it was
+    a stranger.
+    """
+    fenced_s = monotonic()
+    while monotonic() < fenced_s + 2 * settings.heartbeat_s + 1 and not group.is_rebalancing:
+        if group.last_heartbeat_s > fenced_s:
+            return UserError(
+                f"Another worker took over partition {number}, which the group {settings.group} still gives to this "
+                "one: a worker of another group on the same topics, or `dueclock rebuild --force`. Let one group alone "
+                "keep them, and start this one again."
+            )
+        await asyncio.sleep(LOOK_S)
+    return UserError(f"Another worker took over partition {number} while this one was away; start this one again.")

@@ -162,9 +162,9 @@ class Keeper:
                 await self._send(events, line, outbox, tally, breath)
                 delay_s = (journal_ms - body.occurred_ms) / 1000
                 tally.tell(self._shared.logical[record.topic], type_name(body), delay_s, is_repeat=self.state.is_repeat)
-            if record.timestamp_type == LOG_APPEND_TIME:
-                tally.newest_ms[self._shared.logical[record.topic]] = record.timestamp
-            else:
+            if held.at_ms:
+                tally.newest_ms[self._shared.logical[record.topic]] = held.at_ms
+            if record.timestamp_type != LOG_APPEND_TIME:
                 tally.unstamped[(self._shared.logical[record.topic],)] += 1
             if self._finish(held):
                 floor_ms = self.time.floor_ms(self.hand.empty_topics())

@@ -25,7 +25,7 @@ from agents.topic_roles import CHANGELOG, READ_TOPICS, REPARTITION
 from agents.worker.activating import Chosen
 from agents.worker.belonging import Belonging, Lookout
 from agents.worker.broker import Broker
-from agents.worker.group import Group, assignment_of
+from agents.worker.group import Group, assignment_of, who_fenced
 from agents.worker.journal_time import JournalTime
 from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
@@ -261,7 +261,7 @@ class Ownership:
                 self._reopen_soon()
         except ProducerFenced:
             part.fence()
-            await self._group.fail(await self._who_fenced(part.number))
+            await self._group.fail(await who_fenced(self._group, self._settings, part.number))
         except Exception as error:  # noqa: BLE001  a bug or a broken promise: the worker must end
             part.break_off()
             if not isinstance(error, UserError):
@@ -269,19 +269,6 @@ class Ownership:
             await self._group.fail(error)
         else:
             part.let_go_clean()
-
-    async def _who_fenced(self, number: int) -> UserError:
-        """A worker of our group takes over what the group took from us first; one that it did not is a stranger."""
-        fenced_s = monotonic()
-        while monotonic() < fenced_s + 2 * self._settings.heartbeat_s + 1 and not self._group.is_rebalancing:
-            if self._group.last_heartbeat_s > fenced_s:
-                return UserError(
-                    f"Another worker took over partition {number}, which the group {self._settings.group} still gives "
-                    "to this one: a worker of another group on the same topics, or `dueclock rebuild --force`. "
-                    "Let one group alone keep them, and start this one again."
-                )
-            await asyncio.sleep(LOOK_S)
-        return UserError(f"Another worker took over partition {number} while this one was away; start this one again.")
 
     def _reopen_soon(self, gap: GapError | None = None) -> None:
         if self._reopening is None:
