@@ -167,17 +167,30 @@ def require_together(settings: Settings, anew: Set[str] = frozenset()) -> None:
     run_with_broker(settings, lambda: _required(settings, Belonging(settings, anew)))
 
 
+def told_by_rows(settings: Settings) -> list[str]:
+    """What `require_together` would say of the topics, in one sentence; nothing where all belongs together."""
+    try:
+        run_with_broker(settings, lambda: _checked(settings, Belonging(settings)))
+    except UserError as error:
+        return [error.sentence]
+    return []
+
+
 async def _required(settings: Settings, belonging: Belonging) -> None:
+    notes = await _checked(settings, belonging)
+    await _check_groups(settings, sorted({one.group for one in notes} - {"", settings.group}))
+
+
+async def _checked(settings: Settings, belonging: Belonging) -> list[ShellNotes]:
+    """The notes of all partitions, each of which belongs to these topics. None while topics are missing."""
     async with reader(settings) as consumer:
         found = await topics_now(consumer, names_of(settings))
     if belonging.missing(found):
-        return  # `require_topics` has said it; it may just have been made
-    others: set[str] = set()
-    for number, notes in (await kept_notes(settings, range(found[settings.topic(CHANGELOG)].partitions))).items():
+        return []  # said by whoever checks the topics; it may just have been made
+    kept = await kept_notes(settings, range(found[settings.topic(CHANGELOG)].partitions))
+    for number, notes in kept.items():
         belonging.check(number, notes, found)
-        if notes.group not in ("", settings.group):
-            others.add(notes.group)
-    await _check_groups(settings, sorted(others))
+    return list(kept.values())
 
 
 async def _check_groups(settings: Settings, others: list[str]) -> None:
@@ -229,15 +242,18 @@ class Lookout:
             await asyncio.wait([task])
 
     async def _run(self) -> None:
+        is_said = False
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 self._compare(await self._look())
+                is_said = False
             except UserError as error:
                 await self._fail(error)
                 return
             except Exception as error:
-                if not is_no_answer(error):
+                if not is_no_answer(error) and not is_said:
+                    is_said = True
                     log.exception("the topics could not be looked at; it is tried again")
 
     def _compare(self, found: Topics) -> None:

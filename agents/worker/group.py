@@ -15,7 +15,6 @@ from agents.errors import UserError
 from agents.settings import Settings
 from agents.worker.slices import Answer
 
-
 LOOK_S = 0.1
 
 

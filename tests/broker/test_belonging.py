@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from agents.kafka.topics import create_topics
 from agents.worker.belonging import names_of
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, WorkerProcess, answer, question, reply_within, seller_on
+from tests.cli.command import dueclock
 from tests.kafka_fixtures import eventually, eventually_now
 
 pytestmark = [pytest.mark.broker]
@@ -101,7 +103,9 @@ def test_a_journal_that_was_made_anew_is_named_as_what_it_is(make_live: MakeLive
     assert "what was sent cannot be proved from it" in words
 
 
-def test_more_partitions_on_all_topics_are_refused_and_no_false_breach_follows(make_live: MakeLive) -> None:
+def test_more_partitions_on_all_topics_are_refused_and_no_false_breach_follows(
+    make_live: MakeLive, tmp_path: Path
+) -> None:
     live = make_live(reply_within("seconds = 4"))
     worker = live.worker()
     # An account that would move: its question waits in the old partition, its answer comes to the new one.
@@ -114,6 +118,9 @@ def test_more_partitions_on_all_topics_are_refused_and_no_false_breach_follows(m
     words = last_words(live.worker(is_ready=False))
     assert "has 4 partitions, but accounts are kept in 2" in words
     assert "false breaches would follow" in words
+    checked = dueclock("--settings", live.settings_file, "topics", "check", folder=tmp_path)
+    assert checked.status == 1
+    assert "has 4 partitions, but accounts are kept in 2" in checked.out
     assert live.told().events("clock.breached") == []
 
 
