@@ -68,8 +68,8 @@ def topics_page() -> str:
         "every five seconds to learn the broker's time.",
         "## Topic settings",
         "`dueclock topics create` sets them, `dueclock topics check` says each difference. Where "
-        "`message.timestamp.type` or `cleanup.policy` differs no worker starts. With three copies or more each topic also "
-        "has `min.insync.replicas=2`: a write that stood on its leader alone could be lost with it.",
+        "`message.timestamp.type` or `cleanup.policy` differs no worker starts. With three copies or more each topic "
+        "also has `min.insync.replicas=2`: a write that stood on its leader alone could be lost with it.",
         table(("topic", "Kafka's settings"), settings),
     )
 
