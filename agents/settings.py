@@ -76,6 +76,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     fetch_max_wait_ms: Annotated[int, Meta(ge=1, le=5000)] = 100
     metrics_host: Name = "127.0.0.1"
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    http_token_file: str = ""
+    http_tls_cert: str = ""
+    http_tls_key: str = ""
     clocks_token: str = ""
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
@@ -94,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"broker {self.broker!r} is not of the form host:port")
         if self.clocks_token and len(self.clocks_token) < LEAST_TOKEN:
             raise ValueError(f"`clocks_token` must have at least {LEAST_TOKEN} characters")
+        if bool(self.http_tls_cert) != bool(self.http_tls_key):
+            raise ValueError("`http_tls_cert` and `http_tls_key` go together")
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError("`heartbeat_s` must be at most a third of `session_timeout_s`")
 
@@ -153,7 +158,10 @@ MEANINGS = {
     "fetch_max_wait_ms": "how long the broker may hold an empty fetch; journal time of an idle partition trails it",
     "metrics_host": "address that the metrics endpoint listens on",
     "metrics_port": "port of the metrics endpoint; 0 = none",
-    "clocks_token": "who has it may ask a worker for its clocks on the metrics port; empty = nobody",
+    "http_token_file": "file of a token: who has it may see metrics and clocks; needed where other machines can ask",
+    "http_tls_cert": "certificate (PEM, with its chain) of the metrics endpoint; empty = plain HTTP",
+    "http_tls_key": "its private key (PEM, without a password)",
+    "clocks_token": "a token for the clocks on the metrics port alone; empty = only that of `http_token_file`",
     "log_level": "`debug`, `info`, `warning` or `error`",
     "log_format": "`text`, or `json`: one object a line",
     "state_dir": "folder of the embedded Kafka and of the demo",

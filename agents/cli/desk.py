@@ -151,12 +151,13 @@ def clocks(
 ) -> None:
     """List the clocks that are open or stand breached, what is due first first.
 
-    From the state rows on the broker, or with --worker from a worker that was started with a `clocks_token` (the
-    same token is taken from DUECLOCK_CLOCKS_TOKEN here).
+    From the state rows on the broker, or with --worker from a worker that was started with a `clocks_token` or an
+    `http_token_file` (the same settings say the token here).
     """
     from agents.desk import clocks_report
     from agents.desk.clocks import from_changelog, from_worker
     from agents.kafka.clients import run_with_broker
+    from agents.metrics.door import read_token
     from agents.terminal import spinning
     from streams.due_list import Asked
 
@@ -172,7 +173,8 @@ def clocks(
         limit=flags["limit"],
     )
     if worker is not None:
-        found = from_worker(worker, settings.clocks_token, asked)
+        token = settings.clocks_token or (read_token(settings.http_token_file) if settings.http_token_file else "")
+        found = from_worker(worker, token, asked)
     else:
         with spinning(is_shown=not as_json) as watch:
             found = run_with_broker(settings, lambda: from_changelog(settings, asked, watch))

@@ -1,7 +1,7 @@
 """`dueclock clocks`: what is open or stands breached, from the changelog or from a worker that runs.
 
 Both give the same answer by the same function (`streams.due_list`). A worker answers over its metrics port, for its own
-partitions, to whoever has the token (`agents/worker/clocks_page.py`).
+partitions, to whoever has the token (`agents/metrics/door.py`).
 """
 
 import urllib.error
@@ -24,8 +24,8 @@ from streams.rows import RowError
 
 _ANSWERED_WITHIN_S = 60.0
 _REFUSALS = {
-    401: "The worker has another token; set DUECLOCK_CLOCKS_TOKEN to that of the worker.",
-    404: "The worker does not show its clocks; start it with a token of its own (setting `clocks_token`).",
+    401: "The worker has another token; set DUECLOCK_CLOCKS_TOKEN or DUECLOCK_HTTP_TOKEN_FILE to that of the worker.",
+    404: "The worker does not show its clocks; start it with a token (setting `http_token_file` or `clocks_token`).",
     503: "The worker is busy; try again, or leave --worker out to read the changelog.",
 }
 
@@ -56,7 +56,11 @@ def _of_rows(partition: int, rows: dict[bytes, bytes], asked: Asked) -> list[Due
 def from_worker(address: str, token: str, asked: Asked) -> list[DueClock]:
     """The answer of one worker, for the partitions that it keeps. UserError where there is none."""
     if not token:
-        raise UserError("A worker answers only with its token: set DUECLOCK_CLOCKS_TOKEN to that of the worker.", 2)
+        raise UserError(
+            "A worker answers only with its token: set DUECLOCK_CLOCKS_TOKEN or DUECLOCK_HTTP_TOKEN_FILE to that of "
+            "the worker.",
+            2,
+        )
     query = {name: value for name, value in as_query(asked).items() if value not in ("", None)}
     request = urllib.request.Request(  # noqa: S310 - http to the worker that a person names
         f"{address.rstrip('/')}/clocks?{urlencode(query)}", headers={"Authorization": f"Bearer {token}"}

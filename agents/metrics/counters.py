@@ -2,7 +2,7 @@
 
 Counters are raised once a slice, gauges set once a second: nothing here is on the path of a single notification. Label
 values are bounded: topics, types, rules, marketplaces, partitions; never an id. `/healthz`: the process answers;
-`/readyz`: it owns partitions, they are recovered, and journal time follows.
+`/readyz`: it owns partitions, they are recovered, journal time follows, and all of this has been looked at just now.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from time import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from agents.metrics.collectors import Labels, Levels, Spread
+from agents.metrics.freshness import Freshness
 from agents.metrics.names import LEVELS, METRIC_BY_NAME
 from agents.topic_roles import READ_TOPICS
 from schemas.dead_letters import ALL_REASONS
@@ -83,8 +84,10 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no annotation there
         self.registry = CollectorRegistry()
         self.is_ready: Callable[[], bool] = lambda: False
-        self.clocks_page: Callable[[str, str], tuple[str, bytes]] | None = None
-        """That of agents/worker/clocks_page.py, where there is one: query and authorization in, status and body out."""
+        self.freshness = Freshness()
+        self.registry.register(self.freshness)
+        self.clocks_page: Callable[[str], tuple[int, bytes]] | None = None
+        """That of agents/worker/clocks_page.py, where there is one: query in, status and body out."""
         # A counter finds its child by its labels under a lock, each time: found once is enough.
         self._children: dict[Counter, dict[Labels, Counter]] = {}
         self.notifications = self._counter("sla_notifications_total")

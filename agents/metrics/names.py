@@ -124,6 +124,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("sla_input_lag_records", "Records on the broker that are not finished.", "topic", "partition"),
     _gauge("sla_clock_offset_seconds", "The broker's clock less this machine's."),
     # the worker
+    _gauge("sla_loop_age_seconds", "How long ago the worker's loop last turned, by another thread's clock."),
+    _gauge("sla_watch_age_seconds", "How long ago the watch last set the gauges that are set anew each second."),
     _histogram("sla_batch_seconds", _MOMENTS, "Time that a slice takes, by stage: `fold`, `write`.", "stage"),
     _histogram("sla_batch_lines", _LINES, "Journal lines of a slice."),
     _gauge("sla_state_rows", "Rows of the state, by kind.", "kind"),

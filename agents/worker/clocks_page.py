@@ -1,13 +1,12 @@
-"""The clocks of one worker, those of its own partitions, for whoever has the token; without one set there is no page.
+"""The clocks of one worker, those of its own partitions. Who may see them: agents/metrics/door.py.
 
 Its rows are copied on its loop between two slices, a few milliseconds for many; they are read in the thread that
-answers, one question at a time.
+answers, one question at a time (agents/metrics/endpoint.py).
 """
 
 import asyncio
-import hmac
-import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -26,31 +25,26 @@ Rows = dict[str, bytes]
 class ClocksPage:
     """The page of a worker. `rows` gives a copy of the rows of each partition it keeps; it is called on `loop`."""
 
-    def __init__(self, token: str, rows: Callable[[], list[Rows]], loop: asyncio.AbstractEventLoop) -> None:
-        self._token = token.encode()
+    def __init__(self, rows: Callable[[], list[Rows]], loop: asyncio.AbstractEventLoop) -> None:
         self._rows = rows
         self._loop = loop
-        self._one_at_a_time = threading.Lock()
 
-    def answer(self, query: str, authorization: str) -> tuple[str, bytes]:
+    def answer(self, query: str) -> tuple[int, bytes]:
         """Status and body. Called from the thread that serves."""
-        if not hmac.compare_digest(authorization.encode(), b"Bearer " + self._token):
-            return "401 Unauthorized", b'{"error":"wrong token"}\n'
         try:
             asked = msgspec.convert(dict(parse_qsl(query)), Asked, strict=False)
         except (msgspec.ValidationError, ValueError) as error:
-            return "400 Bad Request", orjson.dumps({"error": str(error)}) + b"\n"
+            return HTTPStatus.BAD_REQUEST, orjson.dumps({"error": str(error)}) + b"\n"
         if not 1 <= asked.limit <= MOST:
-            return "400 Bad Request", orjson.dumps({"error": f"limit is 1 to {MOST}"}) + b"\n"
-        with self._one_at_a_time:
-            copied = asyncio.run_coroutine_threadsafe(self._copy(), self._loop)
-            try:
-                parts = copied.result(_COPIED_WITHIN_S)
-            except TimeoutError:
-                copied.cancel()
-                return "503 Service Unavailable", b'{"error":"busy"}\n'
-            found = [clock for rows in parts for clock in due_clocks(rows.items(), asked)]
-        return "200 OK", orjson.dumps({"clocks": [as_builtins(one) for one in in_order(found, asked)]}) + b"\n"
+            return HTTPStatus.BAD_REQUEST, orjson.dumps({"error": f"limit is 1 to {MOST}"}) + b"\n"
+        copied = asyncio.run_coroutine_threadsafe(self._copy(), self._loop)
+        try:
+            parts = copied.result(_COPIED_WITHIN_S)
+        except TimeoutError:
+            copied.cancel()
+            return HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"busy"}\n'
+        found = [clock for rows in parts for clock in due_clocks(rows.items(), asked)]
+        return HTTPStatus.OK, orjson.dumps({"clocks": [as_builtins(one) for one in in_order(found, asked)]}) + b"\n"
 
     async def _copy(self) -> list[Rows]:
         return self._rows()

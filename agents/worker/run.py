@@ -52,9 +52,10 @@ def run_worker(
         log.warning("%s", sentence)
     require_together(settings, anew)
     metrics = Metrics()
-    server = MetricsServer(metrics, settings.metrics_host, settings.metrics_port) if settings.metrics_port else None
+    server = _serve(metrics, settings) if settings.metrics_port else None
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    metrics.freshness.follow(loop)
     look_for_cycles_rarely()
     app = build_app(settings, choice, metrics, skipped=skipped, anew=anew)
     worker = faust.Worker(
@@ -62,9 +63,13 @@ def run_worker(
     )
     quiet(worker)
 
-    app.on_failure = partial(stop_worker, worker)
-    if settings.clocks_token:
-        metrics.clocks_page = ClocksPage(settings.clocks_token, cast(Ownership, app.owner).rows_at_rest, loop).answer
+    def refuse() -> None:
+        # aiokafka's producers leave futures behind that say the same once more, with a traceback.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        stop_worker(worker)
+
+    app.on_refusal = refuse
+    metrics.clocks_page = ClocksPage(cast(Ownership, app.owner).rows_at_rest, loop).answer
     log.info("worker %s starts on %s", settings.group, settings.broker)
     try:
         worker.execute_from_commandline()
@@ -79,3 +84,14 @@ def run_worker(
         raise last_words(settings, failure)
     log.info("worker %s ended", settings.group)
     return status
+
+
+def _serve(metrics: Metrics, settings: Settings) -> MetricsServer:
+    server = MetricsServer(metrics, settings)
+    if server.door.is_shut:
+        log.warning(
+            "/metrics is shown to nobody: metrics_host %s can be reached from other machines, and there is no token; "
+            "put one into a file and name it by the setting http_token_file",
+            settings.metrics_host,
+        )
+    return server

@@ -1,6 +1,8 @@
 """The watch: once a second it looks how journal time follows, says once when something holds it back, and sets gauges.
 
-It changes nothing. Lines are for people: one when a state begins, one when it ends, none in between.
+It changes nothing. It runs on the loop that it watches, so it leaves a stamp with each look: whether they still come is
+seen by another thread (agents/metrics/freshness.py). Lines are for people: one when a state begins, one when it ends,
+none in between.
 """
 
 import asyncio
@@ -83,11 +85,13 @@ class PartitionWatch:
         """Begin, if it has not begun."""
         if self._task is None:
             self._since_s = monotonic()
+            self._metrics.freshness.looked()
             self._task = asyncio.create_task(self._run(), name="watch")
 
     async def stop(self) -> None:
         """End."""
         task, self._task = self._task, None
+        self._metrics.freshness.forget_the_watch()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -119,6 +123,7 @@ class PartitionWatch:
         for part in parts:
             _add_census(part.state.census, seen)
         self._metrics.levels.show(seen)
+        self._metrics.freshness.looked()
 
     def _look_at(self, part: Partition, now_ms: int | None, seen: Seen) -> float | None:
         """Time lag of one partition, None while its journal time is unknown."""

@@ -25,6 +25,7 @@ ALERTMANAGER = ROOT / "deploy" / "alertmanager"
 GRAFANA = ROOT / "deploy" / "grafana"
 
 _PACKAGES = {
+    ("openssl",): "openssl",
     ("prometheus",): "prometheus",
     ("promtool",): "prometheus",
     ("prometheus-alertmanager", "alertmanager"): "prometheus-alertmanager",

@@ -1,0 +1,140 @@
+"""Who comes to the endpoint's port: few at a time, none for long. HTTP itself is aiohttp's.
+
+aiohttp bounds neither connections nor the time in which a request has to come, so this is done before it: a connection
+is accepted only where there is room, and has one request, `ASKS_WITHIN_S` to say it and `GOES_WITHIN_S` to read its
+answer. Where there is no room, who came first and has asked nothing yet goes: an idle crowd does not keep out those
+who ask. All others wait in the kernel's queue, which is bounded too.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod
+
+log = logging.getLogger("dueclock.endpoint")
+
+MOST: Final = 16
+"""Connections at once: two Prometheus, probes and people need fewer; a worker has 64 descriptors at the very least."""
+QUEUED: Final = 128
+ASKS_WITHIN_S: Final = 5.0
+GOES_WITHIN_S: Final = 60.0
+_NO_DESCRIPTOR_S: Final = 0.5
+ALLOWED: Final = ("GET", "HEAD")
+HEADERS: Final = {"Server": "dueclock", "X-Content-Type-Options": "nosniff"}
+"""Of every answer. aiohttp would name itself with its version."""
+
+
+def plain(status: HTTPStatus, reason: str = "", **headers: str) -> web.Response:
+    """An answer in words, after which the connection ends."""
+    text = f"{reason or f'{status.value} {status.phrase}'}\n"
+    said = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    answer = web.Response(status=status.value, text=text, headers=said)
+    answer.force_close()
+    return answer
+
+
+class Visit(web.RequestHandler):
+    """One connection, from its acceptance to its end."""
+
+    def __init__(self, manager: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # as aiohttp's own AppRunner says that there is none
+            lingering_time=0,
+            tcp_keepalive=False,
+        )
+        self.has_asked = False
+        self.limit: asyncio.Timeout | None = None
+        self.gone = asyncio.Event()
+
+    def asked(self) -> None:
+        """The request is there: from now on it is ours to hurry."""
+        self.has_asked = True
+        if self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time() + GOES_WITHIN_S)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Called by the loop."""
+        super().connection_lost(exc)
+        self.gone.set()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  the base class's signature
+    ) -> web.StreamResponse:
+        """What is no HTTP: no page of aiohttp's, and nothing in the log, or whoever comes could fill it."""
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("the endpoint could not answer %s", request.path, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        if isinstance(exc, BadHttpMethod):
+            return plain(HTTPStatus.METHOD_NOT_ALLOWED, Allow=", ".join(ALLOWED))
+        return plain(HTTPStatus(status))
+
+
+class Connections:
+    """Accepts connections on a listening socket until it is cancelled."""
+
+    def __init__(self, listening: socket.socket, manager: web.Server, tls: Callable[[], ssl.SSLContext | None]) -> None:
+        self._listening = listening
+        self._manager = manager
+        self._tls = tls
+        self._visits: dict[Visit, asyncio.Task[None]] = {}
+        """Those that have a descriptor, in the order in which they came."""
+        self._left = asyncio.Event()
+
+    async def accept(self) -> None:
+        """Accept for ever."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await self._make_room()
+                try:
+                    accepted, _ = await loop.sock_accept(self._listening)
+                except OSError:  # no descriptor left, or the visitor is gone already
+                    await asyncio.sleep(_NO_DESCRIPTOR_S)
+                    continue
+                visit = Visit(self._manager, loop)
+                self._visits[visit] = loop.create_task(self._attend(visit, accepted))
+        finally:
+            for task in self._visits.values():
+                task.cancel()
+            await asyncio.gather(*self._visits.values(), return_exceptions=True)
+
+    async def _make_room(self) -> None:
+        """One more may come only when one has left: who came first and has asked nothing has to."""
+        while len(self._visits) >= MOST:
+            self._left.clear()
+            for visit, task in self._visits.items():
+                if not visit.has_asked and not task.cancelling():
+                    task.cancel()
+                    break
+            await self._left.wait()
+
+    async def _attend(self, visit: Visit, accepted: socket.socket) -> None:
+        transport: asyncio.Transport | None = None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ASKS_WITHIN_S) as visit.limit:
+                transport, _ = await loop.connect_accepted_socket(lambda: visit, accepted, ssl=self._tls())
+                await visit.gone.wait()
+        except (TimeoutError, OSError):
+            pass
+        finally:
+            if transport is None:
+                accepted.close()
+            else:
+                transport.abort()
+                await visit.gone.wait()
+            del self._visits[visit]
+            self._left.set()
