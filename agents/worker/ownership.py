@@ -232,10 +232,17 @@ class Ownership:
         self._seeks = await self._group.seek_all(
             {TP(topic, number): offset for number, own in positions.items() for topic, offset in own.items()}
         )
+        for part in parts:
+            self._count_lost(part, positions[part.number])
         # In the same step: a slice that is fetched from now on finds its hand.
         for part in parts:
             part.set_up(self._keeper_of(part, positions[part.number]))
         self._is_open = True
+
+    def _count_lost(self, part: Partition, positions: Mapping[str, int]) -> None:
+        """Records between where the row stands and where an input begins by now: retention took them unread."""
+        for topic, position in positions.items():
+            self._metrics.lost.labels(self.logical[topic]).inc(position - part.state.positions.get(topic, position))
 
     def _keeper_of(self, part: Partition, positions: dict[str, int]) -> Keeper:
         if self._shared is None:

@@ -36,6 +36,8 @@ ASKED_FOR = {
     "recovery too long": "DueclockRecoveryLong",
     "calendar coverage ends": "DueclockCalendarEnds",
     "canary": "DueclockCanarySilent",
+    "figures that stand still": "DueclockWatchFrozen",
+    "lost input": "DueclockInputLost",
     "partitions at rest": "DueclockPartitionsAtRest",
     "clock offset": "DueclockClockOffset",
 }

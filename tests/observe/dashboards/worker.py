@@ -17,6 +17,7 @@ def build() -> models.Dashboard:
     sheet.sourced()
     sheet.choosing("instance", "Worker", "label_values(sla_build_info, instance)")
     _now(sheet)
+    _watch(sheet)
     _time(sheet)
     _inputs(sheet)
     _work(sheet)
@@ -46,6 +47,20 @@ def _now(sheet: Sheet) -> None:
     sheet.add(listing(said, {"times": firing}), 8, 5)
     said = Said(19, "Versions", "Which version each worker runs.", "no worker")
     sheet.add(listing(said, {"running": Query(f"sum by (instance, version) (sla_build_info{{{HERE}}})")}), 4, 5)
+
+
+def _watch(sheet: Sheet) -> None:
+    sheet.row("Can the rest be believed?")
+    meaning = "How long ago the worker's loop turned and its watch looked. Above 10 s all other figures of it are old."
+    said = Said(22, "Age of the figures", meaning, "no worker", ("DueclockWatchFrozen",))
+    ages = [Query(f"sla_{what}_age_seconds{{{HERE}}}", f"{{{{instance}}}} {what}") for what in ("watch", "loop")]
+    sheet.add(lines(said, "s", ages, steps=((0, GOOD), (10, BAD))), 12, 7)
+    meaning = (
+        "Records that the broker no longer had when a worker came to read them. Anything but 0 has to be sent anew."
+    )
+    said = Said(23, "Lost before it was read", meaning, "not known", ("DueclockInputLost",))
+    lost = Query(f"sum by (topic) (sla_lost_records_total{{{HERE}}})", "{{topic}}")
+    sheet.add(coloured(lines(said, "short", [lost]), TOPICS), 12, 7)
 
 
 def _time(sheet: Sheet) -> None:
