@@ -141,6 +141,8 @@ class BrokerInMemory:
         """Each opening of a partition, in order."""
         self.producers: list[Producer] = []
         self.opening, self.seeing_positions = Gate(), Gate()
+        self.first: dict[str, int] = defaultdict(int)
+        """Where each topic begins by now: retention took what stood before."""
         self.is_away = False
 
     async def start(self) -> None:
@@ -171,7 +173,10 @@ class BrokerInMemory:
     async def positions(self, topics: Sequence[str], parts: Sequence[Partition]) -> dict[int, dict[str, int]]:
         self._be_there()
         await self.seeing_positions.pass_by()
-        return {part.number: {topic: part.state.positions.get(topic, 0) for topic in topics} for part in parts}
+        return {
+            part.number: {topic: max(part.state.positions.get(topic, 0), self.first[topic]) for topic in topics}
+            for part in parts
+        }
 
     async def largest_records(self, topics: Iterable[str]) -> dict[str, int]:
         self._be_there()

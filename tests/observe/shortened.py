@@ -34,11 +34,19 @@ def write_prometheus(
     alertmanager: str = "",
     limits: Mapping[str, str] | None = None,
     scrape_every: str = "2s",
+    token_file: Path | None = None,
 ) -> Path:
-    """Write the configuration into the folder, with these workers to scrape; `limits` replaces words of expressions."""
+    """Write the configuration into the folder, with these workers to scrape; `limits` replaces words of expressions.
+
+    Workers of tests listen on this machine alone and ask for no token, unless `token_file` says so.
+    """
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": scrape_every, "scrape_timeout": scrape_every, "evaluation_interval": "500ms"}
     config["scrape_configs"][0]["static_configs"] = [{"targets": list(targets)}]
+    if token_file is None:
+        del config["scrape_configs"][0]["authorization"]
+    else:
+        config["scrape_configs"][0]["authorization"]["credentials_file"] = str(token_file)
     config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
     for name in config["rule_files"]:
         rules = yaml.safe_load((PROMETHEUS / name).read_text())

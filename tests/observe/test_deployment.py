@@ -98,6 +98,17 @@ def test_prometheus_scrapes_the_workers_port_and_tells_alertmanager() -> None:
     assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
 
+def test_prometheus_has_the_token_that_the_workers_ask_for() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    (job,) = config["scrape_configs"]
+    file = settings_of({**image_environment(), **SERVICES["worker"]["environment"]}).http_token_file
+    assert job["authorization"] == {"credentials_file": file}
+    assert file == "/run/secrets/http-token"
+    assert SERVICES["worker"]["secrets"] == SERVICES["prometheus"]["secrets"] == list(COMPOSE["secrets"])
+    (secret,) = COMPOSE["secrets"].values()
+    assert not (DEPLOY / secret["file"]).resolve().is_relative_to(DEPLOY), "it would be copied into the image"
+
+
 def test_grafana_is_provisioned_with_the_source_and_the_dashboards() -> None:
     mounts = dict(mount.split(":")[:2] for mount in SERVICES["grafana"]["volumes"])
     assert mounts == {
@@ -148,6 +159,29 @@ def test_probes_ask_the_port_that_the_settings_name(tmp_path: Path) -> None:
     asked = {probe: container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert {one["port"] for one in asked.values()} == {"metrics"}
     assert [one["path"] for one in asked.values()] == ["/healthz", "/healthz", "/readyz"]
+
+
+def test_the_workers_token_is_mounted_where_their_settings_look_for_it(tmp_path: Path) -> None:
+    (tmp_path / "dueclock.toml").write_text(manifest("ConfigMap")["data"]["dueclock.toml"])
+    file = Path(load_settings(path=str(tmp_path / "dueclock.toml"), environ={}).http_token_file)
+    pod = manifest("StatefulSet")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (mount,) = [one["name"] for one in container["volumeMounts"] if Path(one["mountPath"]) == file.parent]
+    (volume,) = [one for one in pod["volumes"] if one["name"] == mount]
+    text = (DEPLOY / "kubernetes" / "dueclock.yaml").read_text()
+    assert f"kubectl create secret generic {volume['secret']['secretName']} --from-literal={file.name}=" in text
+
+
+def test_only_prometheus_comes_to_the_pods_and_only_to_the_metrics_port() -> None:
+    policy = manifest("NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress"]
+    for kind in ("StatefulSet", "Deployment", "Job"):
+        labels = manifest(kind)["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    (rule,) = policy["ingress"]
+    (container,) = manifest("StatefulSet")["spec"]["template"]["spec"]["containers"]
+    assert [one["port"] for one in rule["ports"]] == [one["name"] for one in container["ports"]]
+    assert [one["podSelector"]["matchLabels"] for one in rule["from"]] == [{"app.kubernetes.io/name": "prometheus"}]
 
 
 def test_service_and_disruption_budget_mean_the_workers_and_no_other_pods() -> None:
