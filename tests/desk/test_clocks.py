@@ -42,7 +42,11 @@ def test_a_countdown_has_two_units(left_ms: int, said: str) -> None:
 @pytest.mark.timeout(100)
 def test_the_changelog_and_a_worker_give_the_same_answer(make_live: MakeLive, tmp_path: Path) -> None:
     port = free_port()
-    live = make_live(reply_within("seconds = 20"), metrics_port=port, clocks_token=TOKEN)
+    token_file = tmp_path / "http-token"
+    token_file.write_text("a-token-for-all-that-is-shown\n")
+    live = make_live(
+        reply_within("seconds = 20"), metrics_port=port, clocks_token=TOKEN, http_token_file=str(token_file)
+    )
     worker = live.worker()
     sellers = [seller_on(partition, live.partitions) for partition in range(live.partitions)]
     live.send([question(seller, f"q{n}") for n in range(6) for seller in sellers])
@@ -52,7 +56,8 @@ def test_the_changelog_and_a_worker_give_the_same_answer(make_live: MakeLive, tm
 
     def asked(*arguments: str, token: str = TOKEN) -> Ended:
         words = ("--settings", str(live.settings_file), "clocks", *arguments)
-        return dueclock(*words, folder=tmp_path, variables={"DUECLOCK_CLOCKS_TOKEN": token})
+        variables = {"DUECLOCK_CLOCKS_TOKEN": token, "DUECLOCK_HTTP_TOKEN_FILE": ""}
+        return dueclock(*words, folder=tmp_path, variables=variables)
 
     live.wait_for_event("clock.met", "sla-clock", times=2)
     from_broker, from_worker = asked("--json"), asked("--json", "--worker", url)
@@ -62,6 +67,11 @@ def test_the_changelog_and_a_worker_give_the_same_answer(make_live: MakeLive, tm
     assert len(clocks) == 10
     assert {one["state"] for one in clocks} == {"open"}
     assert [one["due_at"] for one in clocks] == sorted(one["due_at"] for one in clocks)
+
+    with_either = dueclock(
+        *("clocks", "--json", "--worker", url), folder=tmp_path, variables={"DUECLOCK_HTTP_TOKEN_FILE": str(token_file)}
+    )
+    assert with_either.out == from_worker.out, with_either
 
     few = ("--seller", sellers[0], "--limit", "2")
     assert asked(*few, "--json", "--worker", url).out == asked(*few, "--json").out
