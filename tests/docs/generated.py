@@ -114,7 +114,8 @@ def metrics_page() -> str:
     return page(
         "Metrics",
         "A worker with `--metrics-port 9464` (or the setting) serves `/metrics` for Prometheus, `/healthz` (the "
-        "process answers) and `/readyz` (it keeps its partitions, journal time follows, and it turns), on localhost unless told "
+        "process answers) and `/readyz` (it keeps its partitions, journal time follows, and it turns), "
+        "on localhost unless told "
         "otherwise. Names and labels are an interface. A topic is called by its logical name; no label is an id.",
         table(("metric", "type", "meaning"), metric_rows()),
         "## Buckets",

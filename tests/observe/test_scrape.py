@@ -1,4 +1,4 @@
-"""A real Prometheus, configured as in deploy/, at the endpoint's door: with the token it comes in, without it does not."""
+"""A real Prometheus, configured as in deploy/, at the endpoint's door: with the token it comes in, else not."""
 
 from __future__ import annotations
 
