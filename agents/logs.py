@@ -1,7 +1,9 @@
 """Logs of a worker: one line for each event of its life, none for each notification.
 
 Faust, mode and aiokafka speak only from WARNING on, and what they repeat is cut short: with the broker away aiokafka
-writes thousands of lines a second. On no level does a line hold what a record holds.
+writes thousands of lines a second. On no level does a line hold what a record holds. What a worker ends with is one
+sentence, and it stands last: `be_silent` keeps back what the libraries, and the interpreter that takes them down, have
+to say behind it.
 """
 
 import gc

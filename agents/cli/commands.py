@@ -97,9 +97,8 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "--skip-line",
     "skip_lines",
     multiple=True,
-    metavar="TOPIC/PARTITION/OFFSET",
-    help="Set this input record aside as a dead letter, unread (repeatable): for one that makes the worker crash. "
-    "TOPIC/PARTITION/FIRST-LAST names many.",
+    metavar="TOPIC/PARTITION/OFFSET[-LAST]",
+    help="Set this input record aside as a dead letter, unread, or all to LAST (repeatable): for what ends the worker.",
 )
 @click.option(
     "--read-anew",

@@ -4,6 +4,8 @@
     AIOKafkaConsumer._client                              the client of a consumer, which is to be patient too
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
     AIOKafkaProducer._txn_manager                         a partition joins a transaction without a record
+    aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
+      PartitionRecords; its batches of both formats       is a record that says so (agents/kafka/batches.py)
     aiokafka.protocol, AIOKafkaClient.send                a metadata request that tells the ids of topics
 
 The worker's private parts are in agents/worker/faust_private.py; commands need these without Faust. The first test to
@@ -11,23 +13,33 @@ fail when they change is tests/agents/test_faust_private.py.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any, ClassVar, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, for_code
+from aiokafka.consumer import fetcher
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import (
-    Boolean,
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
+from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
+from aiokafka.record.legacy_records import LegacyRecordBatch
 
+from agents.kafka.batches import (
+    HEADER,
+    MOST_UNPACKED_BYTES,
+    Unreadable,
+    as_unpacked,
+    codec_of,
+    is_of_our_time,
+    is_older,
+    patiently,
+    split,
+)
+from agents.kafka.codecs import UnpackError, unpack
+
+ENOUGH_UNPACKED_BYTES = MOST_UNPACKED_BYTES // 4
+"""After so much no further batch of a fetch is unpacked: the next fetch brings it again."""
 RECONNECT_S = 0.2
 _NO_ERROR, _UNKNOWN_TOPIC, _NO_LEADER = 0, 3, 5
 

@@ -93,7 +93,7 @@ class Metrics:
         self.notifications = self._counter("sla_notifications_total")
         self.dead_letters = self._counter("sla_dead_letters_total")
         self.misrouted = self._counter("sla_misrouted_total")
-        self.lost = self._counter("sla_lost_records_total")
+        self.unstamped = self._counter("sla_unstamped_total")
         self.events = self._counter("sla_events_total")
         self.escalations = self._counter("sla_escalations_total")
         self.violations = self._counter("sla_violations_total")
@@ -115,7 +115,7 @@ class Metrics:
             self.repeats.labels(kind)
         for topic in READ_TOPICS:
             self.newest.labels(topic).set(time())
-            self.lost.labels(topic)
+            self.unstamped.labels(topic)
             for reason in ALL_REASONS:
                 self.dead_letters.labels(topic, reason)
 

@@ -72,7 +72,19 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("sla_repeats_total", "Notifications that repeat a fact already known.", "type"),
     _counter("sla_misrouted_total", "Notifications sent on to their account's partition.", "topic"),
     _counter(
-        "sla_lost_records_total", "Records gone before they were read, as seen when partitions are taken over.", "topic"
+        "sla_unstamped_total",
+        "Records read that their producer stamped (CreateTime): they move no time.",
+        "topic",
+    ),
+    _gauge(
+        "sla_lost_input_records",
+        "Records of an input that were gone before they were read, in all: 0.",
+        "partition",
+    ),
+    _gauge(
+        "sla_lost_input_timestamp_seconds",
+        "When the newest loss of input was found; absent where there was none.",
+        "partition",
     ),
     _histogram("sla_fact_delay_seconds", _DELAYS, "Journal time of a notification less its `occurred_at`.", "type"),
     _gauge(

@@ -1,6 +1,6 @@
 """The Faust app of a worker, built from settings: one agent over slices of all input topics, one table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import cast
 
 from faust.types import TP, StreamT
@@ -27,7 +27,7 @@ def build_app(
     choice: Chosen,
     metrics: Metrics,
     *,
-    skipped: Set[Origin] = frozenset(),
+    skipped: Skipped = NOTHING_SKIPPED,
     anew: Set[str] = frozenset(),
 ) -> SliceApp:
     """An app that keeps this worker's share of the partitions once it is started."""

@@ -3,7 +3,7 @@
 `Broker` is all that agents/worker/ownership.py asks of it; `KafkaBroker` asks a real one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Protocol
@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import log_reader
 from agents.kafka.private import topics_now
+from agents.kafka.topics import largest_records
 from agents.settings import Settings
 from agents.worker.belonging import Belonging, Topics, names_of
 from agents.worker.clock_probe import ClockProbe

@@ -24,7 +24,8 @@ from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Router
-from agents.worker.poison import poisoned
+from agents.worker.poison import NOTHING_SKIPPED, Skipped, damaged, poisoned
+from agents.worker.sizes import Sizes
 from agents.worker.slices import LOG_APPEND_TIME, Hand, Held, Record, origin_of
 from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
@@ -177,6 +178,11 @@ class Keeper:
         """The notification that a record holds, or why it is none, as far as its bytes can say."""
         if self._shared.skipped and self._shared.skipped.names(record):
             return Rejected(SKIPPED, None)
+        if isinstance(record, Unreadable):
+            if record.is_damaged:
+                raise damaged(record)
+            log.warning("partition %d: %s cannot be read: %s", record.partition, record.where, record.why)
+            return Rejected(UNREADABLE, None)
         decoded = decode_notification(record.value or b"", from_file=False)
         if isinstance(decoded, Rejected):
             return decoded

@@ -31,10 +31,11 @@ from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
 from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
+from agents.worker.poison import NOTHING_SKIPPED, Skipped
+from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, GapError, Hand, Slice
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
-from schemas.headers import Origin
 from streams.rows import ShellNotes
 
 log = logging.getLogger("dueclock.worker")
@@ -54,7 +55,7 @@ class Ownership:
         settings: Settings,
         choice: Chosen,
         metrics: Metrics,
-        skipped: Set[Origin] = frozenset(),
+        skipped: Skipped = NOTHING_SKIPPED,
         belonging: Belonging | None = None,
     ) -> None:
         self._group = group
@@ -232,17 +233,10 @@ class Ownership:
         self._seeks = await self._group.seek_all(
             {TP(topic, number): offset for number, own in positions.items() for topic, offset in own.items()}
         )
-        for part in parts:
-            self._count_lost(part, positions[part.number])
         # In the same step: a slice that is fetched from now on finds its hand.
         for part in parts:
             part.set_up(self._keeper_of(part, positions[part.number]))
         self._is_open = True
-
-    def _count_lost(self, part: Partition, positions: Mapping[str, int]) -> None:
-        """Records between where the row stands and where an input begins by now: retention took them unread."""
-        for topic, position in positions.items():
-            self._metrics.lost.labels(self.logical[topic]).inc(position - part.state.positions.get(topic, position))
 
     def _keeper_of(self, part: Partition, positions: dict[str, int]) -> Keeper:
         if self._shared is None:

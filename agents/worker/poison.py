@@ -1,22 +1,20 @@
 """Poison: a record that stops its partition, and what an operator may do to get past it.
 
-There are three kinds: a line that makes the core raise, which is a bug of ours; a record that its producer has stamped,
-which no journal time can be made of; and a place where the log itself is damaged. The worker ends and nothing of the
+There are two kinds: a line that makes the core raise, which is a bug of ours; and a place where the log itself is
+damaged. The worker ends and nothing of the
 slice has been written. What is said names the record as `dueclock worker --skip-line` takes it, which sets exactly that
 aside as a dead letter (reason `skipped`, dead-letters.md); all else of the slice goes on. Where a timer raised, no
 record is to blame, and skipping the one that brought the time would only lose it: that is said instead.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Set
-from itertools import chain
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from agents.errors import UserError
 from agents.kafka.batches import Unreadable
 from agents.settings import Settings
 from agents.topic_roles import READ_TOPICS
-from agents.worker.slices import Record, origin_of
+from agents.worker.slices import Record
 from schemas.headers import Origin
 from schemas.notifications import type_name
 from streams.engine import Line, State
@@ -39,61 +37,60 @@ def poisoned(state: State, line: Line, origin: Origin | None, error: Exception) 
     )
 
 
-class Span(NamedTuple):
-    """Input records of one topic and partition, from `first` to `last`."""
+def damaged(record: Unreadable) -> UserError:
+    """The log does not hold what its producer sent: another copy may, so it is not run over unasked."""
+    return UserError(
+        f"The input record {record.where} cannot be read, for {record.why}: a broker's disk is damaged there, so "
+        "nothing of its slice was written; have the partition led by a replica that is whole, or, to go on without it, "
+        f"start the workers with `dueclock worker --skip-line {record.where}`."
+    )
 
-    topic: str
-    partition: int
+
+class _Span(NamedTuple):
     first: int
     last: int
 
-    @staticmethod
-    def parse(text: str) -> "Span | None":
-        """What a text of the form TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FIRST-LAST names, or None."""
-        found = re.fullmatch(r"([^/]+)/([0-9]+)/([0-9]+)(?:-([0-9]+))?", text, re.ASCII)
-        if found is None:
-            return None
-        topic, partition, first, last = found.groups()
-        span = Span(topic, int(partition), int(first), int(last or first))
-        return span if span.first <= span.last else None
 
-    def origins(self) -> Iterator[Origin]:
-        """Each record by itself."""
-        return (Origin(self.topic, self.partition, offset) for offset in range(self.first, self.last + 1))
+class Skipped:
+    """The input records that an operator has named: one each, or from one offset to another."""
+
+    def __init__(self, spans: Iterable[tuple[str, int, int, int]] = ()) -> None:
+        self._spans: dict[tuple[str, int], list[_Span]] = {}
+        for topic, partition, first, last in spans:
+            self._spans.setdefault((topic, partition), []).append(_Span(first, last))
+
+    def __bool__(self) -> bool:
+        return bool(self._spans)
+
+    def names(self, record: Record) -> bool:
+        """Whether it is among them; what cannot be read is, where any of its offsets is."""
+        last = record.last_offset if isinstance(record, Unreadable) else record.offset
+        spans = self._spans.get((record.topic, record.partition), ())
+        return any(span.first <= last and record.offset <= span.last for span in spans)
 
 
-class Skipped(Set[Origin]):
-    """The records of spans, none of which is written out: a span may be as long as a topic."""
-
-    def __init__(self, spans: Iterable[Span] = ()) -> None:
-        self._spans: dict[tuple[str, int], list[Span]] = {}
-        for span in sorted(set(spans)):
-            self._spans.setdefault((span.topic, span.partition), []).append(span)
-
-    def __contains__(self, origin: object) -> bool:
-        if not isinstance(origin, Origin):
-            return False
-        spans = self._spans.get((origin.topic, origin.partition), ())
-        return any(span.first <= origin.offset <= span.last for span in spans)
-
-    def __iter__(self) -> Iterator[Origin]:
-        return chain.from_iterable(span.origins() for spans in self._spans.values() for span in spans)
-
-    def __len__(self) -> int:
-        return sum(span.last - span.first + 1 for spans in self._spans.values() for span in spans)
+NOTHING_SKIPPED: Final = Skipped()
 
 
 def skipped_records(settings: Settings, named: Iterable[str]) -> Skipped:
     """The records that `--skip-line` names. UserError (status 2) where one cannot be an input record."""
     inputs = set(map(settings.topic, READ_TOPICS))
-    found: list[Span] = []
+    found: list[tuple[str, int, int, int]] = []
     for name in named:
-        span = Span.parse(name)
-        if span is None or span.topic not in inputs:
+        start, slash, offsets = name.rpartition("/")  # a topic's name may hold a dash
+        first, _, last = offsets.partition("-")
+        origin = Origin.parse(f"{start}{slash}{first}")
+        if origin is None or origin.topic not in inputs or not _may_end(offsets, origin.offset):
             raise UserError(
                 f"--skip-line {name} names no record of an input topic; the worker that crashed said which, "
-                "as TOPIC/PARTITION/OFFSET, and many are named as TOPIC/PARTITION/FIRST-LAST.",
+                "as TOPIC/PARTITION/OFFSET or TOPIC/PARTITION/FIRST-LAST.",
                 2,
             )
-        found.append(span)
+        found.append((*origin, int(last or first)))
     return Skipped(found)
+
+
+def _may_end(offsets: str, first: int) -> bool:
+    """Whether `FIRST` or `FIRST-LAST` says where it ends, and not before it begins."""
+    _, dash, last = offsets.partition("-")
+    return not dash or (last.isascii() and last.isdigit() and int(last) >= first)

@@ -6,6 +6,7 @@ However it fails, its last line is one sentence (agents/worker/last_words.py).
 
 import asyncio
 import logging
+from collections.abc import Set
 from functools import partial
 from typing import cast
 
@@ -35,7 +36,7 @@ log = logging.getLogger("dueclock.worker")
 def run_worker(
     settings: Settings,
     policies: Policies,
-    skipped: Set[Origin] = frozenset(),
+    skipped: Skipped = NOTHING_SKIPPED,
     *,
     anew: Set[str] = frozenset(),
     is_again: bool = False,
@@ -63,12 +64,7 @@ def run_worker(
     )
     quiet(worker)
 
-    def refuse() -> None:
-        # aiokafka's producers leave futures behind that say the same once more, with a traceback.
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        stop_worker(worker)
-
-    app.on_refusal = refuse
+    app.on_failure = partial(stop_worker, worker)
     metrics.clocks_page = ClocksPage(cast(Ownership, app.owner).rows_at_rest, loop).answer
     log.info("worker %s starts on %s", settings.group, settings.broker)
     try:

@@ -138,8 +138,8 @@ class Hand:
         at_ms = held[-1].at_ms if held else 0
         for record in piece.records:
             at_ms = max(at_ms, record.timestamp if record.timestamp_type == LOG_APPEND_TIME else known_ms)
-            held.append(Held(at_ms, record.offset + 1, record))
-        self._bytes[piece.topic] += sum(len(record.value or b"") for record in piece.records)
+            held.append(Held(at_ms, _end_of(record), record))
+        self._bytes[piece.topic] += sum(map(size_of, piece.records))
         if not held:
             return piece.end
         held[-1] = held[-1]._replace(next_offset=piece.end)

@@ -1,4 +1,4 @@
-"""Batches without a broker: whatever the bytes are, reading them goes on, ends behind them, and stays within its bound."""
+"""Batches without a broker: whatever the bytes are, reading goes on, ends behind them, and stays within its bound."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def batch(codec: int = 0, *, base: int = 0, count: int = 5, value: bytes = b"v" 
     return whole
 
 
-def read(fetched: bytes, at: int = 0) -> tuple[list[Any], int]:
+def read(fetched: bytes | bytearray, at: int = 0) -> tuple[list[Any], int]:
     """What a reader that stands at an offset makes of a fetch, and where it stands then."""
     records = _Records(TopicPartition("t", 0), _Fetched(bytes(fetched)), None, at, None, None, True, 1)
     return list(records), records.next_fetch_offset

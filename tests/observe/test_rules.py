@@ -37,7 +37,6 @@ ASKED_FOR = {
     "calendar coverage ends": "DueclockCalendarEnds",
     "canary": "DueclockCanarySilent",
     "figures that stand still": "DueclockWatchFrozen",
-    "lost input": "DueclockInputLost",
     "partitions at rest": "DueclockPartitionsAtRest",
     "clock offset": "DueclockClockOffset",
 }

@@ -52,15 +52,9 @@ def _now(sheet: Sheet) -> None:
 def _watch(sheet: Sheet) -> None:
     sheet.row("Can the rest be believed?")
     meaning = "How long ago the worker's loop turned and its watch looked. Above 10 s all other figures of it are old."
-    said = Said(22, "Age of the figures", meaning, "no worker", ("DueclockWatchFrozen",))
+    said = Said(24, "Age of the figures", meaning, "no worker", ("DueclockWatchFrozen",))
     ages = [Query(f"sla_{what}_age_seconds{{{HERE}}}", f"{{{{instance}}}} {what}") for what in ("watch", "loop")]
     sheet.add(lines(said, "s", ages, steps=((0, GOOD), (10, BAD))), 12, 7)
-    meaning = (
-        "Records that the broker no longer had when a worker came to read them. Anything but 0 has to be sent anew."
-    )
-    said = Said(23, "Lost before it was read", meaning, "not known", ("DueclockInputLost",))
-    lost = Query(f"sum by (topic) (sla_lost_records_total{{{HERE}}})", "{{topic}}")
-    sheet.add(coloured(lines(said, "short", [lost]), TOPICS), 12, 7)
 
 
 def _time(sheet: Sheet) -> None:
