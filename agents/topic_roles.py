@@ -34,3 +34,6 @@ PROBE_SETTINGS: Final = {
 
 LOGICAL_TOPICS: Final = (*(topic.name for topic in TOPICS), PROBE)
 """Every topic of ours by its logical name."""
+
+MAX_BATCH_BYTES: Final = 900_000
+"""Of a batch that we write: each topic written must take as much (`max.message.bytes`)."""

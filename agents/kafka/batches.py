@@ -15,8 +15,6 @@ from typing import Final, NamedTuple
 
 from agents.errors import UserError
 
-MAX_BATCH_BYTES = 900_000
-"""In one batch that we write."""
 MOST_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 """Of one batch; and once a fetch has unpacked a quarter of it, the rest of that fetch is left for the next."""
 

@@ -16,11 +16,18 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from agents.errors import UserError
-from agents.kafka.batches import MAX_BATCH_BYTES
 from agents.kafka.clients import admin_client, reader, run_with_broker
 from agents.kafka.private import partitions_now
 from agents.settings import Settings
-from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, PROBE, PROBE_SETTINGS, WRITTEN_TOPICS
+from agents.topic_roles import (
+    DEAD_LETTER,
+    JOURNAL,
+    LOGICAL_TOPICS,
+    MAX_BATCH_BYTES,
+    PROBE,
+    PROBE_SETTINGS,
+    WRITTEN_TOPICS,
+)
 from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, TOPICS
 
 _LEADERS_WITHIN_S = 30.0

@@ -25,10 +25,9 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from agents.kafka.batches import MAX_BATCH_BYTES
 from agents.kafka.private import be_patient, join_transaction
 from agents.settings import Settings
-from agents.topic_roles import JOURNAL
+from agents.topic_roles import JOURNAL, MAX_BATCH_BYTES
 
 COMMIT_TIMEOUT_S = 40
 """Past it the broker may have aborted: the partition is opened anew."""

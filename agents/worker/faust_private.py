@@ -44,6 +44,7 @@ from mode.utils.futures import notify
 
 from agents.errors import UserError
 from agents.kafka.private import be_patient, read_all_batches
+from agents.worker.open_transactions import OpenTransactions
 from agents.worker.slices import Answer, Slice
 
 log = logging.getLogger("dueclock.worker")
@@ -96,6 +97,7 @@ class SliceThread(AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.answers: dict[TP, Answer] = {}
+        self._open_transactions = OpenTransactions()
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -128,6 +130,7 @@ class SliceThread(AIOKafkaConsumerThread):
                 state = assignment.state_value(tp)
                 if state.timestamp != before[tp] and state.highwater is not None:
                     self.answers[tp] = Answer(sent_s, state.highwater)
+                    self._open_transactions.fetched(tp, state.lso, state.highwater, sent_s)
                     self.last_answer_s = sent_s
             return has_records
 

@@ -9,7 +9,8 @@ it. Only large records are looked at: that every topic takes one of our batches 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from agents.errors import UserError
-from agents.kafka.transactions import MAX_BATCH_BYTES, Outbox, Outgoing
+from agents.kafka.transactions import Outbox, Outgoing
+from agents.topic_roles import MAX_BATCH_BYTES
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_LINE
 

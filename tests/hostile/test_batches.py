@@ -92,7 +92,7 @@ def test_a_header_whose_name_is_no_text_is_read_with_what_can_be_said_of_it() ->
     ],
 )
 def test_what_cannot_be_read_says_where_it_stands_and_why(
-    fetched: bytes, where: str, why: str, is_damaged: bool
+    fetched: bytes | bytearray, where: str, why: str, is_damaged: bool
 ) -> None:
     ((record,), _) = read(fetched)
     assert (record.where, record.is_damaged) == (where, is_damaged)

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as Place
 
 from tests.broker.conftest import MakeLive
@@ -149,3 +149,19 @@ def test_whatever_ends_a_worker_its_last_line_is_one_sentence(make_live: MakeLiv
         assert noise not in worker.log()
     assert worker.log().count("Traceback") <= 1
     assert worker.log().rindex("Traceback") < worker.log().rindex(last)
+
+
+def test_a_transaction_that_hangs_in_an_input_is_named_as_what_it_is(make_live: MakeLive) -> None:
+    live = make_live()
+    worker = live.worker()
+    topic = live.settings.topic("buyer-message")
+    foreign = Producer({"bootstrap.servers": live.bootstrap, "transactional.id": f"{live.prefix}foreign"})
+    foreign.init_transactions(10)
+    foreign.begin_transaction()
+    foreign.produce(topic, b"{}", partition=0)
+    foreign.flush(10)
+    worker.wait_for(f"{topic}/0: a transaction of another producer has been open at offset 0", within_s=60)
+    assert f"describe-producers --topic {topic} --partition 0" in worker.log()
+    foreign.abort_transaction(10)
+    worker.wait_for(f"{topic}/0: the transaction that was open at offset 0 has ended", within_s=60)
+    assert worker.terminate() == 0
