@@ -22,10 +22,10 @@ from agents.errors import UserError
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.worker import ownership as module
+from agents.worker import slices
 from agents.worker.life import FIRST, MAY_BECOME, Stage
 from agents.worker.ownership import Ownership
 from agents.worker.partition import Partition
-from agents.worker.slices import MAX_RECORDS_IN_HAND
 from agents.worker.tables import OpenClocks, StateTable, Tables
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
@@ -285,8 +285,9 @@ async def test_what_cannot_be_opened_ends_the_worker(world: World) -> None:
 
 
 async def test_nothing_is_wanted_of_a_partition_that_nobody_keeps_and_no_more_than_there_is_room_for(
-    world: World,
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(slices, "MAX_RECORDS_IN_HAND", 3)
     tp = TP("buyer-message", 0)
     assert not world.owner.is_wanted(tp)
     world.broker.opening.shut()
@@ -297,8 +298,11 @@ async def test_nothing_is_wanted_of_a_partition_that_nobody_keeps_and_no_more_th
     await taking
     assert world.owner.is_wanted(tp)
     assert not world.owner.is_wanted(TP("buyer-message", 1))
+    await world.tell(0)
     world.broker.logs[0].writing.shut()
-    for _ in range(MAX_RECORDS_IN_HAND):
+    world.ask(0)
+    await world.until_writing(0)
+    for _ in range(3):
         world.ask(0)
     await world.until(lambda: not world.owner.is_wanted(tp), "a full hand")
     assert world.owner.is_wanted(TP("refund-issued", 0))
