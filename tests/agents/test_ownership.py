@@ -211,22 +211,6 @@ async def test_what_is_assigned_is_opened_and_sought_and_then_kept(world: World)
     assert world.metric("sla_partitions_owned") == 0
 
 
-async def test_what_was_gone_before_it_was_read_is_counted(world: World) -> None:
-    await world.rebalance(0)
-    await world.tell(0)
-    await world.rebalance()
-
-    def lost(topic: str) -> float | None:
-        return world.metrics.registry.get_sample_value("sla_lost_records_total", {"topic": topic})
-
-    world.broker.first["buyer-message"] = 5
-    assert (lost("buyer-message"), lost("refund-issued")) == (0, 0)
-    # Nothing of partition 1 was ever read: where its topics begin is where this installation begins.
-    await world.rebalance(0, 1)
-    await world.until(lambda: world.owner.is_open, "the partition to be kept")
-    assert (lost("buyer-message"), lost("refund-issued")) == (4, 0)
-
-
 async def test_a_partition_goes_on_at_the_position_of_its_row(world: World) -> None:
     await world.rebalance(0)
     await world.tell(0)
