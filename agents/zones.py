@@ -35,6 +35,16 @@ class _AnyName(Collection[str]):
 ANY_NAME = _AnyName()
 
 
+class _Whole(BytesIO):
+    """A file that says when it ends too early: zoneinfo would look for the end of its last line for ever."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        if len(found) < (size or 0):
+            raise ValueError("cut short")
+        return found
+
+
 def zone_names(folder: str) -> Collection[str] | None:
     """The names that policies may give their zones here; None: those of the package (`schemas.policies`)."""
     return ANY_NAME if folder else None
@@ -53,17 +63,8 @@ def _from_package(name: str) -> ZoneInfo:
 def _from_folder(folder: Path, name: str) -> ZoneInfo:
     path = folder.joinpath(*name.split("/"))
     try:
-        return _compiled(path.read_bytes(), name)
+        return ZoneInfo.from_file(_Whole(path.read_bytes()), key=name)
     except (OSError, ValueError, AssertionError, struct.error):  # what zoneinfo raises for a file that is none
         raise UserError(
             f"There is no compiled zone file {path}; set zoneinfo_dir to a folder that has one, or to nothing.", 2
         ) from None
-
-
-def _compiled(data: bytes, name: str) -> ZoneInfo:
-    """The zone of a compiled file. ValueError for one that is cut short, and more that zoneinfo raises."""
-    stream = BytesIO(data + b"\n\n")  # without an end of its last line zoneinfo would read for ever
-    zone = ZoneInfo.from_file(stream, key=name)
-    if stream.tell() > len(data):
-        raise ValueError("cut short")
-    return zone
