@@ -39,10 +39,10 @@ def story_of(following: Following, sent: dict[str, Sighting] | None, *, partitio
     """The document. `sent` is what stands on the output topics, None where nobody looked; `following` has a clock."""
     clock, name = following.clock, following.name
     assert clock is not None  # the caller has seen to that
-    agreement = _agreement(following)
-    binding = agreement.stored(clock)
+    in_force, binding = following.state.book, _agreement(following).stored(clock)
+    assert in_force is not None  # as above
     _, _, kind, matter = name.row_id.split("/", 3)
-    step = None if following.forgotten is not None else next_of_clock(agreement, clock)
+    step = None if following.forgotten is not None else next_of_clock(in_force.agreement(name.account), clock)
     return {
         "clock_id": following.clock_id,
         "account": name.account,

@@ -64,7 +64,7 @@ class History:
         return self
 
     def tell(self, case: str) -> History:
-        """The notifications of a golden case."""
+        """The notifications of a golden case; an activation in it as a worker of this machine would write it."""
         for raw in (GOLDEN / case / "notifications.jsonl").read_bytes().splitlines():
             decoded = decode_notification(raw, from_file=True)
             assert isinstance(decoded, Decoded), decoded
@@ -72,6 +72,8 @@ class History:
             if isinstance(body, PolicyActivated) and body.zones is None:
                 body = activation(body.toml)
             own_ms = decoded.journaled_ms or decoded.arrived_ms
+            if isinstance(body, PolicyActivated) and body.zones is None:
+                body = activation(body.toml)
             self.add(body, own_ms or (body.occurred_ms if isinstance(body, Notification) else 0))
         return self
 

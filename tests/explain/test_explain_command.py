@@ -12,11 +12,13 @@ import pytest
 
 from agents.cli import main as cli
 from agents.settings import Settings
-from schemas.codec import DAY_MS, parse_instant
+from schemas.codec import DAY_MS, format_instant, parse_instant
 from schemas.notifications import RefundIssued
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, HOME, History, write
 from tests.cli.command import GOLDEN, dueclock, sentence_of
+from tests.core.policy_texts import effective, policies
+from tests.zones import activation
 
 __all__ = ["run", "settings"]
 
@@ -150,6 +152,19 @@ def test_what_was_known_at_an_instant(tell: Tell, at: str, outcome: str, facts: 
     then = tell(BREACHED, BREACH, at=at)["at"]
     assert (then["outcome"], len(then["facts"])) == (outcome, facts)
     assert (then["next"] or {}).get("at") == following
+
+
+def test_what_comes_next_is_said_by_the_policies_in_force_not_by_those_that_bound_the_clock(tell: Tell) -> None:
+    asked = History().tell("10a-reply-at-exactly-24h").lines[1]
+    effective_ms = asked.journal_ms + 2 * 3_600_000
+    version = {"target": {"hours": 20}, "applies_to": "open", "effective_from": effective(effective_ms)}
+    history = History().add(asked.body, asked.journal_ms)
+    history.add(activation(policies(added={"buyer-message-reply": [version]})), asked.journal_ms)
+    clock = history.events[0].event.subject
+    assert tell(clock, history=history)["next"] == {
+        "at": format_instant(effective_ms),
+        "what": "a new version of the rule moves it",
+    }
 
 
 def test_beyond_the_journal_nothing_is_judged(tell: Tell) -> None:
