@@ -8,20 +8,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from agents.cli import main as cli
 from agents.settings import Settings
 from schemas.notifications import StateSealed
 from streams.engine import Line
-from streams.logic import NEWEST
+from streams.logic import CHANGES, NEWEST
 from streams.rows import PARTITION_KEY, decode_partition, encode_row
 from tests.audit.conftest import Run, run, settings
-from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOME, History, write
+from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOME, POLICIES, History, write
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import Live, question, reply_within, seller_on
 from tests.cli.command import Ended, dueclock, environment, sentence_of
 from tests.kafka_fixtures import Outgoing
 from tests.upgrades.newer import LATER
+from tests.zones import activation
 
 __all__ = ["make_live", "run", "settings"]
 
@@ -61,7 +64,9 @@ def logics(live: Live, name: str) -> list[list[Any]]:
 
 @pytest.mark.broker
 @pytest.mark.timeout(150)
-def test_what_a_later_version_judged_ends_every_command_of_this_one(make_live: MakeLive, tmp_path: Path) -> None:
+def test_what_a_later_version_judged_ends_every_command_of_this_one(
+    make_live: MakeLive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     live = make_live()
     seller = seller_on(0, live.partitions)
     worker = live.worker("newer", module=NEWER)
@@ -78,7 +83,9 @@ def test_what_a_later_version_judged_ends_every_command_of_this_one(make_live: M
     events.write_bytes(opened.value)
 
     def ours(*arguments: str | Path) -> Ended:
-        return dueclock("--settings", live.settings_file, *arguments, folder=tmp_path)
+        capsys.readouterr()
+        status = cli.run(["--settings", str(live.settings_file), *map(str, arguments)])
+        return Ended(status, *capsys.readouterr())
 
     assert ours("journal", "export", "--output", journal).status == 0
     for arguments in (
@@ -87,9 +94,10 @@ def test_what_a_later_version_judged_ends_every_command_of_this_one(make_live: M
         ("explain", clock),
         ("what-if", "--policies", live.policies_file),
         ("rebuild",),
-        ("replay", journal),
+        ("rebuild", "--dry-run"),
     ):
         says_so(ours(*arguments), 2)
+    says_so(dueclock("replay", journal, folder=tmp_path), 2)
     assert ours("clocks", "--json").status == 0, "what is due is no question of logic"
     older = live.worker("older", is_ready=False)
     assert older.wait_for_end() == 1
@@ -136,14 +144,32 @@ def test_a_fleet_goes_up_behind_the_setting_and_a_worker_never_lowers_the_logic(
     assert audited.status == 0, audited
     report = json.loads(audited.out)
     assert [one["logics"] for one in report["partitions"]] == [[NEWEST, LATER]] * 2
-    assert f" {NEWEST} {LATER} " in newer(live, "audit").out
-    clock = json.loads(live.read("sla-clock")[-1].value)["clock_id"]
-    story = json.loads(newer(live, "explain", clock, "--json").out)
+
+
+def test_an_audit_and_a_story_name_the_numbers_that_the_journal_passed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CHANGES, LATER, "What a later version changed.")
+    history = History()
+    history.add(msgspec.structs.replace(activation(POLICIES), logic=LATER), 0).tell(BREACH)
+    journal, events = history.journal_file(tmp_path / "j.jsonl"), history.events_file(tmp_path / "e.jsonl")
+
+    def said(*arguments: str | Path) -> str:
+        capsys.readouterr()
+        assert cli.run([str(argument) for argument in arguments]) == 0
+        return capsys.readouterr().out
+
+    audit = ("audit", "--journal", journal, "--events", events)
+    assert json.loads(said(*audit, "--json"))["partitions"][0]["logics"] == [NEWEST, LATER]
+    heading, row, _ = said(*audit).splitlines()
+    assert row[heading.index("logic") :].startswith(f"{NEWEST} {LATER} ")
+    explain = ("explain", BREACHED, "--journal", journal)
+    story = json.loads(said(*explain, "--json"))
     assert (story["journal"]["logics"], story["policy"]["logic"]) == ([NEWEST, LATER], LATER)
-    assert story["events"][0]["logic"] == LATER
-    text = newer(live, "explain", clock).out
+    assert {event["logic"] for event in story["events"]} == {LATER}
+    text = said(*explain)
     assert f"It was judged by logic {NEWEST}, then {LATER}." in text
-    assert f"activated by line 5, logic {LATER}" in text
+    assert f"activated by line 2, logic {LATER}" in text
 
 
 def test_the_setting_names_no_number_that_is_not_known(tmp_path: Path) -> None:
