@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 import orjson
 
 if TYPE_CHECKING:
@@ -37,12 +38,17 @@ def print_document(document: object) -> None:
 
 def json_document(document: object) -> bytes:
     """A JSON document to be read by people too: indented, keys in order, a newline at its end."""
-    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return _json(document, orjson.OPT_INDENT_2)
 
 
 def print_line(document: object) -> None:
     """One JSON object of many, on a line of its own of standard output, keys in order."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE), nl=False)
+    click.echo(_json(document, 0), nl=False)
+
+
+def _json(document: object, option: int) -> bytes:
+    options = option | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(document, default=msgspec.to_builtins, option=options)
 
 
 def table(*headings: str, right: Collection[str] = (), whole: Collection[str] = (), is_ruled: bool = False) -> "Table":

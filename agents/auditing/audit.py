@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import orjson
 
-from agents.auditing.comparison import Comparison, Finding, Found, Sent, names_of
+from agents.auditing.comparison import Comparison, Found, Sent, names_of
 from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
@@ -28,6 +28,7 @@ from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import chosen_partitions, has_topic, partitions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS
+from schemas.answers.findings import Finding
 from schemas.codec import format_instant
 from schemas.events import topic_of
 from schemas.headers import line_of

@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn
 from rich.text import Text
 
 from agents.auditing.audit import Audited, Watch
-from agents.auditing.comparison import KINDS, Finding
+from agents.auditing.comparison import KINDS
 from agents.terminal import table, telling
+from schemas.answers.findings import Audit, AuditedPartition, Finding, LostInput
 from schemas.codec import format_instant
 from streams.rows import Lost
 
@@ -23,35 +23,36 @@ def is_clean(audited: Sequence[Audited]) -> bool:
     return not any(one.findings for one in audited)
 
 
-def as_json(audited: Sequence[Audited], most: int = MOST_SHOWN) -> dict[str, Any]:
+def as_json(audited: Sequence[Audited], most: int = MOST_SHOWN) -> Audit:
     """For scripts: counts of everything, and the first findings of each partition."""
-    return {
-        "clean": is_clean(audited),
-        "lines": sum(one.lines for one in audited),
-        "events": sum(sum(one.events.values()) for one in audited),
-        "partitions": [
-            {
-                "partition": one.partition,
-                "lines": one.lines,
-                "from_line": one.from_line,
-                "seals": one.seals,
-                "events": one.events,
-                "policies": list(one.policies),
-                "logics": list(one.logics),
-                "later": one.later,
-                "gone": one.gone,
-                "lost_records": one.lost_records,
-                "lost": [_lost(range_) for range_ in one.lost],
-                "findings": _counts(one.findings),
-            }
-            for one in audited
-        ],
-        "findings": [finding._asdict() for one in audited for finding in one.findings[:most]],
-    }
+    partitions = [
+        AuditedPartition(
+            partition=one.partition,
+            lines=one.lines,
+            from_line=one.from_line,
+            seals=one.seals,
+            events=one.events,
+            policies=list(one.policies),
+            logics=list(one.logics),
+            later=one.later,
+            gone=one.gone,
+            lost_records=one.lost_records,
+            lost=[_lost(range_) for range_ in one.lost],
+            findings=_counts(one.findings),
+        )
+        for one in audited
+    ]
+    return Audit(
+        clean=is_clean(audited),
+        lines=sum(one.lines for one in audited),
+        events=sum(sum(one.events.values()) for one in audited),
+        partitions=partitions,
+        findings=[finding for one in audited for finding in one.findings[:most]],
+    )
 
 
-def _lost(lost: Lost) -> dict[str, Any]:
-    return {"topic": lost.topic, "first": lost.first, "last": lost.last, "found_at": format_instant(lost.found_ms)}
+def _lost(lost: Lost) -> LostInput:
+    return LostInput(lost.topic, lost.first, lost.last, format_instant(lost.found_ms))
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from schemas.answers.findings import Finding
 from streams.events import SlaEvent
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -34,18 +35,6 @@ class Found(NamedTuple):
     line: int | None
     offset: int
     sent: Sent
-
-
-class Finding(NamedTuple):
-    """One difference. `topic` is logical, `line` that of the journal, `offset` that of the record to look at."""
-
-    kind: str
-    partition: int
-    topic: str
-    line: int | None
-    offset: int | None
-    output_id: str | None
-    sentence: str
 
 
 class _Due(NamedTuple):

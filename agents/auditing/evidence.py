@@ -9,7 +9,9 @@ from base64 import b64encode
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from agents.auditing.following import Following
 from agents.auditing.sightings import Sighting
@@ -18,9 +20,13 @@ from agents.errors import UserError
 from agents.journal.lines import JournalCheck, JournalLine
 from agents.journal.records import Record
 from agents.terminal import json_document
+from schemas.answers.evidence import ChainProof, PackedCalendar, PackedEvent, PackedLine, PackedSeal
+from schemas.answers.members import Answer
+from schemas.answers.story import DayTold, Story
 from schemas.codec import canonical_json
 from schemas.notifications import Notification, StateSealed
 from schemas.policies import WEEKDAYS
+from schemas.policy_types import CalendarSpec
 from streams.explaining import ClockName
 from streams.policies import PolicyBook
 from streams.routing import route
@@ -99,9 +105,7 @@ def proof_of(check: RecordingCheck, last_line: int) -> Proof:
     return Proof([link for link in check.links if link.line <= end], check.seal_before, after)
 
 
-def pack_of(
-    following: Following, story: dict[str, Any], sent: dict[str, Sighting], check: RecordingCheck
-) -> dict[str, bytes]:
+def pack_of(following: Following, story: Story, sent: dict[str, Sighting], check: RecordingCheck) -> dict[str, bytes]:
     """The files of a pack by name, its manifest included."""
     fact_lines = {told.at.line.number for told in following.facts}
     event_lines = {one.at.line.number for one in following.events}
@@ -119,9 +123,9 @@ def pack_of(
             for number in sorted(lines & check.records.keys())
         ),
         "events.jsonl": b"".join(
-            _line({"seq": event["seq"], "output_id": event["output_id"], **_record(record)})
-            for event in story["events"]
-            if (record := sent[event["output_id"]].record) is not None
+            _line(PackedEvent(*_record(record), event.seq, event.output_id))
+            for event in story.events
+            if (record := sent[event.output_id].record) is not None
         ),
         "chain.txt": "".join(f"{link.line} {link.offset} {link.digest.hex()}\n" for link in proof.links).encode(),
         "proof.json": _line(_proof(check, proof)),
@@ -129,8 +133,10 @@ def pack_of(
     }
     for one in activations:
         files[f"policies-{one.policies.digest[:12]}.toml"] = one.policies.toml.encode()
-    if story["due"]["calendar"] is not None and following.bound_under is not None:
-        files["calendar.json"] = _line(_calendar(following.bound_under, story))
+    if story.due.calendar is not None and following.bound_under is not None:
+        book = following.bound_under
+        spec = book.policies.calendars[story.due.calendar]
+        files["calendar.json"] = _line(_calendar(book, spec, story.due.days))
     files["README.md"] = _readme(story, proof, has_missing=len(lines - check.records.keys())).encode()
     files["MANIFEST.sha256"] = "".join(
         f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)
@@ -157,20 +163,26 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"{folder} is not an empty folder; give a new one for --evidence.", 2)
 
 
-def _line(said: dict[str, Any]) -> bytes:
-    return canonical_json(said) + b"\n"
+def _line(packed: Answer) -> bytes:
+    return canonical_json(msgspec.to_builtins(packed)) + b"\n"
 
 
-def _record(record: Record) -> dict[str, Any]:
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-        "key": _text(record.key),
-        "value": _text(record.value),
-        "headers": [[name, _text(value)] for name, value in record.headers],
-    }
+class _Record(NamedTuple):
+    """What a pack says of any record, in the order of `PackedRecord`."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: str | None
+    value: str | None
+    headers: list[tuple[str, str | None]]
+
+
+def _record(record: Record) -> _Record:
+    headers = [(name, _text(value)) for name, value in record.headers]
+    place = (record.topic, record.partition, record.offset, record.timestamp)
+    return _Record(*place, _text(record.key), _text(record.value), headers)
 
 
 def _text(value: bytes | None) -> str | None:
@@ -179,55 +191,35 @@ def _text(value: bytes | None) -> str | None:
 
 def _journal_line(number: int, record: Record, journal: bytes | None) -> bytes:
     digest = record_digest(record.timestamp, record.key, record.value, record.headers)
-    return _line(
-        {
-            "line": number,
-            "digest": digest.hex(),
-            "journal": None if journal is None else journal.hex(),
-            **_record(record),
-        }
-    )
+    return _line(PackedLine(*_record(record), number, digest.hex(), None if journal is None else journal.hex()))
 
 
-def _proof(check: RecordingCheck, proof: Proof) -> dict[str, Any]:
+def _proof(check: RecordingCheck, proof: Proof) -> ChainProof:
     until = proof.links[-1].journal if proof.links else check.since
-    return {
-        "from": check.since.hex(),
-        "until": until.hex(),
-        "seal_before": _seal(proof.seal_before),
-        "seal_after": _seal(proof.seal_after),
-    }
+    return ChainProof(check.since.hex(), until.hex(), _seal(proof.seal_before), _seal(proof.seal_after))
 
 
-def _seal(one: SealRecord | None) -> dict[str, Any] | None:
+def _seal(one: SealRecord | None) -> PackedSeal | None:
     if one is None:
         return None
     seal = one.seal
-    return {
-        "line": one.line,
-        "offset": one.offset,
-        "seals_line": seal.line,
-        "seals_offset": seal.offset,
-        "state": seal.state,
-        "journal": seal.journal,
-    }
+    return PackedSeal(one.line, one.offset, seal.line, seal.offset, seal.state, seal.journal)
 
 
-def _calendar(book: PolicyBook, story: dict[str, Any]) -> dict[str, Any]:
-    spec = book.policies.calendars[story["due"]["calendar"]]
-    return {
-        "name": spec.name,
-        "timezone": spec.timezone,
-        "zones": {spec.timezone: book.zones[spec.timezone]},
-        "weekend": [WEEKDAYS[day] for day in sorted(spec.weekend)],
-        "closed": [day.isoformat() for day in sorted(spec.closed)],
-        "open": [day.isoformat() for day in sorted(spec.open)],
-        "covers": [day.isoformat() for day in spec.covers],
-        "days": story["due"]["days"],
-    }
+def _calendar(book: PolicyBook, spec: CalendarSpec, days: list[DayTold] | None) -> PackedCalendar:
+    return PackedCalendar(
+        name=spec.name,
+        timezone=spec.timezone,
+        zones={spec.timezone: list(book.zones[spec.timezone])},
+        weekend=[WEEKDAYS[day] for day in sorted(spec.weekend)],
+        closed=[day.isoformat() for day in sorted(spec.closed)],
+        open=[day.isoformat() for day in sorted(spec.open)],
+        covers=[day.isoformat() for day in spec.covers],
+        days=days,
+    )
 
 
-def _readme(story: dict[str, Any], proof: Proof, *, has_missing: int) -> str:
+def _readme(story: Story, proof: Proof, *, has_missing: int) -> str:
     before = "its beginning" if proof.seal_before is None else f"the seal at offset {proof.seal_before.offset}"
     sealed = (
         "**No seal stands behind the last of them yet**, so the chain proves their order and content only against a "
@@ -241,9 +233,9 @@ def _readme(story: dict[str, Any], proof: Proof, *, has_missing: int) -> str:
         if has_missing
         else ""
     )
-    return f"""# Evidence: {story["clock_id"]}
+    return f"""# Evidence: {story.clock_id}
 
-Outcome: {story["outcome"]}; started {story["started_at"]}, due {story["due_at"]}. The story is in `story.txt`, the same
+Outcome: {story.outcome}; started {story.started_at}, due {story.due_at}. The story is in `story.txt`, the same
 for programs in `story.json`.
 
 | file | what it is |

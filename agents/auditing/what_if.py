@@ -7,7 +7,6 @@ know it (contract §4).
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -15,11 +14,10 @@ import orjson
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine, JournalSource
+from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Stand
 from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
-
-OUTCOMES = ("open", "met", "superseded", "exempt", "breached", "closed_late")
 
 Watch = Callable[[int, int], None]
 """Told now and then: partition (or number of the file), lines folded in it."""
@@ -34,22 +32,6 @@ _OUTCOME_OF = {
     "clock.reminder_due": "breached",
     "clock.closed_late": "closed_late",
 }
-
-
-class Stand(NamedTuple):
-    """Where a clock stands: the outcome last said, and the due and version that it was said with."""
-
-    outcome: str
-    due_at: str
-    version: int
-
-
-class Changed(NamedTuple):
-    """A clock that would have differed; None where there is no such clock."""
-
-    clock_id: str
-    before: Stand | None
-    after: Stand | None
 
 
 class World:
@@ -129,39 +111,43 @@ class WhatIf:
             sentence = f"{source.name} cannot be replayed beyond line {error.line - 1}: {error.sentence}"
             raise UserError(f"{sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None
 
-    def changed(self) -> Iterator[Changed]:
+    def changed(self) -> Iterator[ChangedClock]:
         """The clocks that would have differed in outcome, due or version, by id."""
         before, after = self.before.clocks, self.after.clocks
         for clock_id in sorted(before.keys() | after.keys()):
             stood, stands = before.get(clock_id), after.get(clock_id)
             if stood != stands:
-                yield Changed(clock_id, stood, stands)
+                yield ChangedClock(clock_id, stood, stands)
 
-    def rules(self) -> dict[str, dict[str, dict[str, int]]]:
+    def rules(self) -> dict[str, RuleDifference]:
         """For each rule how many clocks have each outcome, before and after."""
-        counted: dict[str, dict[str, dict[str, int]]] = {}
-        for world, clocks in (("before", self.before.clocks), ("after", self.after.clocks)):
-            for clock_id, stand in clocks.items():
-                rule = clock_id.split("/", 3)[2]
-                none = {"before": dict.fromkeys(OUTCOMES, 0), "after": dict.fromkeys(OUTCOMES, 0)}
-                counted.setdefault(rule, none)[world][stand.outcome] += 1
-        return dict(sorted(counted.items()))
-
-    def document(self) -> dict[str, Any]:
-        """For scripts."""
-        clocks = [
-            {
-                "clock_id": one.clock_id,
-                "before": None if one.before is None else one.before._asdict(),
-                "after": None if one.after is None else one.after._asdict(),
-            }
-            for one in self.changed()
-        ]
+        before, after = _outcomes(self.before.clocks), _outcomes(self.after.clocks)
         return {
-            "policies": self.policies.digest,
-            "lines": self.lines,
-            "rules": self.rules(),
-            "events": {"before": self.before.events, "after": self.after.events},
-            "changed": len(clocks),
-            "clocks": clocks,
+            rule: RuleDifference(_counts(before.get(rule, {})), _counts(after.get(rule, {})))
+            for rule in sorted(before.keys() | after.keys())
         }
+
+    def document(self) -> Difference:
+        """For scripts."""
+        clocks = list(self.changed())
+        return Difference(
+            policies=self.policies.digest,
+            lines=self.lines,
+            rules=self.rules(),
+            events=EventCounts(self.before.events, self.after.events),
+            changed=len(clocks),
+            clocks=clocks,
+        )
+
+
+def _outcomes(clocks: dict[str, Stand]) -> dict[str, dict[str, int]]:
+    """For each rule how many of these clocks have each outcome."""
+    counted: dict[str, dict[str, int]] = {}
+    for clock_id, stand in clocks.items():
+        counts = counted.setdefault(clock_id.split("/", 3)[2], {})
+        counts[stand.outcome] = counts.get(stand.outcome, 0) + 1
+    return counted
+
+
+def _counts(counts: dict[str, int]) -> OutcomeCounts:
+    return OutcomeCounts(*(counts.get(outcome, 0) for outcome in OutcomeCounts.__struct_fields__))

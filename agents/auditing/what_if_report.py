@@ -2,20 +2,24 @@
 
 from itertools import islice
 
+from msgspec.structs import astuple
 from rich.console import Console
 from rich.text import Text
 
-from agents.auditing.what_if import OUTCOMES, Stand, WhatIf
+from agents.auditing.what_if import WhatIf
 from agents.terminal import table
+from schemas.answers.findings import OutcomeCounts, Stand
 
 MOST_SHOWN = 20
 
 
 def write_what_if(what_if: WhatIf, console: Console, most: int = MOST_SHOWN) -> None:
     """A row for each rule, `before` or `before → after` where they differ; then the first clocks that differ."""
-    rows = table("rule", *OUTCOMES, right=OUTCOMES, is_ruled=True)
+    outcomes = OutcomeCounts.__struct_fields__
+    rows = table("rule", *outcomes, right=outcomes, is_ruled=True)
     for rule, counts in what_if.rules().items():
-        rows.add_row(rule, *(_count(counts["before"][outcome], counts["after"][outcome]) for outcome in OUTCOMES))
+        pairs = zip(astuple(counts.before), astuple(counts.after), strict=True)
+        rows.add_row(rule, *(_count(before, after) for before, after in pairs))
     console.print(rows)
     changed = list(what_if.changed())
     for one in islice(changed, most):

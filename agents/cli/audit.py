@@ -106,7 +106,7 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
         return 1 if sentences else 0
     if as_json:
         for one in found:
-            print_line(one._asdict())
+            print_line(one)
     else:
         write_seals(found, for_people())
     return 0

@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from agents.settings import Settings
 from agents.terminal import for_people, print_line
 from agents.topic_roles import LOGICAL_TOPICS
 from schemas.dead_letters import ALL_REASONS
+
+if TYPE_CHECKING:
+    from agents.desk.dead_letters import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,7 +41,7 @@ def choosing(command: Command) -> Command:
     return command
 
 
-def chosen(settings: Settings, ids: tuple[str, ...], flags: dict[str, Any]) -> Any:
+def chosen(settings: Settings, ids: tuple[str, ...], flags: dict[str, Any]) -> "Choice":
     """The `Choice` of these ids and flags."""
     from agents.desk.dead_letters import Choice
 
@@ -64,7 +67,7 @@ def list_letters(settings: Settings, limit: int, as_json: bool, **flags: Any) ->
     letters = [one for one in run_with_broker(settings, lambda: read_letters(settings)) if choice.includes(one)]
     if as_json:
         for one in letters[-limit:]:
-            print_line(dead_letter_report.as_json(one, with_bytes=False))
+            print_line(dead_letter_report.listed(one))
     else:
         dead_letter_report.write_list(letters[-limit:], len(letters), for_people())
 
@@ -86,7 +89,7 @@ def show(settings: Settings, ids: tuple[str, ...], as_json: bool) -> None:
         if one not in letters:
             raise UserError(f"There is no dead letter {one}; `dueclock deadletter list` shows those there are.", 2)
         if as_json:
-            print_line(dead_letter_report.as_json(letters[one], with_bytes=True))
+            print_line(dead_letter_report.whole(letters[one]))
         else:
             console.print("", end="\n" if number else "")
             dead_letter_report.write_letter(letters[one], console)
@@ -108,7 +111,7 @@ def redrive(
     Name them, or choose them by --reason, --topic, --since. What is still wrong with a record makes it a dead letter
     anew: mend that first. What has been sent again before is left out, unless --again.
     """
-    from agents.desk.dead_letter_report import as_json as report
+    from agents.desk.dead_letter_report import listed
     from agents.desk.dead_letters import redrive
     from agents.kafka.clients import run_with_broker
 
@@ -121,7 +124,7 @@ def redrive(
             return
     done = run_with_broker(settings, lambda: redrive(settings, choice, is_again=again, is_dry=dry_run))
     for letter in done.sent if as_json else ():
-        print_line(report(letter, with_bytes=False))
+        print_line(listed(letter))
     if not as_json:
         verb = "would be sent" if dry_run else "sent"
         before = f"; {len(done.left_out):,} left out, sent again before (--again sends them)" if done.left_out else ""
@@ -180,7 +183,7 @@ def clocks(
             found = run_with_broker(settings, lambda: from_changelog(settings, asked, watch))
     if as_json:
         for one in found:
-            print_line(clocks_report.row_of(one))
+            print_line(clocks_report.listed(one))
     elif as_csv:
         clocks_report.write_csv(found, sys.stdout)
     else:

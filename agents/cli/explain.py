@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agents.auditing.evidence import RecordingCheck
     from agents.auditing.following import Following
     from agents.auditing.sightings import Sighting
+    from schemas.answers.story import Story
     from streams.explaining import ClockName
 
 
@@ -171,7 +172,7 @@ def _unknown(following: "Following") -> str:
     return f"{sentence} its {kind} {matter} is known, with these clocks: {clocks}."
 
 
-def _print_story(story: dict[str, Any]) -> None:
+def _print_story(story: "Story") -> None:
     from agents.auditing.story_report import story_text, write_story
 
     if sys.stdout.isatty():

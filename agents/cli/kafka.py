@@ -8,6 +8,7 @@ from agents.cli.options import with_settings
 from agents.files import opened
 from agents.settings import Settings
 from agents.terminal import print_document
+from schemas.answers.operations import EmbeddedKafka, TopicDifferences
 
 
 @click.group(
@@ -64,15 +65,15 @@ def _say_status(found: object, *, as_json: bool) -> None:
 
     assert isinstance(found, KafkaStatus)  # imported here only, so that other commands start without it
     if as_json:
-        said = {
-            "bootstrap": found.bootstrap,
-            "folder": str(found.folder),
-            "is_answering": found.is_answering,
-            "is_running": found.is_running,
-            "log_file": str(found.log_file),
-            "pid": found.pid,
-        }
-        print_document(said)
+        answer = EmbeddedKafka(
+            bootstrap=found.bootstrap,
+            folder=str(found.folder),
+            is_answering=found.is_answering,
+            is_running=found.is_running,
+            log_file=str(found.log_file),
+            pid=found.pid,
+        )
+        print_document(answer)
     elif found.is_answering:
         click.echo(f"Kafka runs at {found.bootstrap} (process {found.pid}, log {found.log_file}).")
     elif found.is_running:
@@ -106,7 +107,7 @@ def check(settings: Settings, as_json: bool) -> int:
 
     differences = check_topics(settings) or told_by_rows(settings)
     if as_json:
-        print_document({"differences": differences})
+        print_document(TopicDifferences(differences))
     else:
         click.echo("\n".join(differences) or "All topics are there and as they should be.")
     return 1 if differences else 0

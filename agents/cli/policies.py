@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TextIO
 
 from agents.errors import UserError
+from schemas.answers.operations import ListedVersion, PolicyFile
 from schemas.codec import format_instant
 from schemas.policies import Policies, PolicyError, RuleVersion, load_policies
 
@@ -19,20 +20,18 @@ def checked_policies(text: str, *, zone_names: Collection[str] | None = None) ->
         raise UserError(str(error), 2) from None
 
 
-def summary_of(policies: Policies) -> dict[str, object]:
+def summary_of(policies: Policies) -> PolicyFile:
     """For scripts: the digest, and what is in the file by name."""
-    return {
-        "digest": policies.digest,
-        "calendars": sorted(policies.calendars),
-        "marketplaces": dict(sorted(policies.marketplaces.items())),
-        "accounts": dict(sorted(policies.accounts.items())),
-        "rules": {
-            name: [
-                {"version": one.version, "effective_from": format_instant(one.effective_from_ms)} for one in versions
-            ]
+    return PolicyFile(
+        digest=policies.digest,
+        calendars=sorted(policies.calendars),
+        marketplaces=dict(policies.marketplaces),
+        accounts=dict(policies.accounts),
+        rules={
+            name: [ListedVersion(one.version, format_instant(one.effective_from_ms)) for one in versions]
             for name, versions in policies.rules.items()
         },
-    }
+    )
 
 
 def write_summary(policies: Policies, out: TextIO) -> None:

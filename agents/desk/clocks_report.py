@@ -2,54 +2,43 @@
 
 import csv
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
+from msgspec.structs import astuple
 from rich.console import Console
 from rich.text import Text
 
 from agents.terminal import short_instant, table
+from schemas.answers.operations import ListedClock
 from schemas.codec import format_instant
 from streams.due_list import DueClock
 
-COLUMNS = (
-    "clock_id",
-    "state",
-    "due_at",
-    "started_at",
-    "seller_id",
-    "marketplace_id",
-    "rule",
-    "rule_version",
-    "subject",
-    "order_id",
-    "calendar",
-)
 _STYLES = {"open": "", "breached": "bold red", "lapsed": "bold red", "reminder_due": "red"}
 
 
-def row_of(clock: DueClock) -> dict[str, Any]:
+def listed(clock: DueClock) -> ListedClock:
     """A clock by the names of the contract."""
     seller, marketplace = clock.account.split("/", 1)
-    return {
-        "clock_id": clock.clock_id,
-        "state": clock.state,
-        "due_at": format_instant(clock.due_ms),
-        "started_at": format_instant(clock.started_ms),
-        "seller_id": seller,
-        "marketplace_id": marketplace,
-        "rule": clock.rule,
-        "rule_version": clock.rule_version,
-        "subject": clock.subject,
-        "order_id": clock.order_id,
-        "calendar": clock.calendar,
-    }
+    return ListedClock(
+        clock_id=clock.clock_id,
+        state=clock.state,
+        due_at=format_instant(clock.due_ms),
+        started_at=format_instant(clock.started_ms),
+        seller_id=seller,
+        marketplace_id=marketplace,
+        rule=clock.rule,
+        rule_version=clock.rule_version,
+        subject=clock.subject,
+        order_id=clock.order_id,
+        calendar=clock.calendar,
+    )
 
 
 def write_csv(clocks: Sequence[DueClock], out: TextIO) -> None:
     """With a line of headings."""
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(row_of, clocks))
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(ListedClock.__struct_fields__)
+    writer.writerows(astuple(listed(clock)) for clock in clocks)
 
 
 def write_table(clocks: Sequence[DueClock], console: Console, now_ms: int, limit: int) -> None:

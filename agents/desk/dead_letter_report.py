@@ -1,34 +1,40 @@
 """Dead letters for people and for scripts."""
 
 import base64
-from typing import Any
 
 import orjson
+from msgspec import UNSET
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.text import Text
 
 from agents.desk.dead_letters import MEANINGS, Letter
 from agents.terminal import short_instant, table
+from schemas.answers.operations import ListedLetter, WholeLetter
 from schemas.codec import format_instant
 
 
-def as_json(letter: Letter, *, with_bytes: bool) -> dict[str, Any]:
+def listed(letter: Letter) -> ListedLetter:
+    """For scripts, without its bytes."""
+    return ListedLetter(
+        id=letter.id,
+        at=format_instant(letter.at_ms),
+        reason=letter.reason,
+        field=letter.field,
+        origin=str(letter.origin),
+        account=letter.account,
+        redriven=letter.redriven,
+        line=UNSET if letter.skipped_line is None else letter.skipped_line,
+    )
+
+
+def whole(letter: Letter) -> WholeLetter:
     """For scripts; key and value in base64, since they may be anything."""
-    said: dict[str, Any] = {
-        "id": letter.id,
-        "at": format_instant(letter.at_ms),
-        "reason": letter.reason,
-        "field": letter.field,
-        "origin": str(letter.origin),
-        "account": letter.account,
-        "redriven": letter.redriven,
-    }
-    if letter.skipped_line is not None:
-        said["line"] = letter.skipped_line
-    if with_bytes:
-        for name, value in (("key", letter.key), ("value", letter.value)):
-            said[name] = None if value is None else base64.b64encode(value).decode()
-    return said
+    return WholeLetter(**asdict(listed(letter)), key=_base64(letter.key), value=_base64(letter.value))
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
 
 
 def write_list(letters: list[Letter], total: int, console: Console) -> None:

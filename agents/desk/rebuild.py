@@ -19,7 +19,6 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.auditing.audit import Audited, Watch, audit_live
-from agents.auditing.comparison import Finding
 from agents.auditing.refold import Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
@@ -32,6 +31,7 @@ from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions, transactions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, READ_TOPICS, REPARTITION, WRITTEN_TOPICS
+from schemas.answers.findings import Finding
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed

@@ -1,7 +1,6 @@
 """What a rebuild has done, or would do, for people and for scripts."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -9,28 +8,30 @@ from rich.text import Text
 from agents.auditing.audit_report import said
 from agents.desk.rebuild import Rebuilt
 from agents.terminal import table
+from schemas.answers.findings import Rebuild, RebuiltPartition
 
 
-def as_json(rebuilt: Sequence[Rebuilt], *, is_dry: bool) -> dict[str, Any]:
+def as_json(rebuilt: Sequence[Rebuilt], *, is_dry: bool) -> Rebuild:
     """For scripts."""
-    return {
-        "dry_run": is_dry,
-        "clean": not any(one.left for one in rebuilt),
-        "changed": any(one.is_changed for one in rebuilt),
-        "partitions": [
-            {
-                "partition": one.partition,
-                "lines": one.lines,
-                "sent": one.sent,
-                "rows": one.rows,
-                "tombstones": one.tombstones,
-                "ended": one.ended,
-                "left": len(one.left),
-            }
-            for one in rebuilt
-        ],
-        "findings": [finding._asdict() for one in rebuilt for finding in one.left],
-    }
+    partitions = [
+        RebuiltPartition(
+            partition=one.partition,
+            lines=one.lines,
+            sent=one.sent,
+            rows=one.rows,
+            tombstones=one.tombstones,
+            ended=one.ended,
+            left=len(one.left),
+        )
+        for one in rebuilt
+    ]
+    return Rebuild(
+        dry_run=is_dry,
+        clean=not any(one.left for one in rebuilt),
+        changed=any(one.is_changed for one in rebuilt),
+        partitions=partitions,
+        findings=[finding for one in rebuilt for finding in one.left],
+    )
 
 
 def write_report(rebuilt: Sequence[Rebuilt], console: Console, *, is_dry: bool, most: int = 20) -> None:

@@ -6,9 +6,8 @@ change the note too. Read-only; committed records, no group.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import orjson
+import msgspec
 
 from agents.errors import UserError
 from agents.files import read_text
@@ -16,23 +15,12 @@ from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL
+from schemas.answers.findings import Seal
 from schemas.codec import format_instant
 from schemas.decoding import decode_journal_value
 from schemas.notifications import StateSealed
 
 _TYPE = b'"type":"state.sealed"'
-
-
-class Seal(NamedTuple):
-    """A seal as it stands in the journal: where and when, and what it says (seals.md)."""
-
-    partition: int
-    offset: int
-    at: str
-    line: int
-    line_offset: int
-    state: str
-    journal: str
 
 
 async def read_seals(settings: Settings, wanted: Sequence[int]) -> list[Seal]:
@@ -68,8 +56,8 @@ def noted_seals(file: str) -> list[Seal]:
     for number, line in enumerate(read_text(Path(file), "noted seals").splitlines(), 1):
         if line.strip():
             try:
-                noted.append(Seal(**orjson.loads(line)))
-            except (orjson.JSONDecodeError, TypeError):
+                noted.append(msgspec.json.decode(line, type=Seal))
+            except msgspec.DecodeError:
                 raise UserError(
                     f"Line {number} of {file} is no seal; note them with `dueclock audit seals --json`.", 2
                 ) from None
@@ -88,6 +76,6 @@ def missing_seals(noted: Sequence[Seal], found: Sequence[Seal], wanted: Sequence
         if now is None:
             sentences.append(f"missing: {where}: the journal has no seal there; one of line {seal.line} was noted")
         elif now != seal:
-            parts = [name for name, one, other in zip(Seal._fields, seal, now, strict=True) if one != other]
+            parts = [name for name in Seal.__struct_fields__ if getattr(seal, name) != getattr(now, name)]
             sentences.append(f"different: {where}: the seal is another in its {' and '.join(parts)}")
     return sentences

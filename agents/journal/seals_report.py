@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from agents.journal.seals import Seal
 from agents.terminal import short_instant, table
+from schemas.answers.findings import Seal
 
 
 def write_seals(seals: Sequence[Seal], console: Console) -> None:
