@@ -1,4 +1,5 @@
-"""JSON Schemas (draft 2020-12), made from the types: for each notification, each event, the journal and dead letters.
+"""JSON Schemas (draft 2020-12), made from the types: for each notification, each event, the journal, dead letters
+and what commands answer.
 
 What a schema cannot say stays with the decoder: `1.0` is an integer to JSON Schema and none to the contract,
 30 February fits any pattern, and no keyword holds one figure to another or a list to its order. Unknown fields are open
@@ -10,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from schemas.answers.commands import ANSWERS, file_of
 from schemas.codec import INSTANT_PATTERN
 from schemas.dead_letters import REASONS
 from schemas.events import EVENT_TYPES, Event
@@ -90,12 +92,19 @@ def dead_letter_schema() -> Schema:
     )
 
 
+def answer_schema(command: str) -> Schema:
+    """What a command answers with `--json`: the document, or each line where it writes many. Nothing is referred to."""
+    schema = msgspec.json.schema(ANSWERS[command])
+    return _root(f"answer:{command.replace(' ', '-')}", _inlined(schema, schema["$defs"]))
+
+
 def all_schemas() -> dict[str, Schema]:
     """Every schema by its path below `schemas/json`."""
     return {
         **{f"notifications/{type_name(form)}.json": notification_schema(form) for form in NOTIFICATION_TYPES},
         **{f"notifications/{type_name(form)}.json": file_only_schema(form) for form in FILE_ONLY_TYPES},
         **{f"events/{type_name(form)}.json": event_schema(form) for form in EVENT_TYPES},
+        **{file_of(command): answer_schema(command) for command in ANSWERS},
         "journal.json": journal_schema(),
         "dead-letter.json": dead_letter_schema(),
     }
@@ -131,3 +140,18 @@ def _input_form(struct: type[Struct]) -> Schema:
     for name in properties.keys() - set(form["required"]):
         properties[name] = {"anyOf": [properties[name], *_ABSENT]}
     return form
+
+
+def _inlined(node: Any, forms: Schema) -> Any:
+    """The schema with each form where it is used, and open to members that a later version adds."""
+    if isinstance(node, list):
+        return [_inlined(one, forms) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        form = forms[node["$ref"].removeprefix("#/$defs/")]
+        return _inlined({**form, **{key: value for key, value in node.items() if key not in ("$ref", "$defs")}}, forms)
+    is_closed = node.get("additionalProperties") is False
+    return {
+        key: _inlined(value, forms) for key, value in node.items() if not (is_closed and key == "additionalProperties")
+    }

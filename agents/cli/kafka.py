@@ -8,7 +8,6 @@ from agents.cli.options import with_settings
 from agents.files import opened
 from agents.settings import Settings
 from agents.terminal import print_document
-from schemas.answers.operations import EmbeddedKafka, TopicDifferences
 
 
 @click.group(
@@ -62,6 +61,7 @@ def status(settings: Settings, as_json: bool) -> int:
 
 def _say_status(found: object, *, as_json: bool) -> None:
     from deploy.embedded import KafkaStatus
+    from schemas.answers.operations import EmbeddedKafka
 
     assert isinstance(found, KafkaStatus)  # imported here only, so that other commands start without it
     if as_json:
@@ -103,7 +103,7 @@ def create(settings: Settings) -> None:
 def check(settings: Settings, as_json: bool) -> int:
     """Say each difference between the topics and what dueclock needs; exit status 1 if there is one."""
     from agents.kafka.topics import check_topics
-    from agents.worker.belonging import told_by_rows
+    from schemas.answers.operations import TopicDifferences
 
     differences = check_topics(settings) or told_by_rows(settings)
     if as_json:

@@ -1,43 +1,24 @@
-"""The page of the documents that commands write with `--json`: which members there are, and of what type.
+"""The page of the documents that commands write with `--json`: each member, its type, and what it means.
 
-The documents are real ones: the commands run here on the golden cases, as files; what needs a cluster is made by the
-same functions from values of the same types. Several documents of a command are laid over each other, so that a member
-that may be null shows both.
+Made from the JSON Schemas, which are made from the structs (`schemas/answers`); that commands write what these say is
+proved elsewhere (tests/schemas/test_answers.py, tests/desk/test_answers.py).
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from agents.auditing.comparison import Finding
-from agents.cli.main import run
-from agents.desk.clocks_report import row_of
-from agents.desk.dead_letter_report import as_json
-from agents.desk.dead_letters import Letter
-from agents.desk.rebuild import Rebuilt
-from agents.desk.rebuild_report import as_json as rebuilt_as_json
-from agents.journal.seals import Seal
-from schemas.headers import Origin
-from streams.due_list import DueClock
-from tests.audit.history import BREACH, GOLDEN_ACCOUNT, History
+from schemas.answers.commands import ANSWERS, file_of
+from schemas.json_schemas import Schema, answer_schema
+from tests.docs.generated import code, table
 
-REPLY: Final = "10a-reply-at-exactly-24h"
-CLOCKS: Final = (
-    f"{GOLDEN_ACCOUNT}/sfp-refund/111-0000001-0000001/RET-2",
-    f"{GOLDEN_ACCOUNT}/buyer-message-reply/T-1/MSG-10",
-)
 KEYED_BY: Final = {
     "accounts": "account",
     "events.after": "event type",
     "events.before": "event type",
     "marketplaces": "marketplace",
-    "partitions[].events": "event type",
+    "partitions[].events": "topic",
     "partitions[].findings": "kind",
     "partitions[].sent": "topic",
     "rules": "rule",
@@ -45,136 +26,57 @@ KEYED_BY: Final = {
 """Members whose own members are named by data: they are shown as `<…>`."""
 
 
-class Document(NamedTuple):
-    """The documents of one command: how it is called, what it writes, and examples of it."""
+class Member(NamedTuple):
+    """A member of a document, by its path."""
 
-    command: str
-    what: str
-    examples: tuple[Any, ...]
-
-
-def documents() -> list[Document]:
-    """A row for each command that has `--json`, in the order of their names."""
-    with TemporaryDirectory() as folder:
-        return sorted([*_of_files(Path(folder)), *_of_a_cluster()])
+    path: str
+    kind: str
+    meaning: str
 
 
-def _of_files(folder: Path) -> Iterator[Document]:
-    history = History().tell(BREACH).tell(REPLY)
-    journal = str(history.journal_file(folder / "journal.jsonl"))
-    events = str(history.events_file(folder / "events.jsonl"))
-    fewer = folder / "fewer.jsonl"
-    fewer.write_text("".join(Path(events).read_text().splitlines(keepends=True)[1:]))
-    longer = folder / "longer.toml"
-    longer.write_text(_policies_of(history).replace("business_days = 2", "business_days = 3"))
-    audits = [_written("audit", "--journal", journal, "--events", file) for file in (events, str(fewer))]
-    yield Document("dueclock audit", "What was found, and the first findings of each partition.", tuple(audits))
-    stories = [_written("explain", clock, "--journal", journal) for clock in CLOCKS]
-    stories += [
-        _written("explain", clock, "--journal", journal, "--at", "2026-02-10T12:00:00Z") for clock in CLOCKS[:1]
-    ]
-    stories.append(_as_on_a_cluster(stories[0]))
-    yield Document("dueclock explain", "The story of one clock.", tuple(stories))
-    tried = _written("what-if", "--policies", str(longer), "--journal", journal)
-    yield Document("dueclock what-if", "All clocks that would have differed.", (tried,))
-    yield Document(
-        "dueclock policies check", "What is in a policy file.", (_written("policies", "check", str(longer)),)
-    )
+def members(schema: Schema, path: str = "") -> Iterator[Member]:
+    """The members of an object, and theirs, each before its own."""
+    for name, member in sorted(schema.get("properties", {}).items()):
+        own = f"{path}.{name}" if path else name
+        yield from _member(own, member, is_required=name in schema["required"])
 
 
-def _as_on_a_cluster(story: dict[str, Any]) -> dict[str, Any]:
-    """The same story with what only a cluster can tell: offsets, origins, where each event stands."""
-    sent = {"topic": "sla-clock", "status": "there", "offset": 0}
-    origin = Origin("return-received", 0, 17)._asdict()
-    return {
-        **story,
-        "journal": {**story["journal"], "partition": 0},
-        "policy": {**story["policy"], "activated": {**story["policy"]["activated"], "offset": 0}},
-        "facts": [{**fact, "offset": 0, "origin": origin} for fact in story["facts"]],
-        "events": [{**event, "offset": 0, "sent": sent} for event in story["events"]],
-    }
+def _member(path: str, member: Schema, *, is_required: bool) -> Iterator[Member]:
+    form = next((one for one in member.get("anyOf", []) if one != {"type": "null"}), member)
+    kinds = [_kind(path, form), *(["null"] if "anyOf" in member else []), *([] if is_required else ["absent"])]
+    yield Member(path, ", ".join(kinds), _meaning(member, form))
+    yield from _below(path, form)
 
 
-def _policies_of(history: History) -> str:
-    (activation, *_) = history.lines
-    return str(getattr(activation.body, "toml", ""))
+def _kind(path: str, form: Schema) -> str:
+    if form["type"] == "array":
+        return f"list of {form['items']['type']}s"
+    if "additionalProperties" in form:
+        return f"{form['additionalProperties']['type'].replace('array', 'list')} by {KEYED_BY[path]}"
+    return str(form["type"])
 
 
-def _written(*arguments: str) -> Any:
-    """What a command writes, run here."""
-    written = io.BytesIO()
-    with contextlib.redirect_stdout(io.TextIOWrapper(written)) as out:
-        run([*arguments, "--json"])
-        out.flush()
-    return json.loads(written.getvalue())
-
-
-def _of_a_cluster() -> Iterator[Document]:
-    origin = Origin("return-received", 0, 17)
-    letters = [
-        as_json(Letter(0, 3, 0, "skipped", None, origin, 94, None, b"{}"), with_bytes=True),
-        as_json(Letter(0, 4, 0, "bad_field", "order_id", origin, None, b"k", None), with_bytes=True),
-        as_json(
-            Letter(0, 5, 0, "not_json", None, origin, None, b"k", b'{"seller_id":"S","marketplace_id":"M"}'),
-            with_bytes=True,
-        ),
-    ]
-    without_bytes = tuple(
-        {name: value for name, value in one.items() if name not in ("key", "value")} for one in letters
-    )
-    yield Document("dueclock deadletter list", "A letter, one a line.", without_bytes)
-    yield Document("dueclock deadletter show", "A letter whole, key and value in base64, one a line.", tuple(letters))
-    yield Document("dueclock deadletter redrive", "A letter that was sent, one a line.", without_bytes)
-    seal = Seal(0, 5, "2026-02-11T08:00:00.000Z", 5, 4, "00" * 32, "00" * 32)
-    yield Document("dueclock audit seals", "A seal, one a line.", (seal._asdict(),))
-    clock = DueClock(0, "", "open", "S/M", "sfp-refund", 1, "", 0, "", "")
-    yield Document("dueclock clocks", "A clock, one a line.", (row_of(clock),))
-    finding = Finding("extra", 0, "sla-clock", 4, 2, "00" * 16, "")
-    unplaced = Finding("journal", 0, "sla-journal", None, None, None, "")
-    rebuilt = [Rebuilt(0, 93, {"sla-breach": 1}, 56, 0, [finding, unplaced])]
-    yield Document("dueclock rebuild", "What was done in each partition.", (rebuilt_as_json(rebuilt, is_dry=True),))
-    yield Document("dueclock topics check", "A sentence for each difference.", ({"differences": [""]},))
-    running = {"bootstrap": "", "folder": "", "is_answering": True, "is_running": True, "log_file": "", "pid": 1}
-    stopped = {**running, "bootstrap": None, "pid": None}
-    for name in ("start", "status"):
-        yield Document(f"dueclock kafka {name}", "Whether it runs, and where.", (running, stopped))
-
-
-# --- members ---------------------------------------------------------------------------------------------------------
-
-
-def members(examples: Iterable[Any]) -> dict[str, str]:
-    """Each member by its path, with every type that it has in these documents."""
-    found: dict[str, set[str]] = {}
-    for example in examples:
-        for path, kind in _walked(example, ""):
-            found.setdefault(path, set()).add(kind)
-    return {path: ", ".join(sorted(found[path], key=lambda kind: (kind == "null", kind))) for path in sorted(found)}
-
-
-def _walked(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        if path:
-            yield path, "object"
-        keyed_by = KEYED_BY.get(path)
-        for name, member in value.items():
-            own = f"<{keyed_by}>" if keyed_by else name
-            yield from _walked(member, f"{path}.{own}" if path else own)
-    elif isinstance(value, list):
-        yield path, "list"
-        for member in value:
-            yield from _walked(member, f"{path}[]")
+def _below(path: str, form: Schema) -> Iterator[Member]:
+    """The members of what stands here, through lists and through names that are data."""
+    if form["type"] == "array":
+        yield from _below(f"{path}[]", form["items"])
+    elif "additionalProperties" in form:
+        yield from _below(f"{path}.<{KEYED_BY[path]}>", form["additionalProperties"])
     else:
-        yield path, _TYPES[type(value)]
+        yield from members(form, path)
 
 
-_TYPES: Final = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+def _meaning(member: Schema, form: Schema) -> str:
+    said = member.get("description", form.get("description", ""))
+    values = form.get("enum")
+    return f"{said} One of {code(values)}." if values else said
 
 
 def json_parts() -> Iterator[str]:
     """A heading and a table of members for each command."""
-    for document in documents():
-        yield f"## {document.command} --json"
-        yield document.what
-        rows = [f"| `{path}` | {kind} |" for path, kind in members(document.examples).items()]
-        yield "\n".join(["| member | type |", "| --- | --- |", *rows])
+    for command in ANSWERS:
+        schema, file = answer_schema(command), file_of(command)
+        yield f"## dueclock {command} --json"
+        yield f"{schema['description']} Schema `schemas/json/{file}`, example `schemas/examples/{file}`."
+        rows = [(f"`{one.path}`", one.kind, one.meaning) for one in members(schema)]
+        yield table(("member", "type", "meaning"), rows)

@@ -33,9 +33,11 @@ def documents() -> Mapping[str, str]:
         "reference/headers.md": headers_page(),
         "reference/json-documents.md": page(
             "Documents of --json",
-            "What commands write for scripts, keys in order, instants in RFC 3339 and UTC. Members are added, never "
-            "renamed; of two types with a comma the second is what stands where there is nothing. `[]` is each member "
-            "of a list, `<…>` a name that is data. Of a file offsets, origins, partition and what was sent are null.",
+            "What commands write for scripts, keys in order, instants in RFC 3339 and UTC. A document says all of its "
+            "members; what there is not is null, or absent where the table says so. Members are added, never renamed: "
+            "the schemas leave unknown members open, and a test holds each to that of the last release. `[]` is each "
+            "member of a list, `<…>` a name that is data. Of a file, offsets, origins, partition and what was sent are "
+            "null.",
             *json_parts(),
         ),
         "reference/metrics.md": metrics_page(),

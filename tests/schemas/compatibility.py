@@ -45,6 +45,11 @@ def _lost(old: Schema, new: Schema, where: str) -> Iterator[str]:
             yield f"{where}.{name} is gone"
         else:
             yield from _lost(schema, new["properties"][name], f"{where}.{name}")
+    for keyword, place in (("items", "[]"), ("additionalProperties", ".*")):
+        if isinstance(old.get(keyword), dict) and isinstance(new.get(keyword), dict):
+            yield from _lost(old[keyword], new[keyword], f"{where}{place}")
+    for one, other in zip(old.get("anyOf", []), new.get("anyOf", []), strict=False):
+        yield from _lost(one, other, where)
 
 
 def _refusals(writer: Schema | bool, reader: Schema | bool, where: str) -> Iterator[str]:
