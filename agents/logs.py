@@ -51,15 +51,15 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        said = {
+        entry = {
             "at": format_instant(int(record.created * 1000)),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
-            said["traceback"] = self.formatException(record.exc_info)
-        return canonical_json(said).decode()
+            entry["traceback"] = self.formatException(record.exc_info)
+        return canonical_json(entry).decode()
 
 
 class _Nothing(logging.Filter):

@@ -8,7 +8,7 @@ From files: an exported journal against a file of events, of which only the valu
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from time import monotonic
 from typing import NamedTuple
@@ -19,8 +19,7 @@ from agents.auditing.comparison import Comparison, Found, Sent, names_of
 from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
-from agents.journal.lines import JournalCheck, JournalError, JournalLine
-from agents.journal.notes import kept_notes
+from agents.journal.lines import JournalCheck, JournalError, JournalLine, Progress
 from agents.journal.records import Record, Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import LogCursor, log_cursor
@@ -37,9 +36,6 @@ from streams.rows import Lost
 LATE_MARKERS_S = 3.0
 """A transaction becomes visible topic by topic: so long its events may come after its journal lines."""
 POLL_S = 0.05
-
-Watch = Callable[[int, int, int], None]
-"""Told now and then: partition, lines folded in it, offsets of its journal that are read."""
 
 
 class Audited(NamedTuple):
@@ -112,7 +108,7 @@ def _found(record: Record) -> Found:
 
 
 async def audit_live(
-    settings: Settings, wanted: Sequence[int], watch: Watch, starts: Mapping[int, Snapshot] | None = None
+    settings: Settings, wanted: Sequence[int], progress: Progress, starts: Mapping[int, Snapshot] | None = None
 ) -> list[Audited]:
     """Audit these partitions of a cluster, or all of them; from its snapshot on where there is one in `starts`.
 
@@ -128,14 +124,8 @@ async def audit_live(
         for partition in chosen:
             start = starts.get(partition)
             check = JournalCheck(partition, count, start=None if start is None else start.seal)
-            audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, watch))
-    notes = await kept_notes(settings, chosen) if await has_topic(settings, CHANGELOG) else {}
-    return [
-        one._replace(lost=tuple(notes[one.partition].lost), lost_records=notes[one.partition].lost_records)
-        if one.partition in notes
-        else one
-        for one in audited
-    ]
+            audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, progress))
+        return audited
 
 
 class _Live:
@@ -157,14 +147,14 @@ class _Live:
         self._outputs = [OutputReader(topic, cursor, self._fold.first_line) for topic, cursor in cursors.items()]
         self._comparison = Comparison(partition, OUTPUTS)
 
-    async def audit(self, check: JournalCheck, watch: Watch) -> Audited:
+    async def audit(self, check: JournalCheck, progress: Progress) -> Audited:
         comparison = self._comparison
         from_offset = 0 if self._start is None else self._start.seal.offset + 1
         for output in self._outputs:
             await output.cursor.start(self._settings.topic(output.topic), self._partition)
         journal = from_cluster(self._settings, self._journal, self._partition, check, from_offset=from_offset)
         async with journal as source:
-            broken = await self._folded(source.batches, watch)
+            broken = await self._folded(source.batches, progress)
         lines = self._fold.state.lines
         if self._start is not None and not self._fold.seals:
             raise UserError(
@@ -183,13 +173,15 @@ class _Live:
         comparison.close(await self._first_offsets())
         return _audited(comparison, self._fold, broken, sum(len(output.later) for output in self._outputs))
 
-    async def _folded(self, batches: AsyncGenerator[list[JournalLine], None], watch: Watch) -> JournalError | None:
+    async def _folded(
+        self, batches: AsyncGenerator[list[JournalLine], None], progress: Progress
+    ) -> JournalError | None:
         try:
             async for lines in batches:
                 await self._settle(self._fold.expected(lines))
                 if self._fold.broken is not None:
                     return self._fold.broken
-                watch(self._partition, self._fold.state.lines, lines[-1].offset or 0 if lines else 0)
+                progress(self._partition, self._fold.state.lines)
         except JournalError as error:
             return error
         return None
@@ -257,7 +249,7 @@ def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, la
     )
 
 
-async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list[Audited]:
+async def audit_files(journal: str, events: Sequence[str], progress: Progress) -> list[Audited]:
     """Audit an exported journal against files of the events that its partition sent, in any order."""
     fold = Fold(0, has_headers=False)
     comparison = Comparison(0, OUTPUTS, is_order_known=False)
@@ -268,7 +260,7 @@ async def audit_files(journal: str, events: Sequence[str], watch: Watch) -> list
                     comparison.settle(topic, expected, [])
                 if fold.broken is not None:
                     break
-                watch(0, fold.state.lines, fold.state.lines)
+                progress(0, fold.state.lines)
     except JournalError as error:
         fold.broken = error
     bound = None if fold.broken is None else format_instant(fold.state.journal_ms).encode()
@@ -302,7 +294,7 @@ def _values(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             for raw in stream:
                 if value := raw.strip(b" \t\r\n"):
                     try:
-                        said = orjson.loads(value)
-                        yield topic_of(said["type"], said.get("of")), value
+                        event = orjson.loads(value)
+                        yield topic_of(event["type"], event.get("of")), value
                     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
                         yield "sla-clock", value

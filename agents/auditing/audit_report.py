@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn
 from rich.text import Text
 
-from agents.auditing.audit import Audited, Watch
+from agents.auditing.audit import Audited
 from agents.auditing.comparison import KINDS
+from agents.journal.lines import Progress
 from agents.terminal import table, telling
 from schemas.answers.findings import Audit, AuditedPartition, Finding, LostInput
 from schemas.codec import format_instant
@@ -84,7 +85,7 @@ def write_report(audited: Sequence[Audited], console: Console, *, seconds: float
     console.print(rows)
     for one in audited:
         for finding in one.findings[:most]:
-            console.print(Text(said(finding)), soft_wrap=True)
+            console.print(Text(in_words(finding)), soft_wrap=True)
         if len(one.findings) > most:
             console.print(Text(f"partition {one.partition}: {len(one.findings) - most:,} more; --json tells more."))
     for one in audited:
@@ -96,14 +97,7 @@ def write_report(audited: Sequence[Audited], console: Console, *, seconds: float
     console.print(Text(f"{verdict} {speed}"), soft_wrap=True)
 
 
-def _said_lost(partition: int, lost: Lost) -> str:
-    return (
-        f"lost input: partition {partition}, {lost.topic}: offsets {lost.first} to {lost.last} were gone before they "
-        f"were read (found {format_instant(lost.found_ms)}); no line of the journal tells of them"
-    )
-
-
-def said(finding: Finding) -> str:
+def in_words(finding: Finding) -> str:
     """A finding as one line."""
     where = f"partition {finding.partition}, {finding.topic}"
     where += "" if finding.offset is None else f", offset {finding.offset}"
@@ -113,7 +107,7 @@ def said(finding: Finding) -> str:
 
 
 @contextmanager
-def progress(*, is_shown: bool, doing: str = "auditing") -> Iterator[Watch]:
+def progress(*, is_shown: bool, doing: str = "auditing") -> Iterator[Progress]:
     """A line on standard error that says how far the audit is, where a person watches it."""
     with telling(doing, BarColumn(), is_shown=is_shown) as tell:
-        yield lambda partition, lines, _: tell(f"partition {partition}: {lines:,} lines")
+        yield lambda partition, lines: tell(f"partition {partition}: {lines:,} lines")

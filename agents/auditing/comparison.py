@@ -156,9 +156,9 @@ def names_of(sent: Sent) -> list[str]:
     """The output ids that a record goes by: of its value and of its `ce_id`, which are one unless somebody meddled."""
     names: list[str] = []
     try:
-        said = orjson.loads(sent.value or b"")
-        if isinstance(said, dict) and isinstance(said.get("output_id"), str):
-            names.append(said["output_id"])
+        event = orjson.loads(sent.value or b"")
+        if isinstance(event, dict) and isinstance(event.get("output_id"), str):
+            names.append(event["output_id"])
     except orjson.JSONDecodeError:
         pass
     for header, value in sent.headers or ():

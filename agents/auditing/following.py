@@ -6,13 +6,12 @@ the clock's row and what bound it. No rule is stated here a second time. Read-on
 does as well, without offsets. The story itself is composed in `agents/auditing/story.py`.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
 from typing import NamedTuple
 
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import JournalError, JournalLine, JournalSource
+from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
 from schemas.notifications import Notification, PolicyActivated, TimeTick
 from schemas.policies import Policies
 from schemas.rules import RULES
@@ -24,9 +23,6 @@ from streams.matters import Taken
 from streams.policies import PolicyBook
 from streams.rows import Clock, MatterRow, apply_changes
 from streams.state import State, new_state
-
-Watch = Callable[[int], None]
-"""Told now and then how many lines are folded."""
 
 
 class Told:
@@ -198,12 +194,12 @@ def clock_in(row: MatterRow, name: ClockName) -> Clock | None:
     return next((clock for clock in row.clocks if clock.name == name.name), None)
 
 
-async def follow(source: JournalSource, following: Following, watch: Watch) -> None:
+async def follow(source: JournalSource, following: Following, progress: Progress) -> None:
     """Follow a clock to the end of a journal. UserError (status 2) where a line does not hold."""
     try:
         async for lines in source.batches:
             following.follow(lines)
-            watch(following.state.lines)
+            progress(source.partition, following.state.lines)
     except JournalError as error:
         sentence = f"{source.name} cannot be followed beyond line {error.line - 1}: {error.sentence}"
         raise UserError(f"{sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None

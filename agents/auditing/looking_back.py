@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from agents.auditing import following as one_clock
-from agents.auditing import what_if as other_policies
 from agents.auditing.following import Following
 from agents.auditing.what_if import WhatIf
-from agents.journal.lines import JournalCheck
+from agents.journal.lines import JournalCheck, Progress
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import partitions_of
@@ -25,7 +24,7 @@ async def follow_live(
     name: ClockName,
     clock_id: str,
     at_ms: int | None,
-    watch: one_clock.Watch,
+    progress: Progress,
     make_check: MakeCheck,
 ) -> Following:
     """Follow a clock through the journal of a cluster; the check may keep what it reads."""
@@ -36,35 +35,33 @@ async def follow_live(
         log_cursor(settings) as cursor,
         from_cluster(settings, cursor, partition, make_check(partition, count)) as source,
     ):
-        await one_clock.follow(source, following, watch)
+        await one_clock.follow(source, following, progress)
     return following
 
 
-async def follow_file(
-    file: str, name: ClockName, clock_id: str, at_ms: int | None, watch: one_clock.Watch
-) -> Following:
+async def follow_file(file: str, name: ClockName, clock_id: str, at_ms: int | None, progress: Progress) -> Following:
     """Follow a clock through an exported journal."""
     following = Following(name, clock_id, 0, at_ms)
     async with from_file(file, name.account) as source:
-        await one_clock.follow(source, following, watch)
+        await one_clock.follow(source, following, progress)
     return following
 
 
-async def what_if_live(settings: Settings, policies: Policies, watch: other_policies.Watch) -> WhatIf:
+async def what_if_live(settings: Settings, policies: Policies, progress: Progress) -> WhatIf:
     """Replay all partitions of a cluster as they stand."""
     count = await partitions_of(settings, JOURNAL)
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
         for partition in range(count):
             async with from_cluster(settings, cursor, partition, JournalCheck(partition, count)) as source:
-                await what_if.replay(source, partition, watch)
+                await what_if.replay(source, partition, progress)
     return what_if
 
 
-async def what_if_files(files: Sequence[str], policies: Policies, watch: other_policies.Watch) -> WhatIf:
+async def what_if_files(files: Sequence[str], policies: Policies, progress: Progress) -> WhatIf:
     """Replay exported journals, each of one partition."""
     what_if = WhatIf(policies)
     for place, file in enumerate(files):
         async with from_file(file) as source:
-            await what_if.replay(source, place, watch)
+            await what_if.replay(source, place, progress)
     return what_if

@@ -21,7 +21,7 @@ from streams.replay import Replay
 _BUFFER_BYTES = 1 << 18
 _LINES_BETWEEN_LOOKS = 4096
 
-Watch = Callable[[int, int], None]
+ReadSoFar = Callable[[int, int], None]
 """Told now and then: lines read, bytes read."""
 
 
@@ -31,15 +31,15 @@ def replay_file(file: str, *, policies: str | None, until_ms: int | None, dead_l
         lines = stack.enter_context(_lines(file))
         letters = stack.enter_context(_letters(dead_letters))
         out = stack.enter_context(_standard_output())
-        watch = stack.enter_context(_progress(lines))
+        tell = stack.enter_context(_progress(lines))
         try:
-            _replayed(lines, out, letters, policies, until_ms, watch)
+            _replayed(lines, out, letters, policies, until_ms, tell)
         except PolicyError as error:
             raise UserError(str(error), 2) from None
 
 
 def _replayed(
-    lines: BinaryIO, out: BinaryIO, letters: BinaryIO, policies: str | None, until_ms: int | None, watch: Watch
+    lines: BinaryIO, out: BinaryIO, letters: BinaryIO, policies: str | None, until_ms: int | None, tell: ReadSoFar
 ) -> None:
     def write_letter(number: int, original: bytes, why: Rejected) -> None:
         letters.write(dead_letter_line(why, number=number, original=original) + b"\n")
@@ -56,7 +56,7 @@ def _replayed(
             out.write(event.value)
             out.write(b"\n")
         if not number % _LINES_BETWEEN_LOOKS:
-            watch(number, size)
+            tell(number, size)
     for event in replay.close(until_ms):
         out.write(event.value)
         out.write(b"\n")
@@ -89,7 +89,7 @@ def _standard_output() -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(lines: BinaryIO) -> Iterator[Watch]:
+def _progress(lines: BinaryIO) -> Iterator[ReadSoFar]:
     """A bar on standard error, where a person watches it and the events go elsewhere."""
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield lambda *_: None

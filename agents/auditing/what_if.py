@@ -6,21 +6,18 @@ never invalid (contract §2). Read-only, in no group. Where a clock stands is to
 know it (contract §4).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import orjson
 
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import JournalError, JournalLine, JournalSource
+from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
 from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Stand
 from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
-
-Watch = Callable[[int, int], None]
-"""Told now and then: partition (or number of the file), lines folded in it."""
 
 _OUTCOME_OF = {
     "clock.opened": "open",
@@ -60,17 +57,17 @@ class World:
         self._state.take_changes()
 
     def _note(self, clock_id: str, kind: str, value: bytes) -> None:
-        said = orjson.loads(value)
+        event = orjson.loads(value)
         if kind == "clock.retracted":
-            if said["of"] == "clock.opened":
+            if event["of"] == "clock.opened":
                 self.clocks.pop(clock_id, None)
                 return
-            outcome = "breached" if said["of"] == "clock.closed_late" else "open"
+            outcome = "breached" if event["of"] == "clock.closed_late" else "open"
         elif kind in _OUTCOME_OF:
             outcome = _OUTCOME_OF[kind]
         else:  # an escalation, or the clock is forgotten as it stands
             return
-        self.clocks[clock_id] = Stand(outcome, said["due_at"], said["rule_version"])
+        self.clocks[clock_id] = Stand(outcome, event["due_at"], event["rule_version"])
 
 
 def _instead(line: Line, activation: PolicyActivated, policies: Policies) -> PolicyActivated:
@@ -95,7 +92,7 @@ class WhatIf:
         self.after = World(policies)
         self.lines = 0
 
-    async def replay(self, source: JournalSource, place: int, watch: Watch) -> None:
+    async def replay(self, source: JournalSource, place: int, progress: Progress) -> None:
         """Fold one partition in both worlds. UserError (status 2) where its journal does not hold."""
         self.before.begin()
         self.after.begin()
@@ -106,7 +103,7 @@ class WhatIf:
                 self.after.fold(lines)
                 done += len(lines)
                 self.lines += len(lines)
-                watch(place, done)
+                progress(place, done)
         except JournalError as error:
             sentence = f"{source.name} cannot be replayed beyond line {error.line - 1}: {error.sentence}"
             raise UserError(f"{sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None

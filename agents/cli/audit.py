@@ -52,11 +52,11 @@ def audit(
     starts = _starts(snapshot, partition)
     look_for_cycles_rarely()
     started_s = monotonic()
-    with or_could_not_run(), audit_report.progress(is_shown=not as_json) as watch:
+    with or_could_not_run(), audit_report.progress(is_shown=not as_json) as told:
         if journal is None:
-            audited = run_with_broker(settings, lambda: audit_live(settings, partition, watch, starts))
+            audited = run_with_broker(settings, lambda: audit_live(settings, partition, told, starts))
         else:
-            audited = asyncio.run(audit_files(journal, events, watch))
+            audited = asyncio.run(audit_files(journal, events, told))
     if as_json:
         print_document(audit_report.as_json(audited))
     else:

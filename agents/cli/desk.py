@@ -179,8 +179,8 @@ def clocks(
         token = settings.clocks_token or (read_token(settings.http_token_file) if settings.http_token_file else "")
         found = from_worker(worker, token, asked)
     else:
-        with spinning(is_shown=not as_json) as watch:
-            found = run_with_broker(settings, lambda: from_changelog(settings, asked, watch))
+        with spinning(is_shown=not as_json) as tell:
+            found = run_with_broker(settings, lambda: from_changelog(settings, asked, tell))
     if as_json:
         for one in found:
             print_line(clocks_report.listed(one))

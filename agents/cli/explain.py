@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from agents.auditing.evidence import RecordingCheck
     from agents.auditing.following import Following
     from agents.auditing.sightings import Sighting
+    from agents.journal.lines import Progress
     from schemas.answers.story import Story
     from streams.explaining import ClockName
 
@@ -50,14 +50,14 @@ def explain(
         _check_evidence(evidence, journal)
     sent, partition, checks = None, None, list["RecordingCheck"]()
     with telling(_READING, is_shown=not as_json) as tell:
-        watch: Callable[[int], None] = lambda lines: tell(f"{lines:,} journal lines")  # noqa: E731 - a name for its type
+        progress: Progress = lambda _, lines: tell(f"{lines:,} journal lines")  # noqa: E731 - a name for its type
         if journal is None:
-            following, sent = _live(settings, name, clock_id, at_ms, watch, None if evidence is None else checks)
+            following, sent = _live(settings, name, clock_id, at_ms, progress, None if evidence is None else checks)
             partition = following.state.partition
         else:
             from agents.auditing.looking_back import follow_file
 
-            following = asyncio.run(follow_file(journal, name, clock_id, at_ms, watch))
+            following = asyncio.run(follow_file(journal, name, clock_id, at_ms, progress))
     if following.clock is None:
         raise UserError(_unknown(following))
     story = story_of(following, sent, partition=partition)
@@ -92,11 +92,11 @@ def what_if(settings: Settings, file: str, journal: tuple[str, ...], as_json: bo
     policies = checked_policies(read_text(Path(file), "policy file"), zone_names=ANY_NAME)
     look_for_cycles_rarely()
     with or_could_not_run(), telling(_READING, is_shown=not as_json) as tell:
-        watch: Callable[[int, int], None] = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type
+        progress: Progress = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type
         if journal:
-            tried = asyncio.run(what_if_files(journal, policies, watch))
+            tried = asyncio.run(what_if_files(journal, policies, progress))
         else:
-            tried = run_with_broker(settings, lambda: what_if_live(settings, policies, watch))
+            tried = run_with_broker(settings, lambda: what_if_live(settings, policies, progress))
     if as_json:
         print_document(tried.document())
     else:
@@ -109,7 +109,7 @@ def _live(
     name: "ClockName",
     clock_id: str,
     at_ms: int | None,
-    watch: Callable[[int], None],
+    progress: "Progress",
     checks: "list[RecordingCheck] | None",
 ) -> tuple["Following", "dict[str, Sighting]"]:
     """Follow the clock on a cluster and look its events up; where `checks` is given, keep the records in it."""
@@ -127,7 +127,7 @@ def _live(
         return checks[-1]
 
     async def followed() -> tuple["Following", "dict[str, Sighting]"]:
-        following = await follow_live(settings, name, clock_id, at_ms, watch, make_check)
+        following = await follow_live(settings, name, clock_id, at_ms, progress, make_check)
         wanted = [Wanted(one.event, one.at.line.number, one.digest, one.logic) for one in following.events]
         return following, await look_up(settings, following.state.partition, wanted)
 

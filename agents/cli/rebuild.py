@@ -25,9 +25,9 @@ def rebuild(settings: Settings, partition: tuple[int, ...], is_forced: bool, is_
     from agents.desk.rebuild import rebuild as rebuilding
     from agents.kafka.clients import run_with_broker
 
-    with or_could_not_run(), progress(is_shown=not as_json, doing="rebuilding") as watch:
+    with or_could_not_run(), progress(is_shown=not as_json, doing="rebuilding") as told:
         rebuilt = run_with_broker(
-            settings, lambda: rebuilding(settings, partition, is_forced=is_forced, is_dry=is_dry, watch=watch)
+            settings, lambda: rebuilding(settings, partition, is_forced=is_forced, is_dry=is_dry, progress=told)
         )
     if as_json:
         print_document(rebuild_report.as_json(rebuilt, is_dry=is_dry))

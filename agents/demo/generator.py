@@ -102,10 +102,10 @@ def told(rng: random.Random, role: Role, begins_ms: int) -> Iterator[Sent]:
         yield Sent(at_ms, 0, INPUT_TOPIC_OF[beat.type], key, canonical_json(notification))
 
 
-def _of_one(at_ms: int, event_id: str, said: dict[str, object]) -> dict[str, object]:
+def _of_one(at_ms: int, event_id: str, message: dict[str, object]) -> dict[str, object]:
     """A notification of the first seller in America."""
     who = {"event_id": event_id, "seller_id": ONE, "marketplace_id": US}
-    return {**who, "occurred_at": format_instant(at_ms), **said}
+    return {**who, "occurred_at": format_instant(at_ms), **message}
 
 
 def _mark_of_the_loop(start_ms: int) -> dict[str, object]:
@@ -120,8 +120,8 @@ def _stuck_in_a_loop(rng: random.Random, start_ms: int) -> Iterator[Sent]:
     message = {**mark, "type": "message.received", "from_role": "buyer"}
     for number in range(1, FULL + 1):
         at_ms = begins_ms + number * _LOOP_EVERY_MS
-        said = _of_one(at_ms, f"loop-{start_ms}-{number}", message if number == 1 else mark)
-        yield Sent(at_ms, number, _BAD["matter_full"], f"{ONE}/{US}".encode(), canonical_json(said))
+        notification = _of_one(at_ms, f"loop-{start_ms}-{number}", message if number == 1 else mark)
+        yield Sent(at_ms, number, _BAD["matter_full"], f"{ONE}/{US}".encode(), canonical_json(notification))
 
 
 def _bad_records(rng: random.Random, day_starts_ms: int, full: dict[str, object]) -> Iterator[Sent]:

@@ -125,11 +125,11 @@ class Performance:
     def _see(self, record: ConsumerRecord) -> None:
         topic = self._logical[record.topic]
         if topic == "dead-letter":
-            said = {name: value.decode() for name, value in record.headers}
-            if HEADER_REASON not in said:
+            headers = {name: value.decode() for name, value in record.headers}
+            if HEADER_REASON not in headers:
                 return  # the mark of a letter that was sent again
             seen = self.board.see_dead_letter(
-                said[HEADER_REASON], said.get(HEADER_FIELD, ""), said[HEADER_TOPIC], record.timestamp
+                headers[HEADER_REASON], headers.get(HEADER_FIELD, ""), headers[HEADER_TOPIC], record.timestamp
             )
         else:
             seen = self.board.see_event(topic, record.value, record.timestamp)
@@ -171,10 +171,10 @@ def expected_kinds(sent: Iterable[Sent], until_ms: int) -> set[tuple[str, str]]:
 def line_of(record: Sent) -> bytes:
     """A record as a line of a file, known when it was sent; what is no JSON stays as it is."""
     try:
-        said = orjson.loads(record.value)
+        notification = orjson.loads(record.value)
     except ValueError:
         return record.value
-    return canonical_json({**said, "arrived_at": format_instant(record.at_ms)})
+    return canonical_json({**notification, "arrived_at": format_instant(record.at_ms)})
 
 
 async def _first_of(*works: Coroutine[Any, Any, Any]) -> None:

@@ -115,9 +115,9 @@ def reasons(board: Board, width: int) -> list[str]:
     }
     lines: list[str] = []
     for of, numbers in counted.items():
-        said = " · ".join(f"{reason}{_UNBROKEN}{number}" for reason, number in numbers.items())
-        if said:
-            lines += textwrap.wrap(f"{of + ':':<13} {said}", width, subsequent_indent=" " * 14)
+        counts = " · ".join(f"{reason}{_UNBROKEN}{number}" for reason, number in numbers.items())
+        if counts:
+            lines += textwrap.wrap(f"{of + ':':<13} {counts}", width, subsequent_indent=" " * 14)
     return [line.replace(_UNBROKEN, " ") for line in lines]
 
 

@@ -30,13 +30,13 @@ _REFUSALS = {
 }
 
 
-async def from_changelog(settings: Settings, asked: Asked, watch: Callable[[str], None]) -> list[DueClock]:
+async def from_changelog(settings: Settings, asked: Asked, tell: Callable[[str], None]) -> list[DueClock]:
     """The answer from the rows of all partitions as they stand now. UserError where they cannot be read."""
     count = await partitions_of(settings, CHANGELOG)
     found: list[DueClock] = []
     async with log_reader(settings) as reader:
         for partition in range(count):
-            watch(f"reading the rows of partition {partition}")
+            tell(f"reading the rows of partition {partition}")
             rows = (await reader.rows(settings.topic(CHANGELOG), [partition]))[partition]
             found += _of_rows(partition, rows, asked)
     return in_order(found, asked)
@@ -67,8 +67,8 @@ def from_worker(address: str, token: str, asked: Asked) -> list[DueClock]:
     )
     try:
         with urllib.request.urlopen(request, timeout=_ANSWERED_WITHIN_S) as response:  # noqa: S310 - as above
-            said = orjson.loads(response.read())
-        return [msgspec.convert(one, DueClock) for one in said["clocks"]]
+            answer = orjson.loads(response.read())
+        return [msgspec.convert(one, DueClock) for one in answer["clocks"]]
     except urllib.error.HTTPError as error:
         raise UserError(_REFUSALS.get(error.code, f"The worker at {address} answered {error.code}.")) from None
     except (OSError, ValueError) as error:
@@ -78,6 +78,6 @@ def from_worker(address: str, token: str, asked: Asked) -> list[DueClock]:
 
 def as_query(asked: Asked) -> dict[str, Any]:
     """The question as parameters."""
-    said: dict[str, Any] = msgspec.to_builtins(asked)
-    said["only_breached"] = "true" if asked.only_breached else ""
-    return said
+    query: dict[str, Any] = msgspec.to_builtins(asked)
+    query["only_breached"] = "true" if asked.only_breached else ""
+    return query

@@ -83,8 +83,8 @@ class Letter(NamedTuple):
     def account(self) -> str | None:
         """Whose it is, as far as its bytes say so."""
         try:
-            said = orjson.loads(self.value or b"")
-            return f"{said['seller_id']}/{said['marketplace_id']}"
+            document = orjson.loads(self.value or b"")
+            return f"{document['seller_id']}/{document['marketplace_id']}"
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return None
 

@@ -67,7 +67,7 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
 def _told(found: list[TopicPartition], records: dict[str, list[ConsumerRecord]]) -> Hanging:
     journal = tuple(_lines(records.pop(JOURNAL, [])))
     letters = [dict(record.headers) for record in records.pop(DEAD_LETTER, [])]
-    origins = tuple((said[HEADER_TOPIC].decode(), int(said[HEADER_OFFSET])) for said in letters)
+    origins = tuple((headers[HEADER_TOPIC].decode(), int(headers[HEADER_OFFSET])) for headers in letters)
     rows = [record.value for record in records.pop(CHANGELOG, []) if record.key == PARTITION_KEY]
     others = [line for of_topic in records.values() for line in _lines(of_topic)]
     others += [decode_partition(row).lines for row in rows]

@@ -18,11 +18,11 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
-from agents.auditing.audit import Audited, Watch, audit_live
+from agents.auditing.audit import Audited, audit_live
 from agents.auditing.refold import Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.lines import JournalCheck
+from agents.journal.lines import JournalCheck, Progress
 from agents.journal.source import live_lines
 from agents.kafka.group import members_of
 from agents.kafka.log_cursor import log_cursor
@@ -77,7 +77,7 @@ class RowsKept(State):
 
 
 async def rebuild(
-    settings: Settings, wanted: Sequence[int], *, is_forced: bool, is_dry: bool, watch: Watch
+    settings: Settings, wanted: Sequence[int], *, is_forced: bool, is_dry: bool, progress: Progress
 ) -> list[Rebuilt]:
     """Rebuild these partitions, or all. UserError (status 2) where that cannot be done; what was mended stays."""
     count = await partitions_of(settings, *WRITTEN_TOPICS, REPARTITION)
@@ -85,7 +85,7 @@ async def rebuild(
     if not is_forced:
         await _refuse_while_workers_run(settings)
     try:
-        return [await _Rebuild(settings, partition, count, is_dry=is_dry).mended(watch) for partition in chosen]
+        return [await _Rebuild(settings, partition, count, is_dry=is_dry).mended(progress) for partition in chosen]
     except ProducerFenced:
         raise UserError(
             "A worker took the partition over while it was rebuilt; stop all workers of the group and run it again.",
@@ -123,19 +123,19 @@ class _Rebuild:
         """Journal time of the last seal, or of the first line."""
         self._producer: Transactions | None = None
 
-    async def mended(self, watch: Watch) -> Rebuilt:
+    async def mended(self, progress: Progress) -> Rebuilt:
         """Fence, look, send what is missing, write the rows."""
         producer = transactions_of(self._settings, self._partition)
         try:
             if not self._is_dry:
                 await producer.start()
                 self._producer = producer
-            return await self._mend(watch)
+            return await self._mend(progress)
         finally:
             await producer.stop()
 
-    async def _mend(self, watch: Watch) -> Rebuilt:
-        audited = await self._audited(watch)
+    async def _mend(self, progress: Progress) -> Rebuilt:
+        audited = await self._audited(progress)
         found = await self._rows()
         row = _partition_row(found)
         if (hangs := await hanging(self._settings, self._partition)) is not None:
@@ -144,23 +144,23 @@ class _Rebuild:
             is_commit = hangs.is_to_commit(last_line=audited.lines, told_line=_newest(audited), row=row)
             await self._producer.end_hanging(hangs.partitions, is_commit=is_commit)
             self._ended += len(hangs.partitions)
-            audited, found = await self._audited(watch), await self._rows()
+            audited, found = await self._audited(progress), await self._rows()
             row = _partition_row(found)
         if hopeless := self._hopeless(audited, row):
             return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, *hopeless], self._ended)
         missing = {(one.topic, one.output_id) for one in audited.findings if one.kind == "missing"}
-        kept = await self._refolded(missing, watch)
+        kept = await self._refolded(missing, progress)
         await self._add_own_row(kept, row)
         written, taken = await self._write_rows(kept, found)
         left = [one for one in audited.findings if one.kind != "missing"]
         if self._sent and not self._is_dry:
-            left = (await self._audited(watch)).findings
+            left = (await self._audited(progress)).findings
         return Rebuilt(
             self._partition, audited.lines, dict(sorted(self._sent.items())), written, taken, left, self._ended
         )
 
-    async def _audited(self, watch: Watch) -> Audited:
-        (audited,) = await audit_live(self._settings, [self._partition], watch)
+    async def _audited(self, progress: Progress) -> Audited:
+        (audited,) = await audit_live(self._settings, [self._partition], progress)
         return audited
 
     async def _rows(self) -> dict[bytes, bytes]:
@@ -186,7 +186,7 @@ class _Rebuild:
 
     # --- from the logs -----------------------------------------------------------------------------------------------
 
-    async def _refolded(self, missing: set[tuple[str, str | None]], watch: Watch) -> dict[bytes, bytes]:
+    async def _refolded(self, missing: set[tuple[str, str | None]], progress: Progress) -> dict[bytes, bytes]:
         """Fold the journal once more: send the events that are missing on the way; the rows that it ends with."""
         state = RowsKept(self._partition)
         fold = Fold(self._partition, has_headers=True)
@@ -212,7 +212,7 @@ class _Rebuild:
                     if count >= RECORDS_AT_ONCE:
                         await self._write(outbox)
                         outbox, count = Outbox(), 0
-                    watch(self._partition, state.lines, 0)
+                    progress(self._partition, state.lines)
         await self._write(outbox)
         self._journal = check.journal
         return state.kept
@@ -220,8 +220,8 @@ class _Rebuild:
     async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
         """The partition's row: it goes on behind the last record of each input that is told of anywhere."""
         async for letter in self._records(DEAD_LETTER, self._partition):
-            said = {name: value.decode(errors="replace") for name, value in letter.headers}
-            self._finished("/".join(said.get(name, "") for name in (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET)))
+            headers = {name: value.decode(errors="replace") for name, value in letter.headers}
+            self._finished("/".join(headers.get(name, "") for name in (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET)))
         for partition in range(self._count):  # what was misrouted went to where its account is at home
             async for record in self._records(REPARTITION, partition):
                 self._finished(dict(record.headers).get(HEADER_ORIGIN, b"").decode(errors="replace"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from agents.auditing.audit_report import said
+from agents.auditing.audit_report import in_words
 from agents.desk.rebuild import Rebuilt
 from agents.terminal import table
 from schemas.answers.findings import Rebuild, RebuiltPartition
@@ -46,7 +46,7 @@ def write_report(rebuilt: Sequence[Rebuilt], console: Console, *, is_dry: bool, 
         if one.ended:
             console.print(f"partition {one.partition}: a transaction that a broker never ended was ended.")
         for finding in one.left[:most]:
-            console.print(Text(said(finding)), soft_wrap=True)
+            console.print(Text(in_words(finding)), soft_wrap=True)
         if len(one.left) > most:
             console.print(Text(f"partition {one.partition}: {len(one.left) - most:,} more; --json tells more."))
     if any(one.left for one in rebuilt):

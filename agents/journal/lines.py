@@ -6,7 +6,7 @@ canonical value, and that the input records of a topic were taken in their order
 others come as ticks: they move the partition's time and touch nothing else (contract §1).
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
 from agents.errors import UserError
@@ -39,6 +39,10 @@ class JournalLine(NamedTuple):
     line: Line
     offset: int | None
     origin: str | None
+
+
+Progress = Callable[[int, int], None]
+"""Told now and then how far a reading is: partition (or number of the file), lines of its journal that are read."""
 
 
 class JournalSource(NamedTuple):
