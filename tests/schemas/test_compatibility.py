@@ -18,6 +18,9 @@ TICK = RELEASED["notifications/time.tick.json"]
 SENT = RELEASED["notifications/message.sent.json"]
 ACTIVATION = RELEASED["notifications/policy.activated.json"]
 METRICS = RELEASED["notifications/account.metrics_reported.json"]
+STORY = RELEASED["answers/explain.json"]
+AUDIT = RELEASED["answers/audit.json"]
+TRIED = RELEASED["answers/what-if.json"]
 
 Change = Callable[[Schema], object]
 
@@ -26,6 +29,12 @@ def zone_of(activation: Schema) -> Schema:
     """What an activation may say of one zone."""
     zone: Schema = activation["properties"]["zones"]["anyOf"][0]["additionalProperties"]
     return zone
+
+
+def told_events(story: Schema) -> Schema:
+    """What a story tells of each event."""
+    event: Schema = story["properties"]["events"]["items"]
+    return event
 
 
 def direction_of(path: str) -> Direction:
@@ -38,6 +47,12 @@ def test_no_schema_breaks_those_who_rely_on_the_released_one(path: str) -> None:
     current = all_schemas()
     assert path in current, f"{path} is gone: whoever uses that type is lost"
     assert breaks(RELEASED[path], current[path], direction_of(path)) == []
+
+
+def test_seals_that_were_noted_with_the_released_version_are_still_read() -> None:
+    """Scripts read what `audit seals --json` writes, and so do we: `--check` holds the journal against old notes."""
+    seals = "answers/audit-seals.json"
+    assert breaks(RELEASED[seals], all_schemas()[seals], "input") == []
 
 
 def changed(schema: Schema, change: Change) -> Schema:
@@ -213,6 +228,41 @@ BREAKING: list[tuple[str, Schema, Direction, Change, str]] = [
         lambda s: s["$defs"]["case.opened"]["properties"].pop("priority"),
         "case.opened.priority is gone",
     ),
+    (
+        "a member of a list's objects is removed",
+        STORY,
+        "output",
+        lambda s: told_events(s)["properties"].pop("why"),
+        "value.events[].why is gone",
+    ),
+    (
+        "a member of an object that may be null is removed",
+        STORY,
+        "output",
+        lambda s: s["properties"]["next"]["anyOf"][0]["properties"].pop("what"),
+        "value.next.what is gone",
+    ),
+    (
+        "a member of objects named by data is removed",
+        TRIED,
+        "output",
+        lambda s: s["properties"]["rules"]["additionalProperties"]["properties"].pop("after"),
+        "value.rules.*.after is gone",
+    ),
+    (
+        "a member of a document may be null",
+        STORY,
+        "output",
+        lambda s: told_events(s)["properties"].update(at={"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        "value.events[].at may no longer be null",
+    ),
+    (
+        "a finding is of a kind that scripts do not know",
+        AUDIT,
+        "output",
+        lambda s: s["properties"]["findings"]["items"]["properties"]["kind"]["enum"].append("late"),
+        "value.findings[].kind may be late",
+    ),
 ]
 
 ADDITIVE: list[tuple[str, Schema, Direction, Change]] = [
@@ -228,6 +278,7 @@ ADDITIVE: list[tuple[str, Schema, Direction, Change]] = [
     ("an event field becomes required", BREACH, "output", lambda s: s["required"].append("consequences")),
     ("an event enum loses a value", BREACH, "output", lambda s: s["properties"]["obligor"]["enum"].remove("csba")),
     ("a zone may say more", ACTIVATION, "input", lambda s: zone_of(s)["items"].update(maxItems=3, items=True)),
+    ("a new member of a list's objects", STORY, "output", lambda s: told_events(s)["properties"].update(x={})),
     ("a new journal form", JOURNAL, "input", lambda s: s["$defs"].update({"x": {"type": "object"}})),
 ]
 
