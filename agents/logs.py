@@ -46,7 +46,7 @@ class _Theirs(logging.Filter):
         return record.levelno >= logging.WARNING and self._rarely.filter(record)
 
 
-class JsonLines(logging.Formatter):
+class AsJson(logging.Formatter):
     """One JSON object a line, keys in order; `at` is UTC, a traceback is one text."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -62,25 +62,7 @@ class JsonLines(logging.Formatter):
         return canonical_json(entry).decode()
 
 
-class _Nothing(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.name.split(".", 1)[0] == OURS
-
-
-def be_silent() -> None:
-    """From here on only our own lines: tasks that nobody awaits, loops that are closed, are no news when all ends.
-
-    At level debug everything is said.
-    """
-    if logging.root.level <= logging.DEBUG:
-        return
-    for handler in logging.root.handlers:
-        handler.addFilter(_Nothing())
-    sys.unraisablehook = lambda _: None
-    gc.collect()  # what complains when it is taken down does so now, not behind the last sentence
-
-
-def _plain_lines() -> logging.Formatter:
+def _as_text() -> logging.Formatter:
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     return formatter
@@ -89,7 +71,7 @@ def _plain_lines() -> logging.Formatter:
 def set_up_logging(level: str, log_format: str = "text") -> None:
     """Log to standard error, UTC, from this level on; `log_format` is `text` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if log_format == "json" else _plain_lines())
+    handler.setFormatter(AsJson() if log_format == "json" else _as_text())
     if level != "debug":
         handler.addFilter(_Theirs(Rarely()))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

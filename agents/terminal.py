@@ -41,7 +41,7 @@ def json_document(document: object) -> bytes:
     return _json(document, orjson.OPT_INDENT_2)
 
 
-def print_line(document: object) -> None:
+def print_compact(document: object) -> None:
     """One JSON object of many, on a line of its own of standard output, keys in order."""
     click.echo(_json(document, 0), nl=False)
 

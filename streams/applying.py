@@ -122,7 +122,7 @@ def _case_violations(
     subject = next((fact.subject_hash for fact in row.facts if isinstance(fact, facts.CaseOpened)), None)
     if subject is None:
         return
-    cases = state.case_standings(account, subject)
+    cases = state.case_summaries(account, subject)
     mine = cases.pop(row_id)
     if is_opening and (violation := case_violation(mine, cases.values())) is not None:
         yield row_id, row, violation

@@ -111,7 +111,7 @@ def _resolution(view: CaseView, opened: CaseOpened) -> Duty:
     return Duty("case-resolution", view.case_id, opened.at_ms, end)
 
 
-class CaseStanding(NamedTuple):
+class CaseSummary(NamedTuple):
     """What of a case bears on others with its subject: when it was opened, and its closings and activities in order.
 
     An entry of `timeline` is instant, event id, and whether it is a closing. `is_violation`: it has one, and no second.
@@ -132,18 +132,18 @@ class CaseStanding(NamedTuple):
         return since_ms if is_closed else None
 
 
-def case_standing(case_id: str, facts: Sequence[CaseFact], violations: Sequence[str]) -> CaseStanding:
+def case_summary(case_id: str, facts: Sequence[CaseFact], violations: Sequence[str]) -> CaseSummary:
     """How a case stands, derived from its facts."""
     opened = next((fact for fact in facts if isinstance(fact, CaseOpened)), None)
     steps = [(fact.at_ms, fact.event_id, isinstance(fact, CaseClosed)) for fact in facts if fact is not opened]
-    return CaseStanding(case_id, opened, sorted(steps), bool(violations))
+    return CaseSummary(case_id, opened, sorted(steps), bool(violations))
 
 
 def _when(fact: CaseFact) -> tuple[int, str]:
     return fact.when
 
 
-def case_violation(case: CaseStanding, others: Iterable[CaseStanding]) -> Violation | None:
+def case_violation(case: CaseSummary, others: Iterable[CaseSummary]) -> Violation | None:
     """SUP: do not submit the same case twice, never close and reopen. `others` share the account and subject_hash."""
     if case.opened is None or case.is_violation:
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 
-from streams.cases import CaseStanding
+from streams.cases import CaseSummary
 
 Question = tuple[int, str, int]
 """A question that went to csba: when it was asked (ms UTC), its thread's row, when csba had answered it."""
@@ -58,7 +58,7 @@ class CasesBySubject:
     __slots__ = ("_cases",)
 
     def __init__(self) -> None:
-        self._cases: dict[tuple[str, str], dict[str, CaseStanding | None]] = {}
+        self._cases: dict[tuple[str, str], dict[str, CaseSummary | None]] = {}
 
     def put(self, account: str, subject: str, row_id: str) -> None:
         """A case on this subject has come, or has changed: how it stands is to be asked of its row again."""
@@ -75,10 +75,10 @@ class CasesBySubject:
         """How many cases are known."""
         return len(self._cases.get((account, subject), ()))
 
-    def of(self, account: str, subject: str) -> Mapping[str, CaseStanding | None]:
+    def of(self, account: str, subject: str) -> Mapping[str, CaseSummary | None]:
         """The cases by the ids of their rows, each with how it stands where that is known."""
         return self._cases.get((account, subject), {})
 
-    def note(self, account: str, subject: str, row_id: str, standing: CaseStanding) -> None:
+    def note(self, account: str, subject: str, row_id: str, summary: CaseSummary) -> None:
         """How a case stands, until it is put again."""
-        self._cases[account, subject][row_id] = standing
+        self._cases[account, subject][row_id] = summary

@@ -15,7 +15,7 @@ from typing import Final, cast
 from schemas.codec import DAY_MS, HOUR_MS
 from schemas.notifications import Zones
 from schemas.policies import Policies, load_policies
-from streams.cases import CaseStanding, case_standing
+from streams.cases import CaseSummary, case_summary
 from streams.census import Census
 from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
@@ -223,23 +223,18 @@ class State:
                 if isinstance(fact, CaseOpened):
                     self.cases.put(account_of(row_id), fact.subject_hash, row_id)
 
-    def note_size(self, row_id: str, row: MatterRow) -> None:
-        """A matter has taken a fact, or comes back with those it had."""
-        if len(row.facts) >= FULL:
-            self.full.add(row_id)
-
-    def case_standings(self, account: str, subject: str) -> dict[str, CaseStanding]:
+    def case_summaries(self, account: str, subject: str) -> dict[str, CaseSummary]:
         """How the account's cases on a subject stand, by the ids of their rows in byte order."""
-        found: dict[str, CaseStanding] = {}
+        found: dict[str, CaseSummary] = {}
         for row_id, known in sorted(self.cases.of(account, subject).items()):
-            found[row_id] = known or self._case_standing(account, subject, row_id)
+            found[row_id] = known or self._case_summary(account, subject, row_id)
         return found
 
-    def _case_standing(self, account: str, subject: str, row_id: str) -> CaseStanding:
+    def _case_summary(self, account: str, subject: str, row_id: str) -> CaseSummary:
         row = cast(CaseRow, self.find(row_id))
-        standing = case_standing(name_of(row_id), row.facts, row.violations)
-        self.cases.note(account, subject, row_id, standing)
-        return standing
+        summary = case_summary(name_of(row_id), row.facts, row.violations)
+        self.cases.note(account, subject, row_id, summary)
+        return summary
 
     def unindex_subject(self, row_id: str, subject_hash: str) -> None:
         """A case's opening was replaced, perhaps by one on another subject."""

@@ -167,7 +167,7 @@ class _Live:
         await self._rest(lines)
         for output in self._outputs:
             if output.cursor.first:
-                comparison.forget_before(output.topic, lines + 1 if output.first_line is None else output.first_line)
+                comparison.drop_before(output.topic, lines + 1 if output.first_line is None else output.first_line)
         if broken is None:
             await self._judge_later()
         comparison.close(await self._first_offsets())
@@ -178,7 +178,7 @@ class _Live:
     ) -> JournalError | None:
         try:
             async for lines in batches:
-                await self._settle(self._fold.expected(lines))
+                await self._compare(self._fold.expected(lines))
                 if self._fold.broken is not None:
                     return self._fold.broken
                 progress(self._partition, self._fold.state.lines)
@@ -186,10 +186,10 @@ class _Live:
             return error
         return None
 
-    async def _settle(self, expected: Expected) -> None:
+    async def _compare(self, expected: Expected) -> None:
         for output in self._outputs:
             found = await output.take(self._fold.state.lines)
-            self._comparison.settle(output.topic, expected[output.topic], found)
+            self._comparison.hold(output.topic, expected[output.topic], found)
 
     async def _rest(self, lines: int) -> None:
         """What the topics hold beyond where they ended at first; late markers are waited for."""
@@ -197,8 +197,8 @@ class _Live:
         while True:
             for output in self._outputs:
                 async for found in output.rest(lines):
-                    self._comparison.settle(output.topic, [], found)
-            if not self._comparison.outstanding or monotonic() > deadline:
+                    self._comparison.hold(output.topic, [], found)
+            if not self._comparison.awaited or monotonic() > deadline:
                 return
             await asyncio.sleep(POLL_S)
 
@@ -213,7 +213,7 @@ class _Live:
         for output in self._outputs:
             extra = [found for found in output.later if (found.line or 0) > last]
             output.later = [found for found in output.later if (found.line or 0) <= last]
-            self._comparison.settle(output.topic, [], extra)
+            self._comparison.hold(output.topic, [], extra)
 
     async def _first_offsets(self) -> dict[tuple[str, str], int]:
         """Where the ids of strays stand first: the topics are read again, only where there are any."""
@@ -257,7 +257,7 @@ async def audit_files(journal: str, events: Sequence[str], progress: Progress) -
         async with from_file(journal) as source:
             async for lines in source.batches:
                 for topic, expected in fold.expected(lines).items():
-                    comparison.settle(topic, expected, [])
+                    comparison.hold(topic, expected, [])
                 if fold.broken is not None:
                     break
                 progress(0, fold.state.lines)
@@ -266,8 +266,8 @@ async def audit_files(journal: str, events: Sequence[str], progress: Progress) -
     bound = None if fold.broken is None else format_instant(fold.state.journal_ms).encode()
     for place, (topic, value) in enumerate(_values(events), 1):
         found = Found(None, place, Sent(None, value, None))
-        if bound is None or _is_decided_before(value, bound) or comparison.is_due(topic, found.sent):
-            comparison.settle(topic, [], [found])
+        if bound is None or _is_decided_before(value, bound) or comparison.is_awaited(topic, found.sent):
+            comparison.hold(topic, [], [found])
     first: dict[tuple[str, str], int] = {}
     strays = comparison.strays()
     if strays:

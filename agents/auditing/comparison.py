@@ -1,7 +1,7 @@
 """What the journal calls for against what stands on the output topics of one partition, byte for byte.
 
 Each event is compared with its topic, key, value and headers. Events that are equal and in their place are forgotten at
-once; of the others only ids and digests are kept, so memory grows with what is outstanding, not with what was read.
+once; of the others only ids and digests are kept, so memory grows with what is awaited, not with what was read.
 Pure: records come in, findings come out.
 """
 
@@ -37,7 +37,7 @@ class Found(NamedTuple):
     sent: Sent
 
 
-class _Due(NamedTuple):
+class _Awaited(NamedTuple):
     """An expected event that has not been seen yet."""
 
     place: int
@@ -66,19 +66,19 @@ class Comparison:
         self._is_order_known = is_order_known
         self._expected = dict.fromkeys(topics, 0)
         self._newest = dict.fromkeys(topics, -1)
-        self._due: dict[tuple[str, str], _Due] = {}
+        self._awaited: dict[tuple[str, str], _Awaited] = {}
         self._strays: dict[tuple[str, str], list[_Stray]] = {}
 
     @property
-    def outstanding(self) -> int:
+    def awaited(self) -> int:
         """Expected events that have not been seen yet."""
-        return len(self._due)
+        return len(self._awaited)
 
-    def is_due(self, topic: str, sent: Sent) -> bool:
+    def is_awaited(self, topic: str, sent: Sent) -> bool:
         """Whether a record with this id is expected and has not been seen yet."""
-        return any((topic, name) in self._due for name in names_of(sent))
+        return any((topic, name) in self._awaited for name in names_of(sent))
 
-    def settle(self, topic: str, expected: list[tuple[int, SlaEvent, Sent]], found: list[Found]) -> None:
+    def hold(self, topic: str, expected: list[tuple[int, SlaEvent, Sent]], found: list[Found]) -> None:
         """Take in the events that some lines call for and the records that bear these lines' numbers."""
         first = self._expected[topic]
         self._expected[topic] += len(expected)
@@ -89,7 +89,7 @@ class Comparison:
             self._newest[topic] = max(self._newest[topic], self._expected[topic] - 1)
             return
         for index, (line, event, sent) in enumerate(expected, first):
-            self._due[topic, event.output_id] = _Due(index, line, event.type, _digests(sent))
+            self._awaited[topic, event.output_id] = _Awaited(index, line, event.type, _digests(sent))
         for record in found:
             self._match(topic, record)
 
@@ -97,26 +97,26 @@ class Comparison:
         digests = _digests(record.sent)
         names = names_of(record.sent)
         for name in names:
-            due = self._due.pop((topic, name), None)
-            if due is None:
+            awaited = self._awaited.pop((topic, name), None)
+            if awaited is None:
                 continue
-            parts = _parts(due.digests, digests)
+            parts = _parts(awaited.digests, digests)
             if parts:
-                sentence = f"{due.event_type} differs from what the journal calls for in its {' and '.join(parts)}"
-                self._find("different", topic, due.line, record.offset, name, sentence)
-            elif self._is_order_known and due.place < self._newest[topic]:
-                sentence = f"{due.event_type} stands behind an event that it should precede"
-                self._find("order", topic, due.line, record.offset, name, sentence)
-            self._newest[topic] = max(self._newest[topic], due.place)
+                sentence = f"{awaited.event_type} differs from what the journal calls for in its {' and '.join(parts)}"
+                self._find("different", topic, awaited.line, record.offset, name, sentence)
+            elif self._is_order_known and awaited.place < self._newest[topic]:
+                sentence = f"{awaited.event_type} stands behind an event that it should precede"
+                self._find("order", topic, awaited.line, record.offset, name, sentence)
+            self._newest[topic] = max(self._newest[topic], awaited.place)
             return
         self._strays.setdefault((topic, names[0] if names else ""), []).append(
             _Stray(record.line, record.offset, digests)
         )
 
-    def forget_before(self, topic: str, line: int) -> None:
+    def drop_before(self, topic: str, line: int) -> None:
         """Retention has taken the records of this topic before this line's: nobody can look for them."""
-        for name in [name for name, due in self._due.items() if name[0] == topic and due.line < line]:
-            del self._due[name]
+        for name in [name for name, awaited in self._awaited.items() if name[0] == topic and awaited.line < line]:
+            del self._awaited[name]
             self.gone += 1
 
     def strays(self) -> dict[str, set[str]]:
@@ -129,11 +129,11 @@ class Comparison:
     def close(self, first_offsets: dict[tuple[str, str], int]) -> None:
         """Say what is left. `first_offsets`: where each stray's id stands first in its topic."""
         elsewhere = {name: topic for topic, name in self._strays if name}
-        for (topic, name), due in self._due.items():
-            sentence = f"{due.event_type} is not on the topic"
+        for (topic, name), awaited in self._awaited.items():
+            sentence = f"{awaited.event_type} is not on the topic"
             if name in elsewhere:
                 sentence += f"; it stands on {elsewhere[name]}"
-            self._find("missing", topic, due.line, None, name, sentence)
+            self._find("missing", topic, awaited.line, None, name, sentence)
         for (topic, name), strays in self._strays.items():
             for stray in strays:
                 first = first_offsets.get((topic, name), stray.offset)

@@ -123,12 +123,12 @@ def pack_of(following: Following, story: Story, sent: dict[str, Sighting], check
             for number in sorted(lines & check.records.keys())
         ),
         "events.jsonl": b"".join(
-            _line(PackedEvent(*_record(record), event.seq, event.output_id))
+            _packed(PackedEvent(*_record(record), event.seq, event.output_id))
             for event in story.events
             if (record := sent[event.output_id].record) is not None
         ),
         "chain.txt": "".join(f"{link.line} {link.offset} {link.digest.hex()}\n" for link in proof.links).encode(),
-        "proof.json": _line(_proof(check, proof)),
+        "proof.json": _packed(_proof(check, proof)),
         "verify.py": resources.files("agents.auditing").joinpath("evidence_verify.py").read_bytes(),
     }
     for one in activations:
@@ -136,7 +136,7 @@ def pack_of(following: Following, story: Story, sent: dict[str, Sighting], check
     if story.due.calendar is not None and following.bound_under is not None:
         book = following.bound_under
         spec = book.policies.calendars[story.due.calendar]
-        files["calendar.json"] = _line(_calendar(book, spec, story.due.days))
+        files["calendar.json"] = _packed(_calendar(book, spec, story.due.days))
     files["README.md"] = _readme(story, proof, has_missing=len(lines - check.records.keys())).encode()
     files["MANIFEST.sha256"] = "".join(
         f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)
@@ -163,7 +163,7 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"{folder} is not an empty folder; give a new one for --evidence.", 2)
 
 
-def _line(packed: Answer) -> bytes:
+def _packed(packed: Answer) -> bytes:
     return canonical_json(msgspec.to_builtins(packed)) + b"\n"
 
 
@@ -191,7 +191,7 @@ def _text(value: bytes | None) -> str | None:
 
 def _journal_line(number: int, record: Record, journal: bytes | None) -> bytes:
     digest = record_digest(record.timestamp, record.key, record.value, record.headers)
-    return _line(PackedLine(*_record(record), number, digest.hex(), None if journal is None else journal.hex()))
+    return _packed(PackedLine(*_record(record), number, digest.hex(), None if journal is None else journal.hex()))
 
 
 def _proof(check: RecordingCheck, proof: Proof) -> ChainProof:

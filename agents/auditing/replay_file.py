@@ -28,7 +28,7 @@ ReadSoFar = Callable[[int, int], None]
 def replay_file(file: str, *, policies: str | None, until_ms: int | None, dead_letters: str | None) -> None:
     """Replay a file (`-`: standard input) to standard output. `UserError` for what a person can mend."""
     with ExitStack() as stack:
-        lines = stack.enter_context(_lines(file))
+        lines = stack.enter_context(_input(file))
         letters = stack.enter_context(_letters(dead_letters))
         out = stack.enter_context(_standard_output())
         tell = stack.enter_context(_progress(lines))
@@ -62,7 +62,7 @@ def _replayed(
         out.write(b"\n")
 
 
-def _lines(file: str) -> AbstractContextManager[BinaryIO]:
+def _input(file: str) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if file == "-" else opened(file, "rb", "FILE", buffer_bytes=_BUFFER_BYTES)
 
 

@@ -14,7 +14,7 @@ import orjson
 from agents.auditing.refold import folded
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
-from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Stand
+from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Verdict
 from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
@@ -35,7 +35,7 @@ class World:
     """One fold of the journal's partitions, and where each clock stands in it."""
 
     def __init__(self, policies: Policies | None) -> None:
-        self.clocks: dict[str, Stand] = {}
+        self.clocks: dict[str, Verdict] = {}
         self.events: dict[str, int] = {}
         self._policies = policies
         self._state = new_state(0)
@@ -67,7 +67,7 @@ class World:
             outcome = _OUTCOME_OF[kind]
         else:  # an escalation, or the clock is forgotten as it stands
             return
-        self.clocks[clock_id] = Stand(outcome, event["due_at"], event["rule_version"])
+        self.clocks[clock_id] = Verdict(outcome, event["due_at"], event["rule_version"])
 
 
 def _instead(line: Line, activation: PolicyActivated, policies: Policies) -> PolicyActivated:
@@ -137,12 +137,12 @@ class WhatIf:
         )
 
 
-def _outcomes(clocks: dict[str, Stand]) -> dict[str, dict[str, int]]:
+def _outcomes(clocks: dict[str, Verdict]) -> dict[str, dict[str, int]]:
     """For each rule how many of these clocks have each outcome."""
     counted: dict[str, dict[str, int]] = {}
-    for clock_id, stand in clocks.items():
+    for clock_id, verdict in clocks.items():
         counts = counted.setdefault(clock_id.split("/", 3)[2], {})
-        counts[stand.outcome] = counts.get(stand.outcome, 0) + 1
+        counts[verdict.outcome] = counts.get(verdict.outcome, 0) + 1
     return counted
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from agents.auditing.what_if import WhatIf
 from agents.terminal import table
-from schemas.answers.findings import OutcomeCounts, Stand
+from schemas.answers.findings import OutcomeCounts, Verdict
 
 MOST_SHOWN = 20
 
@@ -23,7 +23,7 @@ def write_what_if(what_if: WhatIf, console: Console, most: int = MOST_SHOWN) -> 
     console.print(rows)
     changed = list(what_if.changed())
     for one in islice(changed, most):
-        console.print(Text(f"{one.clock_id}: {_stand(one.before)} → {_stand(one.after)}"), soft_wrap=True)
+        console.print(Text(f"{one.clock_id}: {_verdict(one.before)} → {_verdict(one.after)}"), soft_wrap=True)
     if len(changed) > most:
         console.print(Text(f"{len(changed) - most:,} more; --json tells all."))
     clocks = len(what_if.before.clocks.keys() | what_if.after.clocks.keys())
@@ -39,5 +39,5 @@ def _count(before: int, after: int) -> str:
     return f"{before:,}" if before == after else f"{before:,} → {after:,}"
 
 
-def _stand(stand: Stand | None) -> str:
-    return "no clock" if stand is None else f"{stand.outcome} (v{stand.version}, due {stand.due_at})"
+def _verdict(verdict: Verdict | None) -> str:
+    return "no clock" if verdict is None else f"{verdict.outcome} (v{verdict.version}, due {verdict.due_at})"

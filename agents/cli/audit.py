@@ -11,7 +11,7 @@ from agents.cli.options import with_settings
 from agents.errors import UserError, or_could_not_run
 from agents.memory import look_for_cycles_rarely
 from agents.settings import Settings
-from agents.terminal import for_people, print_document, print_line
+from agents.terminal import for_people, print_compact, print_document
 
 if TYPE_CHECKING:
     from agents.journal.records import Snapshot
@@ -106,7 +106,7 @@ def seals(settings: Settings, partition: tuple[int, ...], as_json: bool, check: 
         return 1 if sentences else 0
     if as_json:
         for one in found:
-            print_line(one)
+            print_compact(one)
     else:
         write_seals(found, for_people())
     return 0

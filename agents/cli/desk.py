@@ -11,7 +11,7 @@ import click
 from agents.cli.options import Duration, Instant, with_settings
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.terminal import for_people, print_line
+from agents.terminal import for_people, print_compact
 from agents.topic_roles import LOGICAL_TOPICS
 from schemas.dead_letters import ALL_REASONS
 
@@ -67,7 +67,7 @@ def list_letters(settings: Settings, limit: int, as_json: bool, **flags: Any) ->
     letters = [one for one in run_with_broker(settings, lambda: read_letters(settings)) if choice.includes(one)]
     if as_json:
         for one in letters[-limit:]:
-            print_line(dead_letter_report.listed(one))
+            print_compact(dead_letter_report.listed(one))
     else:
         dead_letter_report.write_list(letters[-limit:], len(letters), for_people())
 
@@ -89,7 +89,7 @@ def show(settings: Settings, ids: tuple[str, ...], as_json: bool) -> None:
         if one not in letters:
             raise UserError(f"There is no dead letter {one}; `dueclock deadletter list` shows those there are.", 2)
         if as_json:
-            print_line(dead_letter_report.whole(letters[one]))
+            print_compact(dead_letter_report.whole(letters[one]))
         else:
             console.print("", end="\n" if number else "")
             dead_letter_report.write_letter(letters[one], console)
@@ -124,7 +124,7 @@ def redrive(
             return
     done = run_with_broker(settings, lambda: redrive(settings, choice, is_again=again, is_dry=dry_run))
     for letter in done.sent if as_json else ():
-        print_line(listed(letter))
+        print_compact(listed(letter))
     if not as_json:
         verb = "would be sent" if dry_run else "sent"
         before = f"; {len(done.left_out):,} left out, sent again before (--again sends them)" if done.left_out else ""
@@ -183,7 +183,7 @@ def clocks(
             found = run_with_broker(settings, lambda: from_changelog(settings, asked, tell))
     if as_json:
         for one in found:
-            print_line(clocks_report.listed(one))
+            print_compact(clocks_report.listed(one))
     elif as_csv:
         clocks_report.write_csv(found, sys.stdout)
     else:

@@ -48,12 +48,12 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return CTRL_C
     except (BrokenPipeError, ReaderGoneError):
-        _forget_stdout()
+        _drop_stdout()
         return CLOSED_PIPE
     except OSError as error:
         if wants_tracebacks or (sentence := _sentence_of(error)) is None:
             raise
-        _forget_stdout()
+        _drop_stdout()
         return _said(sentence, 1)
     return status if isinstance(status, int) else 0
 
@@ -73,7 +73,7 @@ def _said(sentence: str, status: int) -> int:
     return status
 
 
-def _forget_stdout() -> None:
+def _drop_stdout() -> None:
     """What is still buffered can go nowhere; without this the interpreter complains about it when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -74,7 +74,7 @@ class Board:
         if "reason" in event:
             self.reasons[rule, kind, event["reason"]] += 1
         if "clock_id" in event:
-            self._settle(event)
+            self._follow(event)
         if kind in DUE_TYPES:
             self.breach_lags_ms.append(appended_ms - parse_instant(event["due_at"]))
         seen = Seen(parse_instant(event["decided_at"]), topic, kind, rule, _subject(event), _note(event))
@@ -124,7 +124,7 @@ class Board:
         lags = sorted(self.breach_lags_ms)
         return lags[min(len(lags) - 1, int(len(lags) * share))] if lags else None
 
-    def _settle(self, event: dict[str, Any]) -> None:
+    def _follow(self, event: dict[str, Any]) -> None:
         clock_id, kind, rule = event["clock_id"], event["type"], event["rule"]
         before = self.clocks.get(clock_id)
         outcome = _OUTCOME_OF.get(kind) if kind != "clock.retracted" else _after_retraction(event["of"])

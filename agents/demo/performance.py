@@ -21,7 +21,7 @@ from rich.live import Live
 from agents.demo.board import Board
 from agents.demo.generator import Sent, demo_policies, play
 from agents.demo.process import BoundWorker
-from agents.demo.view import Frame, picture, plain_line
+from agents.demo.view import Frame, picture, plain_text
 from agents.errors import UserError
 from agents.kafka.clients import no_broker, reader, run_with_broker, writer
 from agents.settings import Settings
@@ -134,7 +134,7 @@ class Performance:
         else:
             seen = self.board.see_event(topic, record.value, record.timestamp)
         if self._is_plain:
-            self._console.print(plain_line(seen), highlight=False, soft_wrap=True, markup=False)
+            self._console.print(plain_text(seen), highlight=False, soft_wrap=True, markup=False)
 
     def frame(self, width: int, height: int) -> Frame:
         """What the picture needs besides the board, at this moment."""

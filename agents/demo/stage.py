@@ -21,7 +21,7 @@ from agents.demo.generator import demo_policies
 from agents.demo.performance import Performance
 from agents.demo.picture_file import HEIGHT, WIDTH, write_picture
 from agents.demo.process import BoundWorker, free_port
-from agents.demo.view import facts, reasons, summary
+from agents.demo.view import figures, reasons, summary
 from agents.demo.watching import prometheus
 from agents.files import opened
 from agents.kafka.embedded import embedded_failures, kafka_folder, own_folder, running_broker
@@ -155,7 +155,7 @@ def _where(own: Settings, watcher: str | None) -> str:
 def _say_summary(console: Console, board: Board, missing: list[tuple[str, str]]) -> None:
     console.print()
     console.print(summary(board, console.width))
-    for line in (facts(board, console.width), *reasons(board, console.width)):
+    for line in (figures(board, console.width), *reasons(board, console.width)):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     for of, kind in missing:
         console.print(f"Expected and not seen: {kind} of {of}", style="bold red", highlight=False, soft_wrap=True)

@@ -76,10 +76,10 @@ def picture(board: Board, frame: Frame) -> RenderableType:
             _NARROW_LEFT,
             frame.width,
         )
-    return Group(_headline(frame), top, _facts(board, frame.width), *map(Text, why), bottom)
+    return Group(_headline(frame), top, _figures(board, frame.width), *map(Text, why), bottom)
 
 
-def plain_line(seen: Seen) -> str:
+def plain_text(seen: Seen) -> str:
     """An event as one line of text."""
     where = f"{_clock(seen.at_ms)}  {seen.topic:<14} {_short(seen):<12} {seen.rule:<19}"
     return f"{where} {seen.subject}  {seen.note}".rstrip()
@@ -90,7 +90,7 @@ def summary(board: Board, width: int) -> Table:
     return _rules(board, is_wide=width > _TABLE_WIDTH)
 
 
-def facts(board: Board, width: int) -> str:
+def figures(board: Board, width: int) -> str:
     """What the table does not hold, in one line."""
     parts = [
         f"{board.events:,} events",
@@ -148,8 +148,8 @@ def _cell(board: Board, rule: str, outcome: str | None, kind: str | None, style:
     return Text(str(number), style) if number else Text("·", "dim")
 
 
-def _facts(board: Board, width: int) -> Text:
-    text = Text(facts(board, width), "bold", no_wrap=True, overflow="ellipsis")
+def _figures(board: Board, width: int) -> Text:
+    text = Text(figures(board, width), "bold", no_wrap=True, overflow="ellipsis")
     text.truncate(width, overflow="ellipsis")
     return text
 

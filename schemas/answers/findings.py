@@ -83,7 +83,7 @@ class Rebuild(Answer, frozen=True):
     findings: Annotated[list[Finding], Meta(description="The differences that remain.")]
 
 
-class Stand(Answer, frozen=True):
+class Verdict(Answer, frozen=True):
     """Where a clock stands: the outcome last told, and the due and version that it was told with."""
 
     outcome: Annotated[
@@ -99,8 +99,8 @@ class ChangedClock(Answer, frozen=True):
     """A clock that would have differed."""
 
     clock_id: ClockId
-    before: Annotated[Stand | None, Meta(description="How it stands; null: there is no such clock.")]
-    after: Annotated[Stand | None, Meta(description="How it would stand; null: there would be none.")]
+    before: Annotated[Verdict | None, Meta(description="How it stands; null: there is no such clock.")]
+    after: Annotated[Verdict | None, Meta(description="How it would stand; null: there would be none.")]
 
 
 class OutcomeCounts(Answer, frozen=True):

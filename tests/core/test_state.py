@@ -171,7 +171,7 @@ def test_a_restored_state_knows_threads_that_asked_csba_and_cases_by_subject() -
     again = restore_state(0, rows)
     assert [*again.questions.waiting(OWN, 0, monday_9am)] == [f"{OWN}/thread/T-1"]
     assert [*story.state.questions.waiting(OWN, 0, monday_9am)] == [f"{OWN}/thread/T-1"]
-    assert again.case_standings(OWN, SUBJECT) == story.state.case_standings(OWN, SUBJECT) != {}
+    assert again.case_summaries(OWN, SUBJECT) == story.state.case_summaries(OWN, SUBJECT) != {}
     assert next_fire_ms(again) == next_fire_ms(story.state)
     assert again.take_changes() == [(PARTITION_KEY, dict(rows)[PARTITION_KEY])]
 
@@ -246,7 +246,7 @@ def test_indexes_forget_what_is_forgotten() -> None:
     story.tell("case.opened", tuesday_9am, case_id="C-2")
     story.until(monday_9am + 800 * DAY)
     assert [*story.state.questions.waiting(OWN, 0, NEVER_MS - 1)] == []
-    assert story.state.case_standings(OWN, SUBJECT) == {}
+    assert story.state.case_summaries(OWN, SUBJECT) == {}
     assert story.state.digest == Story(PLAIN).state.digest
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies, play
 from agents.demo.performance import line_of
-from agents.demo.view import Frame, facts, picture, plain_line, reasons, summary
+from agents.demo.view import Frame, figures, picture, plain_text, reasons, summary
 from agents.zones import machine_zones
 from schemas.codec import format_instant
 from schemas.dead_letters import Rejected
@@ -132,8 +132,8 @@ def test_a_tiny_terminal_is_no_error() -> None:
 def test_an_empty_board_can_be_drawn_and_summed_up() -> None:
     lines = drawn(Board(), 80, 24)
     assert len(lines) <= 24
-    assert facts(Board(), 80) in (line.strip() for line in lines)
-    assert facts(Board(), 80) == "0 events · 0 violations · 0 health · 0 dead letters"
+    assert figures(Board(), 80) in (line.strip() for line in lines)
+    assert figures(Board(), 80) == "0 events · 0 violations · 0 health · 0 dead letters"
     assert summary(Board(), 80).row_count == len(RULES)
 
 
@@ -164,8 +164,8 @@ def test_an_opened_clock_says_how_long_it_runs_under_which_version_and_whether_i
 
 def test_a_line_says_when_what_and_whom_it_is_about() -> None:
     board = Board()
-    assert plain_line(board.see_event("sla-breach", BREACHED, START_MS)).split() == [
+    assert plain_text(board.see_event("sla-breach", BREACHED, START_MS)).split() == [
         format_instant(START_MS)[11:23], "sla-breach", "breached", "sfp-refund", "O/R", "seller", "owed", "it",
     ]  # fmt: skip
     letter = board.see_dead_letter(Rejected("not_json", None).reason, "", "demo-buyer-message", START_MS)
-    assert plain_line(letter).endswith("demo-buyer-message  not_json")
+    assert plain_text(letter).endswith("demo-buyer-message  not_json")
