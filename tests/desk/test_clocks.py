@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.desk.clocks_report import COLUMNS, countdown
+from agents.desk.clocks_report import countdown
+from schemas.answers.operations import ListedClock
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import answer, question, reply_within, seller_on
 from tests.cli.command import Ended, dueclock, sentence_of
@@ -69,7 +70,7 @@ def test_the_changelog_and_a_worker_give_the_same_answer(make_live: MakeLive, tm
     assert "2 clocks or more" in table.out
     assert "buyer-message-reply" in table.out
     rows = list(csv.DictReader(io.StringIO(asked("--csv", "--worker", url).out)))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == ListedClock.__struct_fields__
     assert [row["clock_id"] for row in rows] == [one["clock_id"] for one in clocks]
     assert asked("--due-within", "0s", "--json").out == ""
 
