@@ -67,7 +67,7 @@ def _below(path: str, form: Schema) -> Iterator[Member]:
 
 
 def _meaning(member: Schema, form: Schema) -> str:
-    said: str = member.get("description", form.get("description", ""))
+    said = str(member.get("description", form.get("description", "")))
     values = form.get("enum")
     return f"{said} One of {code(values)}." if values else said
 
