@@ -6,7 +6,6 @@ sentence, and it stands last: `be_silent` keeps back what the libraries, and the
 to say behind it.
 """
 
-import gc
 import logging
 import sys
 import time
@@ -60,6 +59,24 @@ class AsJson(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return canonical_json(entry).decode()
+
+
+class _Nothing(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.name.split(".", 1)[0] == OURS
+
+
+def be_silent() -> None:
+    """From here on only our own lines: tasks that nobody awaits, loops that are closed, are no news when all ends.
+
+    At level debug everything is said.
+    """
+    if logging.root.level <= logging.DEBUG:
+        return
+    for handler in logging.root.handlers:
+        handler.addFilter(_Nothing())
+    sys.unraisablehook = lambda _: None
+    gc.collect()  # what complains when it is taken down does so now, not behind the last sentence
 
 
 def _as_text() -> logging.Formatter:

@@ -20,7 +20,7 @@ from streams.census import Census
 from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
 from streams.logic import check_logic
-from streams.matters import FULL, Taken, name_of, next_timer
+from streams.matters import Taken, name_of, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
     MOST_LOST,
@@ -222,6 +222,11 @@ class State:
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
                     self.cases.put(account_of(row_id), fact.subject_hash, row_id)
+
+    def note_size(self, row_id: str, row: MatterRow) -> None:
+        """A matter has taken a fact, or comes back with those it had."""
+        if len(row.facts) >= FULL:
+            self.full.add(row_id)
 
     def case_summaries(self, account: str, subject: str) -> dict[str, CaseSummary]:
         """How the account's cases on a subject stand, by the ids of their rows in byte order."""

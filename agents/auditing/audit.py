@@ -20,13 +20,14 @@ from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
 from agents.journal.lines import JournalCheck, JournalError, JournalLine, Progress
+from agents.journal.notes import kept_notes
 from agents.journal.records import Record, Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import log_reader
-from agents.kafka.topics import chosen_partitions, has_topic, partitions_of
+from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.settings import Settings
-from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS
+from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.answers.findings import Finding
 from schemas.codec import format_instant
 from schemas.events import topic_of
@@ -125,7 +126,13 @@ async def audit_live(
             start = starts.get(partition)
             check = JournalCheck(partition, count, start=None if start is None else start.seal)
             audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, progress))
-        return audited
+    notes = await kept_notes(settings, chosen) if await has_topic(settings, CHANGELOG) else {}
+    return [
+        one._replace(lost=tuple(notes[one.partition].lost), lost_records=notes[one.partition].lost_records)
+        if one.partition in notes
+        else one
+        for one in audited
+    ]
 
 
 class _Live:

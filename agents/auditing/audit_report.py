@@ -90,11 +90,18 @@ def write_report(audited: Sequence[Audited], console: Console, *, seconds: float
             console.print(Text(f"partition {one.partition}: {len(one.findings) - most:,} more; --json tells more."))
     for one in audited:
         for lost in one.lost[-most:]:
-            console.print(Text(_said_lost(one.partition, lost)), soft_wrap=True)
+            console.print(Text(_lost_in_words(one.partition, lost)), soft_wrap=True)
     lines = sum(one.lines for one in audited)
     speed = f"{lines:,} journal lines in {seconds:.1f} s ({lines / max(seconds, 0.001):,.0f} a second)"
     verdict = "What was sent is what the journal calls for." if is_clean(audited) else "There are differences."
     console.print(Text(f"{verdict} {speed}"), soft_wrap=True)
+
+
+def _lost_in_words(partition: int, lost: Lost) -> str:
+    return (
+        f"lost input: partition {partition}, {lost.topic}: offsets {lost.first} to {lost.last} were gone before they "
+        f"were read (found {format_instant(lost.found_ms)}); no line of the journal tells of them"
+    )
 
 
 def in_words(finding: Finding) -> str:

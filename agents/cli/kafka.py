@@ -103,6 +103,7 @@ def create(settings: Settings) -> None:
 def check(settings: Settings, as_json: bool) -> int:
     """Say each difference between the topics and what dueclock needs; exit status 1 if there is one."""
     from agents.kafka.topics import check_topics
+    from agents.worker.belonging import told_by_rows
     from schemas.answers.operations import TopicDifferences
 
     differences = check_topics(settings) or told_by_rows(settings)

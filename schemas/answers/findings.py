@@ -24,6 +24,15 @@ class Finding(Answer, frozen=True):
     sentence: Annotated[str, Meta(description="What is wrong, in a sentence.")]
 
 
+class LostInput(Answer, frozen=True):
+    """Input records that were gone before they were read."""
+
+    topic: Annotated[str, Meta(description="The input topic, by its name on the broker.")]
+    first: Annotated[NotNegative, Meta(description="The first offset.")]
+    last: Annotated[NotNegative, Meta(description="The last offset.")]
+    found_at: Annotated[Instant, Meta(description="When it was found, by the broker's clock.")]
+
+
 class AuditedPartition(Answer, frozen=True):
     """What was audited in one partition."""
 
@@ -36,6 +45,8 @@ class AuditedPartition(Answer, frozen=True):
     logics: Annotated[list[Positive], Meta(description="The logics in force, in their order.")]
     later: Annotated[Count, Meta(description="Events of lines that came during the audit: not judged.")]
     gone: Annotated[Count, Meta(description="Events that retention has taken.")]
+    lost_records: Annotated[Count, Meta(description="Input records that were gone before they were read, in all.")]
+    lost: Annotated[list[LostInput], Meta(description="The newest ranges of them.")]
     findings: Annotated[dict[str, Count], Meta(description="How many findings of each kind.")]
 
 
