@@ -6,6 +6,7 @@ sentence, and it stands last: `be_silent` keeps back what the libraries, and the
 to say behind it.
 """
 
+import gc
 import logging
 import sys
 import time

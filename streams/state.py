@@ -20,7 +20,7 @@ from streams.census import Census
 from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
 from streams.logic import check_logic
-from streams.matters import Taken, name_of, next_timer
+from streams.matters import FULL, Taken, name_of, next_timer
 from streams.policies import PolicyBook
 from streams.rows import (
     MOST_LOST,

@@ -25,9 +25,9 @@ from agents.journal.records import Record, Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import log_reader
-from agents.kafka.topics import chosen_partitions, partitions_of
+from agents.kafka.topics import chosen_partitions, has_topic, partitions_of
 from agents.settings import Settings
-from agents.topic_roles import JOURNAL, OUTPUTS
+from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS
 from schemas.answers.findings import Finding
 from schemas.codec import format_instant
 from schemas.events import topic_of
