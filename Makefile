@@ -5,6 +5,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 # make run FOR=60s ends by itself; ARGS go to `dueclock demo`, to pytest or to the resolver.
 FOR ?=
+SECURED ?=
 SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
@@ -19,9 +20,9 @@ help: ## List the targets
 .venv/.installed: requirements.lock pyproject.toml
 	@.ci/venv
 
-run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s ends by itself, ARGS go to `dueclock demo`)
+run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s ends by itself, SECURED=1 with TLS and logins, ARGS go to `dueclock demo`)
 	@echo "Running dueclock demo"
-	@$(BIN)/dueclock demo $(if $(FOR),--for $(FOR)) $(ARGS)
+	@$(BIN)/dueclock demo $(if $(FOR),--for $(FOR)) $(if $(SECURED),--secured) $(ARGS)
 
 test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
 	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"

@@ -41,6 +41,10 @@ TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 TopicPrefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,200}$")]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+SECRETS = ("clocks_token", "sasl_password", "sasl_oauthbearer_client_secret")
+"""Settings that nobody is to read in a log or an error: no flag has them, and what shows settings leaves them out."""
 _WORDS = {
     "`int`": "a whole number",
     "`float`": "a number",
@@ -58,6 +62,23 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     group: Name = "dueclock"
     group_instance_id: str = ""
     client_id: Name = "dueclock"
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    ssl_ca_location: str = ""
+    ssl_certificate_location: str = ""
+    ssl_key_location: str = ""
+    ssl_key_password_file: str = ""
+    ssl_endpoint_identification_algorithm: Literal["https", "none"] = "https"
+    sasl_mechanism: SaslMechanism = ""
+    sasl_username: str = ""
+    sasl_password: str = ""
+    sasl_password_file: str = ""
+    sasl_oauthbearer_token_endpoint_url: str = ""
+    sasl_oauthbearer_client_id: str = ""
+    sasl_oauthbearer_client_secret: str = ""
+    sasl_oauthbearer_client_secret_file: str = ""
+    sasl_oauthbearer_scope: str = ""
+    sasl_oauthbearer_token_file: str = ""
+    sasl_oauthbearer_token_command: str = ""
     topic_prefix: TopicPrefix = ""
     topics: dict[str, TopicName] = {}
     policies_path: str = ""
@@ -70,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     replication: Annotated[int, Meta(ge=0, le=9)] = 0
     session_timeout_s: Annotated[float, Meta(ge=1, le=300)] = 10.0
     heartbeat_s: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    bind_types: bool = False
     dead_letter_ratio: Annotated[float, Meta(gt=0, le=1)] = 1.0
     skew_allowance_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50
     transaction_timeout_ms: Annotated[int, Meta(ge=1000, le=900_000)] = 60_000
@@ -99,8 +121,63 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"`clocks_token` must have at least {LEAST_TOKEN} characters")
         if bool(self.http_tls_cert) != bool(self.http_tls_key):
             raise ValueError("`http_tls_cert` and `http_tls_key` go together")
+        self._check_security()
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError("`heartbeat_s` must be at most a third of `session_timeout_s`")
+
+    def _check_security(self) -> None:
+        """What one of the settings of a secured Kafka asks of another."""
+        if self.security_protocol.startswith("SASL") != bool(self.sasl_mechanism):
+            raise ValueError("`sasl_mechanism` and a `security_protocol` with SASL go together: give both or neither")
+        if self.ssl_key_location and not self.ssl_certificate_location:
+            raise ValueError("`ssl_key_location` needs `ssl_certificate_location`")
+        tls = (self.ssl_ca_location, self.ssl_certificate_location, self.ssl_key_password_file)
+        if any(tls) and not self.is_tls:
+            raise ValueError("files of certificates (`ssl_...`) need `security_protocol` SSL or SASL_SSL")
+        if self.sasl_mechanism == "OAUTHBEARER":
+            self._check_token()
+        elif self.sasl_mechanism and (
+            not self.sasl_username or bool(self.sasl_password) == bool(self.sasl_password_file)
+        ):
+            raise ValueError(
+                f"`sasl_mechanism` {self.sasl_mechanism} needs `sasl_username` and one of `sasl_password_file` and "
+                "`sasl_password`"
+            )
+
+    def _check_token(self) -> None:
+        url = self.sasl_oauthbearer_token_endpoint_url
+        ways = (url, self.sasl_oauthbearer_token_file, self.sasl_oauthbearer_token_command)
+        if sum(map(bool, ways)) != 1:
+            raise ValueError(
+                "`sasl_mechanism` OAUTHBEARER needs one of `sasl_oauthbearer_token_endpoint_url`, "
+                "`sasl_oauthbearer_token_file` and `sasl_oauthbearer_token_command`"
+            )
+        secrets = (self.sasl_oauthbearer_client_secret, self.sasl_oauthbearer_client_secret_file)
+        if url and (not self.sasl_oauthbearer_client_id or sum(map(bool, secrets)) != 1):
+            raise ValueError(
+                "`sasl_oauthbearer_token_endpoint_url` needs `sasl_oauthbearer_client_id` and one of "
+                "`sasl_oauthbearer_client_secret_file` and `sasl_oauthbearer_client_secret`"
+            )
+        if url and not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", url):
+            raise ValueError("`sasl_oauthbearer_token_endpoint_url` must begin with https://: a secret goes there")
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={'***' if name in SECRETS and getattr(self, name) else repr(getattr(self, name))}"
+            for name in self.__struct_fields__
+        )
+        return f"Settings({', '.join(shown)})"
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether connections to the brokers are encrypted."""
+        return self.security_protocol in ("SSL", "SASL_SSL")
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether this process comes to hold something that nobody else may see."""
+        files = (self.ssl_key_location, self.ssl_certificate_location)
+        return bool(self.sasl_mechanism) or any(files) or any(getattr(self, name) for name in SECRETS)
 
     def topic(self, logical: str) -> str:
         """The name on the broker of the topic with this logical name. KeyError: a slip must not become a topic."""
@@ -140,6 +217,23 @@ MEANINGS = {
     "group": "consumer group of the workers",
     "group_instance_id": "a name that stays with this worker (its pod's name): a restart then needs no rebalance",
     "client_id": "name of this client in the broker's logs and quotas",
+    "security_protocol": "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`",
+    "ssl_ca_location": "file of the CA certificates (PEM) to believe; empty = those of the system",
+    "ssl_certificate_location": "file of this client's certificate and its chain (PEM), for brokers that ask for one",
+    "ssl_key_location": "file of the key of that certificate (PEM); empty = it is in the same file",
+    "ssl_key_password_file": "file of the password of that key; empty = it has none",
+    "ssl_endpoint_identification_algorithm": "`https`: the broker's name must be in its certificate; `none`: any name",
+    "sasl_mechanism": "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`; empty = no login",
+    "sasl_username": "name to log in with",
+    "sasl_password": "password to log in with; no flag has it, and a file is better",
+    "sasl_password_file": "file of the password, read again for each connection",
+    "sasl_oauthbearer_token_endpoint_url": "where a token is asked for with client credentials (https)",
+    "sasl_oauthbearer_client_id": "client id to ask for a token with",
+    "sasl_oauthbearer_client_secret": "secret of that client; no flag has it, and a file is better",
+    "sasl_oauthbearer_client_secret_file": "file of that secret, read again for each token",
+    "sasl_oauthbearer_scope": "scope to ask for; empty = none",
+    "sasl_oauthbearer_token_file": "file of a token, as Kubernetes projects it, read again for each connection",
+    "sasl_oauthbearer_token_command": "command that prints a token, run for each connection, without a shell",
     "topic_prefix": "put in front of every topic name that `topics` does not set",
     "topics": "names of single topics by their logical name: in the file a table `[topics]`",
     "policies_path": "policy file; empty = the policies that are shipped",
@@ -152,6 +246,7 @@ MEANINGS = {
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",
     "session_timeout_s": "a worker that is silent this long loses its partitions",
     "heartbeat_s": "seconds between heartbeats; at most a third of the session",
+    "bind_types": "`true`: a notification is taken only from the topic of its type; others are dead letters",
     "dead_letter_ratio": "a worker ends where more of a partition's last 1,000 records are dead letters; 1 = never",
     "skew_allowance_ms": "how far the clocks of the brokers may differ; journal time stays this far behind",
     "transaction_timeout_ms": "the broker aborts a transaction that is open longer",

@@ -15,7 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,13 +41,15 @@ def start(
     report: Report | None = None,
     detached: bool = True,
     settings: Mapping[str, str] | None = None,
+    users: Sequence[str] = (),
 ) -> KafkaStatus:
     """Start the broker of this folder and wait until it answers; when it runs already, say where.
 
     Without a port, that of the last start if it is free, else any free one. A broker that is not detached ends with
-    this process. `settings` are more broker settings. Raises EmbeddedKafkaError.
+    this process. `settings` are more broker settings. With `users`, a new folder's broker is secured, and
+    these can log in (embedded_secured.py). Raises EmbeddedKafkaError.
     """
-    return _start(BrokerFolder(folder), Wish(port, report, settings or {}, is_bound=not detached))
+    return _start(BrokerFolder(folder), Wish(port, report, settings or {}, is_bound=not detached, users=users))
 
 
 def stop(folder: Path, *, timeout_s: float = 20) -> bool:
@@ -78,12 +80,17 @@ class EmbeddedKafka:
     """
 
     def __init__(
-        self, folder: Path | None = None, *, settings: Mapping[str, str] | None = None, report: Report | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        settings: Mapping[str, str] | None = None,
+        report: Report | None = None,
+        users: Sequence[str] = (),
     ) -> None:
         self._is_temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="dueclock-kafka-")) if folder is None else folder
         self._home = BrokerFolder(self.folder)
-        self._wish = Wish(None, report, settings or {}, is_bound=True, is_temporary=self._is_temporary)
+        self._wish = Wish(None, report, settings or {}, is_bound=True, is_temporary=self._is_temporary, users=users)
         self._status: KafkaStatus | None = None
 
     def __enter__(self) -> Self:

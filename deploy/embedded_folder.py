@@ -16,10 +16,11 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from deploy.embedded_secured import MARK, Secrets, leave_no_core
 from deploy.private import make_private
 
 HOST = "127.0.0.1"
@@ -84,6 +85,7 @@ class BrokerFolder:
         self.log_file = self.path / "kafka.log"
         self.output_file = self.path / "kafka.out"
         self.storage = self.path / "data"
+        self.secrets = Secrets(self.path)
         self._lock_file = self.path / "lock"
         self._record_file = self.path / "broker.json"
 
@@ -91,6 +93,18 @@ class BrokerFolder:
         """Make the folder, for its owner alone, if it is not there."""
         make_private(self.path)
         (self.path / "tmp").mkdir(exist_ok=True)
+
+    def secure(self, users: Sequence[str]) -> None:
+        """Make it the folder of a secured broker with these users, if there is no storage yet."""
+        if not self.is_formatted:
+            self.secrets.make(users)
+            (self.path / MARK).touch()
+        leave_no_core()
+
+    @property
+    def is_secured(self) -> bool:
+        """Whether the broker wants TLS and a login (embedded_secured.py)."""
+        return (self.path / MARK).exists()
 
     @property
     def is_formatted(self) -> bool:
@@ -143,6 +157,7 @@ class BrokerFolder:
         """Write a settings file of the node; `more` come on top."""
         settings = {
             **_SETTINGS,
+            **(self.secrets.settings() if self.is_secured else {}),
             "listeners": f"BROKER://{HOST}:{ports.broker},CONTROLLER://{HOST}:{ports.controller}",
             "controller.quorum.voters": f"1@{HOST}:{ports.controller}",
             **more,

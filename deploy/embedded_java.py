@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
@@ -84,8 +85,10 @@ def format_storage(folder: BrokerFolder, ports: Ports, report: jars.Report | Non
     shutil.rmtree(draft, ignore_errors=True)
     folder.write_settings("format.properties", ports, {"log.dirs": draft.name})
     arguments = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", "format.properties"]
-    command = java_command(folder, BRIEF_OPTIONS, arguments, log_file=folder.log_file, report=report)
-    with folder.output_file.open("wb") as output:
+    with ExitStack() as stack:
+        users = stack.enter_context(folder.secrets.format_arguments()) if folder.is_secured else []
+        command = java_command(folder, BRIEF_OPTIONS, [*arguments, *users], log_file=folder.log_file, report=report)
+        output = stack.enter_context(folder.output_file.open("wb"))
         status = _run(command, folder, output)
     if status != 0:
         raise why_it_ended(folder, 0)

@@ -6,9 +6,11 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self
 
 from deploy import embedded_supervisor
@@ -79,10 +81,14 @@ def send(pid: int, *signals: signal.Signals) -> None:
             os.kill(pid, one)
 
 
-def answers(port: int) -> bool:
-    """Whether a broker serves clients there."""
+def answers(port: int, *, ca_file: Path | None = None) -> bool:
+    """Whether a broker serves clients there; over TLS where there is a CA to believe."""
     try:
-        with socket.create_connection((HOST, port), timeout=1.0) as connection:
+        with contextlib.ExitStack() as stack:
+            connection = stack.enter_context(socket.create_connection((HOST, port), timeout=1.0))
+            if ca_file is not None:
+                context = ssl.create_default_context(cafile=str(ca_file))
+                connection = stack.enter_context(context.wrap_socket(connection, server_hostname=HOST))
             connection.sendall(_API_VERSIONS_REQUEST)
             return len(connection.recv(4)) > 0
     except OSError:

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,8 @@ class Wish:
     settings: Mapping[str, str]
     is_bound: bool
     is_temporary: bool = False
+    users: Sequence[str] = ()
+    """With users it is secured (embedded_secured.py)."""
 
 
 def start_broker(home: BrokerFolder, wish: Wish) -> tuple[KafkaStatus, Jvm | None]:
@@ -63,6 +65,8 @@ def start_broker(home: BrokerFolder, wish: Wish) -> tuple[KafkaStatus, Jvm | Non
         )
     with plain_sentences(home):
         home.create()
+        if wish.users:
+            home.secure(wish.users)
         for tries_left in reversed(range(_PORT_TRIES)):
             lock = _lock_or_running(home)
             if isinstance(lock, KafkaStatus):
@@ -81,7 +85,7 @@ def status_of(home: BrokerFolder) -> KafkaStatus:
     pid, ports = home.read_record() if is_running else (None, None)
     return KafkaStatus(
         is_running=is_running,
-        is_answering=pid is not None and ports is not None and answers(ports.broker),
+        is_answering=pid is not None and ports is not None and _answers(home, ports),
         pid=pid,
         bootstrap=ports.bootstrap if ports else None,
         folder=home.path,
@@ -147,6 +151,10 @@ def _start_locked(home: BrokerFolder, wish: Wish, lock: int) -> tuple[KafkaStatu
     return KafkaStatus(True, True, jvm.pid, ports.bootstrap, home.path, home.log_file), jvm
 
 
+def _answers(home: BrokerFolder, ports: Ports) -> bool:
+    return answers(ports.broker, ca_file=home.secrets.ca_file if home.is_secured else None)
+
+
 @contextmanager
 def _released(lock: int) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
@@ -176,7 +184,7 @@ def _check_room(folder: Path) -> None:
 
 def _wait_until_it_answers(home: BrokerFolder, jvm: Jvm, ports: Ports, log_start: int) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while not answers(ports.broker):
+    while not _answers(home, ports):
         if jvm.has_ended:
             raise why_it_ended(home, log_start)
         if time.monotonic() > deadline:

@@ -16,6 +16,7 @@ from agents.cli.explain import explain, what_if
 from agents.cli.kafka import journal, kafka, topics
 from agents.cli.options import Duration, Instant, with_settings
 from agents.cli.rebuild import rebuild
+from agents.cli.security import acls, doctor
 from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
 from agents.settings import Settings
@@ -55,6 +56,8 @@ dueclock.add_command(explain)
 dueclock.add_command(what_if)
 dueclock.add_command(deadletter)
 dueclock.add_command(clocks)
+dueclock.add_command(acls)
+dueclock.add_command(doctor)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")
@@ -140,14 +143,25 @@ def worker(
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another seed, another play.")
 @click.option("--plain", is_flag=True, help="Plain lines even on a terminal.")
+@click.option("--secured", "is_secured", is_flag=True, help="Play on an embedded Kafka with TLS, logins and rights.")
 @click.option("--picture", metavar="FILE", help="At the end, write the board to this file, as SVG.")
 def demo(
-    settings: Settings, broker: str | None, for_ms: int | None, seed: int, plain: bool, picture: str | None
+    settings: Settings,
+    broker: str | None,
+    for_ms: int | None,
+    seed: int,
+    plain: bool,
+    is_secured: bool,
+    picture: str | None,
 ) -> int:
     """Play a seller's days in seconds on an embedded Kafka (or on --broker) and show what comes out."""
     from agents.demo.stage import run_demo
 
-    return run_demo(settings, broker=broker, for_ms=for_ms, seed=seed, is_plain=plain, picture=picture)
+    if is_secured and broker is not None:
+        raise UserError("--secured plays on an embedded Kafka: leave out --broker.", 2)
+    return run_demo(
+        settings, broker=broker, for_ms=for_ms, seed=seed, is_plain=plain, picture=picture, is_secured=is_secured
+    )
 
 
 @dueclock.group(help="Policy files.")

@@ -22,12 +22,22 @@ def kafka() -> None:
 @click.option(
     "--port", type=click.IntRange(1, 65535), metavar="N", help="Listen here (default: as last time, else any)."
 )
+@click.option("--secured", "is_secured", is_flag=True, help="The one with TLS, logins and rights.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def start(settings: Settings, port: int | None, as_json: bool) -> None:
+def start(settings: Settings, port: int | None, is_secured: bool, as_json: bool) -> None:
     """Start it; it goes on until `dueclock kafka stop`."""
-    from agents.kafka.embedded import embedded_failures, kafka_folder
+    from agents.kafka.embedded import embedded_failures, kafka_folder, settings_file, start_secured
     from deploy import embedded
 
+    if is_secured:
+        secured = start_secured(settings, port=port, report=lambda words: click.echo(words, err=True))
+        _say_status(secured, as_json=as_json)
+        click.echo(
+            f"Each role has its settings file, e.g. dueclock --settings {settings_file(settings, 'administrator')} "
+            "topics create",
+            err=True,
+        )
+        return
     with embedded_failures():
         found = embedded.start(kafka_folder(settings), port=port, report=lambda words: click.echo(words, err=True))
     _say_status(found, as_json=as_json)
@@ -36,25 +46,27 @@ def start(settings: Settings, port: int | None, as_json: bool) -> None:
 @kafka.command()
 @with_settings("state_dir")
 def stop(settings: Settings) -> None:
-    """Stop it; its data stay."""
-    from agents.kafka.embedded import embedded_failures, kafka_folder
+    """Stop it, the secured one too; its data stay."""
+    from agents.kafka.embedded import embedded_failures, kafka_folder, secured_folder
     from deploy import embedded
 
+    folders = [folder for folder in (kafka_folder(settings), secured_folder(settings)) if folder.is_dir()]
     with embedded_failures():
-        was_running = embedded.stop(kafka_folder(settings)) if kafka_folder(settings).is_dir() else False
+        was_running = [folder for folder in folders if embedded.stop(folder)]
     click.echo("Kafka has stopped." if was_running else "Kafka was not running.")
 
 
 @kafka.command()
 @with_settings("state_dir")
+@click.option("--secured", "is_secured", is_flag=True, help="Ask for the secured one.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def status(settings: Settings, as_json: bool) -> int:
+def status(settings: Settings, is_secured: bool, as_json: bool) -> int:
     """Say whether it runs, and where; exit status 1 if it does not."""
-    from agents.kafka.embedded import embedded_failures, kafka_folder
+    from agents.kafka.embedded import embedded_failures, kafka_folder, secured_folder
     from deploy import embedded
 
     with embedded_failures():
-        found = embedded.status(kafka_folder(settings))
+        found = embedded.status(secured_folder(settings) if is_secured else kafka_folder(settings))
     _say_status(found, as_json=as_json)
     return 0 if found.is_answering else 1
 

@@ -40,9 +40,21 @@ _NEWS_TRAVELS_MS = 4000
 class Performance:
     """Sender, reader and painter of one play, and what they share."""
 
-    def __init__(self, settings: Settings, worker: BoundWorker, console: Console, *, seed: int, is_plain: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        producer: Settings,
+        reader: Settings,
+        worker: BoundWorker,
+        console: Console,
+        *,
+        seed: int,
+        is_plain: bool,
+    ) -> None:
         self.board = Board()
         self._settings = settings
+        self._producer = producer
+        self._reader = reader
         self._worker = worker
         self._console = console
         self._seed = seed
@@ -61,7 +73,7 @@ class Performance:
         over = asyncio.Event()
         for one in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(one, over.set)
-        async with writer(self._settings) as producer, reader(self._settings, fetch_max_wait_ms=100) as consumer:
+        async with writer(self._producer) as producer, reader(self._reader, fetch_max_wait_ms=100) as consumer:
             await self._turn_to_the_end(consumer)
             await _first_of(over.wait(), self._worker_is_ready())
             self._started_ms = _now_ms()

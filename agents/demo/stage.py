@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -23,11 +24,23 @@ from agents.demo.picture_file import HEIGHT, WIDTH, write_picture
 from agents.demo.process import BoundWorker, free_port
 from agents.demo.view import figures, reasons, summary
 from agents.demo.watching import prometheus
+from agents.errors import UserError
 from agents.files import opened
-from agents.kafka.embedded import embedded_failures, kafka_folder, own_folder, running_broker
+from agents.kafka.embedded import (
+    embedded_failures,
+    give_rights,
+    kafka_folder,
+    own_folder,
+    running_broker,
+    secured_folder,
+    settings_file,
+    settings_of,
+    start_secured,
+)
 from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import PREFIX, Settings
 from deploy import embedded
+from deploy.embedded_secured import SUPER_USER
 from deploy.private import make_private, private_files
 
 TOPIC_PREFIX = "demo-"
@@ -40,7 +53,14 @@ Say = Callable[[str], None]
 
 
 def run_demo(
-    settings: Settings, *, broker: str | None, for_ms: int | None, seed: int, is_plain: bool, picture: str | None
+    settings: Settings,
+    *,
+    broker: str | None,
+    for_ms: int | None,
+    seed: int,
+    is_plain: bool,
+    picture: str | None,
+    is_secured: bool = False,
 ) -> int:
     """Play until the time is over or Ctrl-C; exit status 1 if a kind of event that had to show did not."""
     console = Console()
@@ -52,16 +72,27 @@ def run_demo(
     with ExitStack() as stack:
         file = None if picture is None else stack.enter_context(opened(picture, "wb", "--picture"))
         stack.enter_context(private_files())
-        address = broker or stack.enter_context(_kafka(settings, say))
+        kafka = _secured_kafka if is_secured else _kafka
+        address = broker or stack.enter_context(kafka(settings, say))
         own = _settings_of_the_play(settings, address, folder)
+        cast = _cast(settings, own) if is_secured else Cast(own, own, own, own, own)
         if broker is None:
-            delete_topics(own)
-        create_topics(own)
+            delete_topics(cast.owner)
+        create_topics(cast.administrator)
+        own = cast.worker
         say("Starting a worker")
         worker = stack.enter_context(_worker(own, folder))
         watcher = stack.enter_context(prometheus(folder, own.metrics_port))
         say(_places(own, watcher))
-        performance = Performance(own, worker, console, seed=seed, is_plain=is_plain or not console.is_terminal)
+        performance = Performance(
+            own,
+            cast.producer,
+            cast.auditor,
+            worker,
+            console,
+            seed=seed,
+            is_plain=is_plain or not console.is_terminal,
+        )
         performance.where = _where(own, watcher)
         missing = performance.run(for_ms)
         if file is not None:
@@ -93,6 +124,38 @@ def _kafka(settings: Settings, say: Say) -> Iterator[str]:
             embedded.stop(kafka_folder(settings), timeout_s=_KAFKA_STOPS_WITHIN_S)
 
 
+class Cast(NamedTuple):
+    """Who does what in the play; on the plain Kafka all are one."""
+
+    worker: Settings
+    producer: Settings
+    auditor: Settings
+    administrator: Settings
+    owner: Settings
+    """May delete the topics of the play before, which no role may."""
+
+
+def _cast(settings: Settings, own: Settings) -> Cast:
+    """The users of the secured Kafka, each with the rights of its role to the play's own topics."""
+    give_rights(settings, settings, own)
+    return Cast(*(settings_of(own, user) for user in ("worker", "producer", "auditor", "administrator", SUPER_USER)))
+
+
+@contextmanager
+def _secured_kafka(settings: Settings, say: Say) -> Iterator[str]:
+    """The secured one, which ends with the play."""
+    with embedded_failures():
+        if embedded.status(secured_folder(settings)).is_answering:
+            raise UserError("The secured Kafka runs already; stop it with `dueclock kafka stop`, then play.")
+    say("Starting a Kafka with TLS, logins and rights")
+    started = start_secured(settings, report=say, detached=False)
+    try:
+        yield started.bootstrap or ""
+    finally:
+        with embedded_failures():
+            embedded.stop(secured_folder(settings), timeout_s=_KAFKA_STOPS_WITHIN_S)
+
+
 def _settings_of_the_play(settings: Settings, broker: str, folder: Path) -> Settings:
     """Names of its own for everything, and the policies whose hours last half a second."""
     make_private(folder)
@@ -116,7 +179,8 @@ def _worker(own: Settings, folder: Path) -> Iterator[BoundWorker]:
     """A worker that sees these settings only, none of the person's own."""
     names = ("broker", "topic_prefix", "group", "policies_path", "metrics_port", "log_level", "seal_every_s")
     file = folder / "settings.toml"
-    lines = [f"{name} = {json.dumps(getattr(own, name))}\n" for name in names]
+    login = ("security_protocol", "ssl_ca_location", "sasl_mechanism", "sasl_username", "sasl_password_file")
+    lines = [f"{name} = {json.dumps(getattr(own, name))}\n" for name in (*names, *login)]
     file.write_text("".join(lines), encoding="utf-8")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     worker = BoundWorker(["--settings", str(file.resolve())], folder / "worker.log", environ)
@@ -168,6 +232,13 @@ def _commands_to_try(settings: Settings, own: Settings, folder: Path, *, is_kafk
     audit = f"{us} audit --topic-prefix {TOPIC_PREFIX}"
     where = f" --state-dir {settings.state_dir}" if settings.state_dir != Settings().state_dir else ""
     export = f"{us} journal export --topic-prefix {TOPIC_PREFIX} --output {journal}"
+    if own.sasl_mechanism:
+        auditor = f"{us} --settings {settings_file(settings, 'auditor')}"
+        arguments = [
+            f"audit --topic-prefix {TOPIC_PREFIX}",
+            f"journal export --topic-prefix {TOPIC_PREFIX} --output {journal}",
+        ]
+        return [f"{us} kafka start --secured{where}", *(f"{auditor} {words}" for words in arguments)]
     if is_kafka_stopped:
         return [f"{us} kafka start{where}", f"{audit}{where}", f"{export}{where}"]
     return [f"{audit} --broker {own.broker}", f"{export} --broker {own.broker}", f"{us} replay {journal}"]

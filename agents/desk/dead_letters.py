@@ -17,6 +17,7 @@ from aiokafka.errors import ProducerFenced
 from agents.errors import UserError
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import LogReader, log_reader
+from agents.kafka.rights import redrive_id
 from agents.kafka.topics import partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions
 from agents.settings import Settings
@@ -178,12 +179,7 @@ async def redrive(settings: Settings, choice: Choice, *, is_again: bool, is_dry:
     """
     if is_dry:
         return _sorted_out(await read_letters(settings), choice, is_again=is_again)
-    transactions = Transactions(
-        f"{settings.topic(DEAD_LETTER)}-redrive",  # by the topic: whoever sends its letters again is a rival
-        settings.bootstrap_servers,
-        client_id=settings.client_id,
-        timeout_ms=settings.transaction_timeout_ms,
-    )
+    transactions = Transactions(redrive_id(settings), settings)
     await transactions.start()  # from here on no earlier redrive can write
     try:
         chosen = _sorted_out(await read_letters(settings), choice, is_again=is_again)

@@ -1,6 +1,8 @@
 """A broker as the commands meet it: connected to within seconds, or one sentence that says what to do.
 
-The client library's own words are kept back: it reports each failed try as an error, a person needs the last one only.
+Every client of ours is made here, also the worker's (Faust's are dressed here: `dress`), so that all connect alike
+(agents/kafka/connection.py). The client library's own words are kept back: it reports each failed try as an error, a
+person needs the last one only.
 """
 
 import asyncio
@@ -14,7 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from agents.errors import UserError
-from agents.kafka.private import be_patient, be_patient_reader
+from agents.kafka.connection import Connection
+from agents.kafka.diagnosis import why_no_connection
+from agents.kafka.private import be_patient, client_of, connect_as, read_all_batches
+from agents.kafka.refusals import REFUSALS, refused
 from agents.settings import Settings
 
 Result = TypeVar("Result")
@@ -37,6 +42,8 @@ def run_with_broker(settings: Settings, work: Callable[[], Coroutine[Any, Any, R
         return asyncio.run(work())
     except KafkaConnectionError:
         raise no_broker(settings) from None
+    except REFUSALS as error:
+        raise refused(settings, error) from None
     except KafkaError as error:
         raise UserError(f"The Kafka at {settings.broker} refused: {error}.") from error
     finally:
@@ -50,14 +57,46 @@ def no_broker(settings: Settings) -> UserError:
     )
 
 
-@asynccontextmanager
-async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client, started and closed."""
+def dress(client: Any, settings: Settings) -> None:
+    """Let a client of aiokafka connect as the settings say, and wait for a broker that is away."""
+    connect_as(client, Connection(settings))
+    be_patient(client)
+
+
+def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
+    """A producer that is not started yet."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers, **{"client_id": settings.client_id, **options}
+    )
+    dress(client_of(producer), settings)
+    return producer
+
+
+def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
+    """A consumer that is not started yet."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers, **{"client_id": settings.client_id, **options}
+    )
+    dress(client_of(consumer), settings)
+    read_all_batches()
+    return consumer
+
+
+def new_admin(settings: Settings) -> AIOKafkaAdminClient:
+    """An admin client that is not started yet."""
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.bootstrap_servers,
         client_id=settings.client_id,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
+    connect_as(client_of(admin), Connection(settings))
+    return admin
+
+
+@asynccontextmanager
+async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client, started and closed."""
+    admin = new_admin(settings)
     try:
         await _started(admin, settings)
         yield admin
@@ -69,10 +108,7 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
 async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, of committed records only unless told otherwise; the caller assigns partitions."""
     chosen = {"isolation_level": "read_committed", "enable_auto_commit": False, "auto_offset_reset": "earliest"}
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers, client_id=settings.client_id, **{**chosen, **options}
-    )
-    be_patient_reader(consumer)
+    consumer = new_consumer(settings, **{**chosen, **options})
     try:
         await _started(consumer, settings)
         yield consumer
@@ -83,13 +119,7 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
 @asynccontextmanager
 async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that repeats nothing when it tries again."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers,
-        client_id=settings.client_id,
-        enable_idempotence=True,
-        **options,
-    )
-    be_patient(producer.client)
+    producer = new_producer(settings, enable_idempotence=True, **options)
     try:
         await _started(producer, settings)
         yield producer
@@ -100,8 +130,8 @@ async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaPr
 async def _started(client: _Client, settings: Settings) -> None:
     try:
         await asyncio.wait_for(client.start(), _ANSWERS_WITHIN_S)
-    except TimeoutError:
-        raise no_broker(settings) from None
+    except (TimeoutError, KafkaConnectionError):
+        raise await why_no_connection(settings) or no_broker(settings) from None
 
 
 async def _stopped(stopping: Coroutine[Any, Any, None]) -> None:

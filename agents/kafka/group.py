@@ -4,6 +4,7 @@ import asyncio
 from time import monotonic
 from typing import NamedTuple
 
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, for_code
 
@@ -51,3 +52,15 @@ def _member(member: tuple[object, ...]) -> Member:
     _, client_id, _, metadata, *_ = member
     topics = ConsumerProtocolMemberMetadata.decode(metadata).subscription if metadata else ()
     return Member(str(client_id), frozenset(topics))
+
+
+async def coordinator_of(admin: AIOKafkaAdminClient, group: str) -> int:
+    """The broker that keeps a group. A new cluster, which is still making the topic of its groups, is waited for."""
+    deadline_s = monotonic() + COORDINATOR_WITHIN_S
+    while True:
+        try:
+            return int(await admin.find_coordinator(group))
+        except GroupCoordinatorNotAvailableError:
+            if monotonic() > deadline_s:
+                raise
+            await asyncio.sleep(RETRY_S)

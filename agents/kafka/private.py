@@ -1,7 +1,10 @@
 """All that leans on private parts of aiokafka 0.14.0, apart from what Faust's consumer needs.
 
     AIOKafkaClient._metadata_update, coordinator_lookup   a broker that is away is waited for, with pauses
-    AIOKafkaConsumer._client                              the client of a consumer, which is to be patient too
+    AIOKafkaClient._security_protocol, _ssl_context,      protocol, certificates and login, as they are when a
+      _sasl_..., bootstrap, _get_conn, _conns               connection is made
+    AIOKafkaAdminClient._client                           the client of an admin client
+    AIOKafkaConsumer._client                              the client of a consumer
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
     AIOKafkaProducer._txn_manager                         a partition joins a transaction without a record
     aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
@@ -18,9 +21,13 @@ from io import BytesIO
 from typing import Any, ClassVar, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import ConnectionGroup
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
 from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
@@ -37,6 +44,7 @@ from agents.kafka.batches import (
     split,
 )
 from agents.kafka.codecs import UnpackError, unpack
+from agents.kafka.connection import Connection
 
 ENOUGH_UNPACKED_BYTES = MOST_UNPACKED_BYTES // 4
 """After so much no further batch of a fetch is unpacked: the next fetch brings it again."""
@@ -68,10 +76,37 @@ def be_patient(client: Any) -> None:
     client._metadata_update, client.coordinator_lookup = look_or_rest, ask_again
 
 
-def be_patient_reader(consumer: AIOKafkaConsumer) -> None:
-    """The same for a consumer's client; and what it cannot read does not end it."""
-    be_patient(consumer._client)
-    read_all_batches()
+def connect_as(client: Any, connection: Connection) -> None:
+    """Let a client make its connections as our settings say, each with what the files hold by then.
+
+    aiokafka keeps one certificate and one password for good; here both are looked up before a connection is made. It
+    checks none of this when it is built, so that the same way serves the clients that Faust makes.
+    """
+    bootstrap, get_connection = client.bootstrap, client._get_conn
+
+    def look_up() -> None:
+        login = connection.login()
+        client._ssl_context = login.ssl_context
+        client._sasl_plain_username, client._sasl_plain_password = login.username, login.password
+
+    async def bootstrap_anew() -> None:
+        look_up()
+        await bootstrap()
+
+    async def connected(node_id: Any, **how: Any) -> Any:
+        known = client._conns.get((node_id, how.get("group", ConnectionGroup.DEFAULT)))
+        if known is None or not known.connected():
+            look_up()
+        return await get_connection(node_id, **how)
+
+    client._security_protocol, client._sasl_mechanism = connection.protocol, connection.mechanism
+    client._sasl_oauth_token_provider = connection.tokens
+    client.bootstrap, client._get_conn = bootstrap_anew, connected
+
+
+def client_of(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -> Any:
+    """The client through which a consumer, producer or admin client talks."""
+    return user._client if isinstance(user, AIOKafkaConsumer | AIOKafkaAdminClient) else user.client
 
 
 async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
@@ -330,3 +365,30 @@ def _opened(raw: memoryview) -> Any:
     if not is_whole:
         raise _DamagedError("the checksum of its batch is wrong", batch.next_offset if batch.magic == 2 else 0)
     return batch
+
+
+def connection_to(host: str, port: int, client_id: str, connection: Connection, *, within_s: float) -> Any:
+    """One connection as our settings say, not made yet."""
+    login = connection.login()
+    return AIOKafkaConnection(
+        host,
+        port,
+        client_id=client_id,
+        request_timeout_ms=int(within_s * 1000),
+        ssl_context=login.ssl_context,
+        security_protocol=connection.protocol,
+        sasl_mechanism=connection.mechanism,
+        sasl_plain_username=login.username,
+        sasl_plain_password=login.password,
+        sasl_oauth_token_provider=connection.tokens,
+    )
+
+
+async def first_answer(connection: Any) -> Any:
+    """Ask for the brokers and no topics: the first thing that a broker answers only to those whom it lets in."""
+    return await connection.send(MetadataRequest([]))
+
+
+def api_versions(connection: Any) -> dict[int, tuple[int, int]]:
+    """Which versions of each request the broker at the other end knows, by the request's number."""
+    return dict(connection._versions)

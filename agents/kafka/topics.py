@@ -18,6 +18,8 @@ from aiokafka.errors import for_code
 from agents.errors import UserError
 from agents.kafka.clients import admin_client, reader, run_with_broker
 from agents.kafka.private import partitions_now
+from agents.kafka.refusals import who
+from agents.kafka.wire import TopicsWithRights, ask
 from agents.settings import Settings
 from agents.topic_roles import (
     DEAD_LETTER,
@@ -32,6 +34,7 @@ from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, TOPICS
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
+_TOPIC_REFUSED = 29
 _LIMITS_DOWN = {(DEAD_LETTER, "retention.ms")}  # the originals may hold personal data: a longer keep is the wrong one
 _KEEPS_LONGER = {"segment.ms", "max.compaction.lag.ms"}
 _LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes", "min.insync.replicas"}
@@ -54,6 +57,10 @@ class Found(NamedTuple):
     has_leaders: bool
     settings: dict[str, str]
     copies: int = 1
+
+
+FORBIDDEN = Found(0, False, {})
+"""A topic that may be there: this login has no right to see it."""
 
 
 def check_topics(settings: Settings) -> list[str]:
@@ -96,12 +103,16 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
     """
     names = {topic: settings.topic(topic.name) for topic in TOPICS}
     if partitions is None:
-        counts = [found[name].partitions for name in (settings.topic(JOURNAL), *names.values()) if name in found]
+        seen = [found[name] for name in (settings.topic(JOURNAL), *names.values()) if name in found]
+        counts = [one.partitions for one in seen if one is not FORBIDDEN]
         partitions = counts[0] if counts else settings.partitions
     said: list[Difference] = []
     for topic, name in names.items():
         if name not in found:
             said.append(Difference(f"The topic {name} is missing; `dueclock topics create` makes it.", True, True))
+            continue
+        if found[name] is FORBIDDEN:
+            said.append(Difference(_forbidden(settings, name), is_fatal=True))
             continue
         if found[name].partitions != partitions:
             sentence = (
@@ -111,10 +122,19 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
             said.append(Difference(sentence, is_fatal=True))
         needed = {**topic.kafka_settings(), **_durable(found[name].copies)}
         said.extend(_setting_differences(topic.name, name, needed, found[name].settings))
-    return said + _probe_differences(settings.topic(PROBE), found)
+    return said + _probe_differences(settings, settings.topic(PROBE), found)
 
 
-def _probe_differences(name: str, found: dict[str, Found]) -> list[Difference]:
+def _forbidden(settings: Settings, name: str) -> str:
+    return (
+        f"The Kafka at {settings.broker} does not let {who(settings)} see the topic {name}: the right to Describe on "
+        "it is missing; `dueclock acls --role ROLE --principal User:NAME` prints what gives it."
+    )
+
+
+def _probe_differences(settings: Settings, name: str, found: dict[str, Found]) -> list[Difference]:
+    if found.get(name) is FORBIDDEN:
+        return [Difference(_forbidden(settings, name), is_fatal=True)]
     if name not in found:
         sentence = f"The topic {name} is missing; a worker makes it when it starts, or `dueclock topics create` does."
         return [Difference(sentence, is_fatal=False, is_missing=True)]
@@ -181,6 +201,8 @@ async def make_probe_topic(settings: Settings) -> None:
     async with admin_client(settings) as admin:
         name = settings.topic(PROBE)
         if name not in await admin.list_topics():
+            if await _forbidden_of(admin, [name]):
+                raise UserError(_forbidden(settings, name))
             await _make(admin, settings, {name: (1, PROBE_SETTINGS)})
 
 
@@ -228,19 +250,35 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> N
 
 async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
     described = await _described(admin, settings)
+    hidden = [name for name in map(settings.topic, LOGICAL_TOPICS) if name not in described]
+    forbidden = dict.fromkeys(await _forbidden_of(admin, hidden), FORBIDDEN)
     if not described:
-        return {}
+        return forbidden
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in described]
     configs: dict[str, dict[str, str]] = {}
     for response in await admin.describe_configs(wanted):
         for code, message, _, name, entries in response.resources:
+            if code == _TOPIC_REFUSED:
+                raise UserError(
+                    f"The Kafka at {settings.broker} does not let {who(settings)} read the settings of the topic "
+                    f"{name}: the right to DescribeConfigs on it is missing; `dueclock acls --role ROLE "
+                    "--principal User:NAME` prints what gives it."
+                )
             if code:
                 raise UserError(f"The broker does not tell the settings of the topic {name}: {message}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
-    return {
-        name: Found(len(topic["partitions"]), _has_leaders(topic), configs[name], _copies(topic))
-        for name, topic in described.items()
+    found = {
+        name: Found(len(of["partitions"]), _has_leaders(of), configs[name], _copies(of))
+        for name, of in described.items()
     }
+    return found | forbidden
+
+
+async def _forbidden_of(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[str]:
+    """Those that this login may not see. Asked by name, and made by no broker."""
+    if not names:
+        return []
+    return [name for code, name, *_ in (await ask(admin, TopicsWithRights(names))).topics if code == _TOPIC_REFUSED]
 
 
 async def _described(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, dict[str, Any]]:

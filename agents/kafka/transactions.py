@@ -11,7 +11,7 @@ holds one record batch for each topic and partition (more where one is full). Tr
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -25,9 +25,11 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from agents.kafka.private import be_patient, join_transaction
+from agents.kafka.clients import new_producer
+from agents.kafka.private import join_transaction
+from agents.kafka.rights import transactional_prefix
 from agents.settings import Settings
-from agents.topic_roles import JOURNAL, MAX_BATCH_BYTES
+from agents.topic_roles import MAX_BATCH_BYTES
 
 COMMIT_TIMEOUT_S = 40
 """Past it the broker may have aborted: the partition is opened anew."""
@@ -70,13 +72,12 @@ class Outbox:
 class Transactions:
     """The one transactional producer of a partition."""
 
-    def __init__(self, transactional_id: str, bootstrap: Sequence[str], *, client_id: str, timeout_ms: int) -> None:
+    def __init__(self, transactional_id: str, settings: Settings) -> None:
         self.transactional_id = transactional_id
-        self._settings: dict[str, Any] = {
-            "bootstrap_servers": list(bootstrap),
-            "client_id": client_id,
+        self._settings = settings
+        self._options: dict[str, Any] = {
             "transactional_id": transactional_id,
-            "transaction_timeout_ms": timeout_ms,
+            "transaction_timeout_ms": settings.transaction_timeout_ms,
             "retry_backoff_ms": 20,
             "max_batch_size": MAX_BATCH_BYTES,
         }
@@ -84,8 +85,7 @@ class Transactions:
 
     async def start(self) -> None:
         """Fence: from here on no transaction of an earlier owner can commit, and none of ours is open."""
-        producer = AIOKafkaProducer(**self._settings)
-        be_patient(producer.client)
+        producer = new_producer(self._settings, **self._options)
         try:
             await producer.start()
         except BaseException:
@@ -179,9 +179,4 @@ def is_no_answer(error: BaseException) -> bool:
 
 def transactions_of(settings: Settings, number: int) -> Transactions:
     """The producer of a partition: starting it fences every other of that journal, whatever its group is called."""
-    return Transactions(
-        f"{settings.topic(JOURNAL)}-{number}",
-        settings.bootstrap_servers,
-        client_id=settings.client_id,
-        timeout_ms=settings.transaction_timeout_ms,
-    )
+    return Transactions(f"{transactional_prefix(settings)}{number}", settings)

@@ -5,6 +5,7 @@ from typing import cast
 
 from faust.types import TP, StreamT
 
+from agents.kafka.clients import dress
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
@@ -51,6 +52,7 @@ def build_app(
         TableManager=SliceTableManager,
     )
     app.fetch_max_wait_ms = settings.fetch_max_wait_ms
+    app.dress = lambda client: dress(client, settings)
     changelog = app.topic(settings.topic(CHANGELOG), key_type=bytes, value_type=bytes)
     tables = Tables(StateTable(app, name="state", changelog_topic=changelog), OpenClocks(app))
     app.tables.add(tables.states)

@@ -12,7 +12,7 @@ from time import monotonic, time
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from agents.kafka.private import be_patient
+from agents.kafka.clients import new_producer
 from agents.kafka.topics import make_probe_topic
 from agents.settings import Settings
 from agents.topic_roles import PROBE
@@ -42,13 +42,7 @@ class ClockProbe:
         if self._task is not None:
             return
         await make_probe_topic(self._settings)
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.bootstrap_servers,
-            client_id=self._settings.client_id,
-            acks=1,
-            request_timeout_ms=10_000,
-        )
-        be_patient(self._producer.client)
+        self._producer = new_producer(self._settings, acks=1, request_timeout_ms=10_000)
         await self._producer.start()
         await self._measure(self._producer)
         self._task = asyncio.create_task(self._run(self._producer), name="clock-probe")

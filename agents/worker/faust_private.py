@@ -13,8 +13,9 @@ Written for faust-streaming 0.15.3, aiokafka 0.14.0, mode-streaming 0.7.1 (pinne
   aiokafka Fetcher._proc_fetch_request,     exact offsets around each slice, taken without an await in between
     fetched_records, _create_fetch_waiter
   aiokafka GroupCoordinator._do_heartbeat   when the group last counted us in
-  aiokafka AIOKafkaClient, Fetcher          a broker that is away is waited for, batches are unpacked within a bound
-                                            (agents/kafka/private.py)
+  aiokafka AIOKafkaClient, Fetcher          certificates, login, a broker that is away; batches are unpacked within a
+                                            bound (agents/kafka/private.py)
+  faust Producer._new_producer              the producer that Faust starts and we never use connects as the others do
   faust Recovery._restart_recovery,         recovery is the owner's (ownership.py): fence, read rows, seek, resume
     _slurp_changelogs; TableManager.on_start
 First to fail when a version changes under it: tests/agents/test_faust_private.py (names and signatures), then
@@ -36,14 +37,14 @@ from faust.app.base import App
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.topics import Topic
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Producer, Transport
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 from mode import Service
 from mode.utils.futures import notify
 
 from agents.errors import UserError
-from agents.kafka.private import be_patient, read_all_batches
+from agents.kafka.private import read_all_batches
 from agents.worker.open_transactions import OpenTransactions
 from agents.worker.slices import Answer, Slice
 
@@ -103,7 +104,7 @@ class SliceThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = cast("SliceApp", self.app).fetch_max_wait_ms
-        be_patient(consumer._client)
+        cast("SliceApp", self.app).dress(consumer._client)
         read_all_batches()
         return consumer
 
@@ -314,10 +315,20 @@ class SliceConsumer(Consumer):
         return self._thread.last_heartbeat_s
 
 
+class DressedProducer(Producer):
+    """Faust's producer, connecting as all our clients do. Nothing is sent through it."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        cast("SliceApp", self.app).dress(producer.client)
+        return producer
+
+
 class SliceTransport(Transport):
     """Kafka through aiokafka, in slices."""
 
     Consumer: ClassVar[Any] = SliceConsumer
+    Producer: ClassVar[Any] = DressedProducer
 
 
 class SliceRecovery(Recovery):
@@ -395,6 +406,8 @@ class SliceApp(App):
 
     owner: Owner
     fetch_max_wait_ms: int = 100
+    dress: Callable[[Any], None]
+    """Makes a client of aiokafka connect as the settings say."""
     failure: BaseException | None = None
     on_failure: Callable[[], None] | None = None
     """Ends the worker as SIGTERM does."""

@@ -20,6 +20,7 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from agents.worker.activating import Activator, Chosen
 from agents.worker.belonging import last_read
+from agents.worker.binding import Binding
 from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
@@ -90,6 +91,7 @@ class Keeper:
         self._sealer = sealer
         self._ticker = Ticker(time)
         self._activator = Activator(shared.chosen, state)
+        self._binding = Binding(shared.settings)
         self._limit = DeadLetterLimit(shared.settings.dead_letter_ratio)
         self._since_ms = shared.broker_now_ms() or 0
         self._woken = asyncio.Event()
@@ -183,7 +185,7 @@ class Keeper:
                 raise damaged(record)
             log.warning("partition %d: %s cannot be read: %s", record.partition, record.where, record.why)
             return Rejected(UNREADABLE, None)
-        decoded = decode_notification(record.value or b"", from_file=False)
+        decoded = self._binding.judged(decode_notification(record.value or b"", from_file=False), record)
         if isinstance(decoded, Rejected):
             return decoded
         body = decoded.body

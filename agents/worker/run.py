@@ -12,6 +12,8 @@ from typing import cast
 
 import faust
 
+from agents.kafka.acls import lacks, missing_rights
+from agents.kafka.refusals import is_refusal, refused
 from agents.kafka.topics import require_topics
 from agents.logs import be_silent, set_up_logging
 from agents.memory import look_for_cycles_rarely
@@ -49,6 +51,8 @@ def run_worker(
     set_up_logging(settings.log_level, settings.log_format)
     zones = machine_zones(policies, settings.zoneinfo_dir)
     choice = Chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
+    if settings.security_protocol != "PLAINTEXT" and (missing := missing_rights(settings, "worker")):
+        raise lacks(settings, "worker", missing)
     for sentence in require_topics(settings):
         log.warning("%s", sentence)
     require_together(settings, anew)
@@ -76,6 +80,8 @@ def run_worker(
             server.close()
         be_silent()
     failure = app.failure or app.crash_reason or worker.crash_reason
+    if is_refusal(failure):
+        raise refused(settings, failure)
     if failure is not None:
         raise last_words(settings, failure)
     log.info("worker %s ended", settings.group)

@@ -38,12 +38,16 @@ LEGAL = {
     (BROKEN, GIVEN_AWAY),
 }
 
+AWAY = Settings(broker="127.0.0.1:1", client_id="t", transaction_timeout_ms=1000)
+
 
 def partition(stage: Stage) -> Partition:
     """A partition that stands there."""
     settings, state = Settings(), new_state(3)
     part = Partition(
-        state, Transactions("t-3", ["127.0.0.1:1"], client_id="t", timeout_ms=1), Sealer(settings, state, None)
+        state,
+        Transactions("t-3", AWAY),
+        Sealer(settings, state, None),
     )
     part.stage = stage
     return part
@@ -63,7 +67,7 @@ def test_a_partition_makes_the_moves_of_the_table_and_refuses_all_others(old: St
 
 def test_a_partition_that_was_opened_rests() -> None:
     state = new_state(3)
-    producer = Transactions("t-3", ["127.0.0.1:1"], client_id="t", timeout_ms=1)
+    producer = Transactions("t-3", AWAY)
     assert Partition(state, producer, Sealer(Settings(), state, None)).stage is FIRST is RESTING
 
 

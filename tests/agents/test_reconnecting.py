@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from agents.kafka.private import RECONNECT_S
 from agents.kafka.transactions import Outbox, Transactions
+from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
 from tests.kafka_fixtures import create_topics, read_to_end
 
@@ -39,7 +40,7 @@ async def test_a_producer_does_not_look_for_a_broker_that_is_away_without_a_paus
 
     monkeypatch.setattr(AIOKafkaClient, "_metadata_update", noted)
     await create_topics(own_kafka.bootstrap, {"away": 1})
-    producer = Transactions("away", [own_kafka.bootstrap], client_id="test", timeout_ms=60_000)
+    producer = Transactions("away", Settings(broker=own_kafka.bootstrap, client_id="test"))
     await producer.start()
     outbox = Outbox()
     outbox.put("away", 0, b"k", b"v")
@@ -71,7 +72,7 @@ async def test_a_connection_that_breaks_while_a_producer_asks_for_its_coordinato
     monkeypatch.setattr(AIOKafkaClient, "coordinator_lookup", broken)
     topic = f"{kafka_prefix}broken"
     await create_topics(kafka.bootstrap, {topic: 1})
-    producer = Transactions(f"{kafka_prefix}tx", [kafka.bootstrap], client_id="test", timeout_ms=60_000)
+    producer = Transactions(f"{kafka_prefix}tx", Settings(broker=kafka.bootstrap, client_id="test"))
     breaks = 1
     await producer.start()
     outbox = Outbox()

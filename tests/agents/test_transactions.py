@@ -14,6 +14,7 @@ from aiokafka.errors import MessageSizeTooLargeError, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.kafka.transactions import Outbox, Transactions
+from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
 from tests.kafka_fixtures import create_topics, read_to_end
 
@@ -44,7 +45,7 @@ def test_a_record_larger_than_a_batch_has_one_to_itself() -> None:
 
 
 def transactions(kafka: EmbeddedKafka, prefix: str) -> Transactions:
-    return Transactions(f"{prefix}tx", [kafka.bootstrap], client_id="test", timeout_ms=60_000)
+    return Transactions(f"{prefix}tx", Settings(broker=kafka.bootstrap, client_id="test"))
 
 
 def forget_what_aiokafka_left() -> None:

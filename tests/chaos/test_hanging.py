@@ -46,9 +46,7 @@ def leave_hanging(settings: Settings, records: list[Outgoing], *topics: str) -> 
     """Write these records as one transaction of the partition's owner; in these topics it gets no end."""
 
     async def run() -> None:
-        owner = Transactions(
-            f"{settings.topic('sla-journal')}-{HOME}", settings.bootstrap_servers, client_id="owner", timeout_ms=60_000
-        )
+        owner = Transactions(f"{settings.topic('sla-journal')}-{HOME}", settings.changed(client_id="owner"))
         await owner.start()
         producer = owner._producer
         assert producer is not None

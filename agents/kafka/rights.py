@@ -1,0 +1,120 @@
+"""Who needs which rights at the broker: the roles, each with exactly what its whole job needs. Least privilege as data.
+
+Read, Write, Alter and Delete imply Describe at Kafka's own authorizer, so Describe is named where it stands alone. No
+role but the administrator makes topics, and nobody deletes them. `subscriber` and `producer` are programs of others:
+the rights are those of Kafka's own clients. Tests hold each row against a real StandardAuthorizer.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+from agents.errors import UserError
+from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, OUTPUTS, PROBE, READ_TOPICS, REPARTITION
+from schemas.registry import INPUT_TOPICS
+
+Role: TypeAlias = Literal["worker", "producer", "subscriber", "auditor", "operator", "administrator"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+Resource: TypeAlias = Literal["topic", "group", "transactional-id"]
+Operation: TypeAlias = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs", "AlterConfigs"]
+INPUTS: Final = tuple(topic.name for topic in INPUT_TOPICS)
+
+MEANINGS: Final[dict[Role, str]] = {
+    "worker": "`dueclock worker`",
+    "producer": "a program that sends notifications to one topic (`--topic`), and `dueclock canary`",
+    "subscriber": "a program that reads SLA events, of one topic with `--topic`",
+    "auditor": "`audit`, `explain`, `what-if`, `clocks`, `journal export`, `deadletter list`, `topics check`",
+    "operator": "what an auditor may, and `deadletter redrive` and `rebuild`",
+    "administrator": "`topics create`, `topics check` and changes of their settings",
+}
+
+
+class Right(NamedTuple):
+    """One right to one resource, or to all whose names begin so."""
+
+    resource: Resource
+    name: str
+    operation: Operation
+    is_prefix: bool = False
+
+    def __str__(self) -> str:
+        kind = self.resource.replace("-", " ")
+        if self.is_prefix:
+            return f"{self.operation} on every {kind} that begins with {self.name}"
+        return f"{self.operation} on the {kind} {self.name}"
+
+
+def rights_of(role: Role, settings: Settings, topic: str | None = None) -> list[Right]:
+    """What a role needs under these settings, in a fixed order. `topic` is a logical name, for those with one topic."""
+    if topic is not None and role not in ("producer", "subscriber"):
+        raise UserError(f"--topic goes with the roles producer and subscriber; a {role} needs all its topics.", 2)
+    if role == "producer":
+        return list(_producer(settings, topic))
+    if role == "subscriber":
+        return list(_subscriber(settings, topic))
+    made = {"worker": _worker, "auditor": _auditor, "operator": _operator, "administrator": _administrator}
+    return list(dict.fromkeys(made[role](settings)))
+
+
+def transactional_prefix(settings: Settings) -> str:
+    """What the transactional ids of the workers begin with."""
+    return f"{settings.topic(JOURNAL)}-"
+
+
+def _topics(settings: Settings, logical: Iterable[str], *operations: Operation) -> Iterator[Right]:
+    for name in logical:
+        for operation in operations:
+            yield Right("topic", settings.topic(name), operation)
+
+
+def _worker(settings: Settings) -> Iterator[Right]:
+    yield from _topics(settings, READ_TOPICS, "Read")
+    yield from _topics(settings, (JOURNAL, CHANGELOG), "Read", "Write")
+    yield from _topics(settings, (REPARTITION, *OUTPUTS, DEAD_LETTER, PROBE), "Write")
+    yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
+    yield Right("group", settings.group, "Read")
+    yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)
+
+
+def _producer(settings: Settings, topic: str | None) -> Iterator[Right]:
+    if topic not in INPUTS:
+        raise UserError(f"The role producer needs --topic, one of {', '.join(INPUTS)}.", 2)
+    yield from _topics(settings, (topic,), "Write")
+
+
+def _subscriber(settings: Settings, topic: str | None) -> Iterator[Right]:
+    if topic is not None and topic not in OUTPUTS:
+        raise UserError(f"A subscriber's --topic is one of {', '.join(OUTPUTS)}.", 2)
+    yield from _topics(settings, OUTPUTS if topic is None else (topic,), "Read")
+    yield Right("group", f"{settings.group}-subscriber", "Read", is_prefix=True)
+
+
+def _auditor(settings: Settings) -> Iterator[Right]:
+    yield from _topics(settings, [name for name in LOGICAL_TOPICS if name != PROBE], "Read")
+    yield Right("topic", settings.topic(PROBE), "Describe")
+    yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
+
+
+def _operator(settings: Settings) -> Iterator[Right]:
+    yield from _auditor(settings)
+    yield from _topics(settings, (*READ_TOPICS, JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER), "Write")
+    yield Right("group", settings.group, "Describe")
+    yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)
+    yield Right("transactional-id", redrive_id(settings), "Write")
+
+
+def redrive_id(settings: Settings) -> str:
+    """The transactional id of `deadletter redrive`. By the topic: whoever sends its letters again is a rival."""
+    return f"{settings.topic(DEAD_LETTER)}-redrive"
+
+
+def _administrator(settings: Settings) -> Iterator[Right]:
+    yield from _topics(settings, LOGICAL_TOPICS, "Create", "Describe", "DescribeConfigs", "AlterConfigs")
+
+
+def by_resource(rights: Sequence[Right]) -> dict[tuple[Resource, str, bool], list[Operation]]:
+    """The rights with those to one resource together, in order."""
+    found: dict[tuple[Resource, str, bool], list[Operation]] = {}
+    for right in rights:
+        found.setdefault((right.resource, right.name, right.is_prefix), []).append(right.operation)
+    return found
