@@ -16,8 +16,8 @@ from schemas.codec import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.calendar import Calendar
 
 MONTHS: Final = {
-    "jan": 1, "feb": 2, "fev": 2, "mar": 3, "apr": 4, "abr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8, "ago": 8,
-    "sep": 9, "sept": 9, "set": 9, "oct": 10, "out": 10, "nov": 11, "dec": 12, "dez": 12,
+    "jan": 1, "feb": 2, "fev": 2, "mar": 3, "apr": 4, "abr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8,
+    "ago": 8, "sep": 9, "sept": 9, "set": 9, "oct": 10, "out": 10, "nov": 11, "dec": 12, "dez": 12,
 }  # fmt: skip
 YES: Final = frozenset({"y", "yes", "true"})
 NO: Final = frozenset({"n", "no", "false"})

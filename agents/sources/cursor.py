@@ -1,0 +1,81 @@
+"""What has been sent for an account: so a file given again brings nothing, and a changed row brings its change.
+
+A file in the state folder, one for each account and broker, written after the broker's acknowledgement and whole or not
+at all. A process that dies between the two sends the same bytes again, which are no second fact (contract §2). It also
+keeps which source the account's refunds come from: one refund by two names would count twice.
+"""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import orjson
+
+from agents.errors import UserError
+from agents.settings import Settings
+from schemas.facts import Notification
+from schemas.notifications import journal_value
+
+_DIGITS = 16
+
+
+class Sent(msgspec.Struct):
+    """A notification that was sent: the first digits of its SHA-256, and its `occurred_at`."""
+
+    digest: str
+    occurred_ms: int
+
+
+class Cursor(msgspec.Struct, forbid_unknown_fields=True):
+    """What stands in the file."""
+
+    version: int = 1
+    refunds: str = ""
+    sent: dict[str, Sent] = {}
+
+    def knows(self, said: Notification, *, is_dated_by_reader: bool) -> bool:
+        """Whether it was sent as it is. What is dated by its reading is known by its name alone."""
+        before = self.sent.get(said.event_id)
+        return before is not None and (is_dated_by_reader or before.digest == _digest(said))
+
+    def note(self, said: Notification) -> None:
+        """It has been sent."""
+        self.sent[said.event_id] = Sent(_digest(said), said.occurred_ms)
+
+    def forget_before(self, ms: int) -> None:
+        """Drop what is too old to be sent again in any case."""
+        self.sent = {name: one for name, one in self.sent.items() if one.occurred_ms > ms}
+
+
+def _digest(said: Notification) -> str:
+    return sha256(journal_value(said)).hexdigest()[:_DIGITS]
+
+
+def cursor_file(settings: Settings, account: str) -> Path:
+    """Where the note of an account is kept."""
+    broker = sha256(f"{','.join(settings.bootstrap_servers)} {settings.topic_prefix}".encode()).hexdigest()[:12]
+    return Path(settings.state_dir) / "sources" / broker / f"{account.replace('/', '@')}.json"
+
+
+def read_cursor(path: Path) -> Cursor:
+    """The note, empty where there is none yet."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Cursor)
+    except FileNotFoundError:
+        return Cursor()
+    except (OSError, msgspec.DecodeError):
+        raise UserError(
+            f"Cannot read {path}, the note of what was sent; remove it, and all is sent once more (which does no harm)."
+        ) from None
+
+
+def write_cursor(path: Path, cursor: Cursor) -> None:
+    """Replace the note, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}.new")
+    with beside.open("wb") as file:
+        file.write(orjson.dumps(msgspec.to_builtins(cursor), option=orjson.OPT_SORT_KEYS))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,79 @@
+"""What a reading brought: notifications in the order in which they happened, and a count of all that became nothing.
+
+Before Kafka each is asked what the worker would ask of it now (`streams.admission`), and what was sent before as it is
+is left out; a file of JSON lines is asked as a replay would ask it. The rest is counting.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from agents.sources.cursor import Cursor
+from schemas.facts import Notification, type_name
+from schemas.notifications import journal_value
+from streams.admission import admit
+from streams.policies import PolicyBook
+from streams.sources.findings import REASONS, LeftOut, Mapped
+
+UNRECOGNISED = "unrecognised"
+
+
+class Told(NamedTuple):
+    """An entry for people: where it stands, what it is about, what it became, why the rest became nothing."""
+
+    where: tuple[str, ...]
+    about: str
+    became: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class Harvest(NamedTuple):
+    """All of a reading. `made` counts notifications by type before, `notifications` are those left to be sent."""
+
+    notifications: list[Notification]
+    told: list[Told]
+    made: Counter[str]
+    reasons: Counter[str]
+
+    @property
+    def unrecognised(self) -> int:
+        """How many entries had a form that we do not know."""
+        return sum(count for reason, count in self.reasons.items() if REASONS[reason].kind == UNRECOGNISED)
+
+
+def harvest(mapped: Iterable[Mapped], book: PolicyBook, *, now_ms: int | None, cursor: Cursor) -> Harvest:
+    """Sort out what may go; `now_ms` is None for a file, whose lines bring their own time."""
+    kept: dict[bytes, Notification] = {}
+    told: list[Told] = []
+    made: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for entry in mapped:
+        left_out = list(entry.left_out)
+        became: list[str] = []
+        for said in entry.notifications:
+            made[type_name(said)] += 1
+            reason = _why_not(said, book, now_ms, cursor, is_dated_by_reader=said.event_id in entry.dated_by_reader)
+            if reason is None:
+                became.append(type_name(said))
+                kept.setdefault(journal_value(said), said)
+            else:
+                left_out.append(LeftOut(reason, type_name(said)))
+        reasons.update(one.reason for one in left_out)
+        told.append(Told(entry.where, entry.about, tuple(became), tuple(left_out)))
+    in_order = sorted(kept.values(), key=lambda said: (said.occurred_ms, said.event_id))
+    return Harvest(in_order, told, made, reasons)
+
+
+def _why_not(
+    said: Notification, book: PolicyBook, now_ms: int | None, cursor: Cursor, *, is_dated_by_reader: bool
+) -> str | None:
+    journal_ms = said.occurred_ms if now_ms is None else now_ms
+    rejected = admit(book, said, journal_ms, journal_ms)
+    if rejected is not None:
+        return rejected.reason
+    return "sent_before" if cursor.knows(said, is_dated_by_reader=is_dated_by_reader) else None
+
+
+def counted(notifications: Sequence[Notification]) -> Counter[str]:
+    """How many there are of each type."""
+    return Counter(map(type_name, notifications))
