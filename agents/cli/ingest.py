@@ -13,7 +13,7 @@ from agents.settings import Settings
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _ID = re.compile(r"[A-Za-z0-9._:@=+-]{1,64}", re.ASCII)
-_SETTINGS = ("broker", "client_id", "topic_prefix", "policies_path", "state_dir")
+_SETTINGS = ("broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir")
 
 
 @click.group(
@@ -168,3 +168,67 @@ def _refunds(
         return Gathered(read(files, account), source)
 
     return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
+
+
+@ingest.command()
+@with_settings(*_SETTINGS)
+@_files
+@for_account
+@click.option(
+    "--authserv-id", metavar="HOST", help="The name under which the mailbox's host says who sent a mail (see below)."
+)
+@click.option("--trust-all", is_flag=True, help="Believe mails of any sender: for a host that checks none.")
+@click.option("--copies", is_flag=True, help="Amazon's copies of the seller's replies are among the mails.")
+@click.option("--sent", multiple=True, metavar="FILE", help="Mails of the seller's Sent folder (repeatable).")
+@click.option("--returns-program", type=click.Choice(["mfn", "sfp"]), help="Take returns too, all of this program.")
+@click.option("--refunds-elsewhere", is_flag=True, help="Leave the refunds out: they come in another way.")
+@_switch
+def mail(
+    settings: Settings,
+    files: tuple[str, ...],
+    authserv_id: str | None,
+    trust_all: bool,
+    sent: tuple[str, ...],
+    switch_refunds: bool,
+    **flags: Any,
+) -> int:
+    """Read Amazon's mails to the seller: .eml files, or an mbox.
+
+    Anybody can write a mail that looks like Amazon's. So only those count that the mailbox's own host vouches for, in
+    its header Authentication-Results: name it as that header does first, e.g. --authserv-id mx.google.com.
+
+    Buyers' messages start clocks that only replies stop. They are taken where replies are known too: with --copies, or
+    with --sent.
+    """
+    from agents.sources.ingest import Gathered, ingest
+    from agents.sources.reports import MAIL, mails
+    from streams.sources.mail_fields import MailWish
+
+    if bool(authserv_id) == trust_all:
+        raise UserError(
+            "Name the mailbox's host with --authserv-id, as its header Authentication-Results begins, or say "
+            "--trust-all and believe every sender.",
+            2,
+        )
+    wish = MailWish(
+        replies_watched=flags["copies"] or bool(sent),
+        returns_program=flags["returns_program"],
+        refunds_from_mail=not flags["refunds_elsewhere"],
+        require_authentication=not trust_all,
+    )
+
+    def gather(account: Any, now_ms: int | None) -> Gathered:
+        del now_ms  # each mail brings its own time
+        return Gathered(mails(files, sent, account, wish, authserv_id=authserv_id or ""), MAIL, _unwatched)
+
+    return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
+
+
+def _unwatched(found: Any) -> str:
+    """Why buyers' messages were not taken."""
+    if not found.reasons["replies_unwatched"]:
+        return ""
+    return (
+        "Messages were left out, since no reply would ever stop their clocks; have Amazon send copies of your replies "
+        "and say --copies, or give the mails of your Sent folder with --sent."
+    )

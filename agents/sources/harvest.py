@@ -1,7 +1,8 @@
 """What a reading brought: notifications in the order in which they happened, and a count of all that became nothing.
 
-Before Kafka each is asked what the worker would ask of it now (`streams.admission`), and what was sent before as it is
-is left out; a file of JSON lines is asked as a replay would ask it. The rest is counting.
+Before Kafka each is asked what the worker would ask of it now (`streams.admission`, of a state that knows policies and
+nothing else), and what was sent before as it is is left out; a file of JSON lines is asked as a replay would ask it.
+The rest is counting.
 """
 
 from collections import Counter
@@ -12,8 +13,8 @@ from agents.sources.cursor import Cursor
 from schemas.facts import Notification, type_name
 from schemas.notifications import journal_value
 from streams.admission import admit
-from streams.policies import PolicyBook
 from streams.sources.findings import REASONS, LeftOut, Mapped
+from streams.state import State
 
 UNRECOGNISED = "unrecognised"
 
@@ -41,7 +42,7 @@ class Harvest(NamedTuple):
         return sum(count for reason, count in self.reasons.items() if REASONS[reason].kind == UNRECOGNISED)
 
 
-def harvest(mapped: Iterable[Mapped], book: PolicyBook, *, now_ms: int | None, cursor: Cursor) -> Harvest:
+def harvest(mapped: Iterable[Mapped], state: State, *, now_ms: int | None, cursor: Cursor) -> Harvest:
     """Sort out what may go; `now_ms` is None for a file, whose lines bring their own time."""
     kept: dict[bytes, Notification] = {}
     told: list[Told] = []
@@ -52,7 +53,7 @@ def harvest(mapped: Iterable[Mapped], book: PolicyBook, *, now_ms: int | None, c
         became: list[str] = []
         for said in entry.notifications:
             made[type_name(said)] += 1
-            reason = _why_not(said, book, now_ms, cursor, is_dated_by_reader=said.event_id in entry.dated_by_reader)
+            reason = _why_not(said, state, now_ms, cursor, is_dated_by_reader=said.event_id in entry.dated_by_reader)
             if reason is None:
                 became.append(type_name(said))
                 kept.setdefault(journal_value(said), said)
@@ -65,10 +66,10 @@ def harvest(mapped: Iterable[Mapped], book: PolicyBook, *, now_ms: int | None, c
 
 
 def _why_not(
-    said: Notification, book: PolicyBook, now_ms: int | None, cursor: Cursor, *, is_dated_by_reader: bool
+    said: Notification, state: State, now_ms: int | None, cursor: Cursor, *, is_dated_by_reader: bool
 ) -> str | None:
     journal_ms = said.occurred_ms if now_ms is None else now_ms
-    rejected = admit(book, said, journal_ms, journal_ms)
+    rejected = admit(state, said, journal_ms, journal_ms)
     if rejected is not None:
         return rejected.reason
     return "sent_before" if cursor.knows(said, is_dated_by_reader=is_dated_by_reader) else None

@@ -20,12 +20,14 @@ from agents.sources.harvest import Harvest, harvest
 from agents.sources.sending import send_all
 from agents.sources.summary import as_json, explained_line, write_explained, write_summary
 from agents.terminal import for_people, telling, write_json
+from agents.zones import machine_zones
 from schemas.facts import Notification, RefundIssued
 from schemas.notifications import journal_value
 from schemas.policies import PolicyError, load_policies
-from streams.policies import PolicyBook
+from streams import logic
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import Mapped
+from streams.state import State, new_state
 
 STANDARD_OUTPUT = "-"
 
@@ -61,7 +63,9 @@ Gather = Callable[[SourceAccount, int | None], Gathered]
 
 def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
     """Run it; the exit status. UserError for what a person can mend."""
-    book = _book(settings)
+    state = _state(settings)
+    book = state.book
+    assert book is not None  # it has just been put in force
     name, now_ms = f"{wish.seller}/{wish.marketplace}", wish.now_ms
     calendar = book.agreement(name).calendar
     if calendar is None:
@@ -74,7 +78,7 @@ def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
     cursor = read_cursor(path) if wish.output is None else Cursor()
     with telling("reading", is_shown=True):
         gathered = gather(SourceAccount(wish.seller, wish.marketplace, calendar), now_ms)
-        found = harvest(gathered.mapped, book, now_ms=now_ms, cursor=cursor)
+        found = harvest(gathered.mapped, state, now_ms=now_ms, cursor=cursor)
     if wish.output is None:
         _agree_on_refunds(cursor, gathered.refunds, found, name, is_allowed=wish.switches_refunds)
     if not wish.is_dry:
@@ -90,11 +94,15 @@ def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
     return 1 if wish.is_strict and found.unrecognised else 0
 
 
-def _book(settings: Settings) -> PolicyBook:
+def _state(settings: Settings) -> State:
+    """What a worker knows that has seen nothing but its policies."""
     try:
-        return PolicyBook(load_policies(settings.read_policies()))
+        policies = load_policies(settings.read_policies())
     except PolicyError as error:
         raise UserError(str(error), 2) from None
+    state = new_state(0)
+    state.activate(policies, machine_zones(policies, settings.zoneinfo_dir), logic.NEWEST)
+    return state
 
 
 def _agree_on_refunds(cursor: Cursor, refunds: str, found: Harvest, account: str, *, is_allowed: bool) -> None:

@@ -1,20 +1,23 @@
-"""Files of reports, read and mapped: from a path to what became of each entry. UserError for a file of another kind."""
+"""Files, read and mapped: from a path to what became of each entry. UserError for a file of another kind."""
 
 from collections.abc import Collection, Iterator, Sequence
 
 from agents.errors import UserError
 from agents.sources.bytes_of import bytes_of, shown_name
 from agents.sources.json_documents import documents_of
+from agents.sources.mails import Unreadable, raw_mails, read_mail
 from agents.sources.returns_xml import looks_like_xml, rows_of_xml
 from agents.sources.tables import Table, table_of
 from schemas.facts import RefundIssued
 from streams.sources import returns_report, settlement
 from streams.sources.accounts import SourceAccount
-from streams.sources.findings import Mapped
+from streams.sources.findings import LeftOut, Mapped
+from streams.sources.mail import map_mails
+from streams.sources.mail_fields import Mail, MailWish
 from streams.sources.performance_report import map_performance
 from streams.sources.transactions import map_transactions, transactions_of
 
-SETTLEMENT, TRANSACTIONS = "settlement", "transactions"
+SETTLEMENT, TRANSACTIONS, MAIL = "settlement", "transactions", "mail"
 
 
 def returns_reports(
@@ -90,3 +93,18 @@ def orders_refunded(mapped: Sequence[Mapped]) -> frozenset[str]:
     """The orders of which a refund is known."""
     notifications = (one for entry in mapped for one in entry.notifications)
     return frozenset(one.order_id for one in notifications if isinstance(one, RefundIssued))
+
+
+def mails(
+    files: Sequence[str], sent_files: Sequence[str], account: SourceAccount, wish: MailWish, *, authserv_id: str
+) -> list[Mapped]:
+    """Received mails and, beside them, those of the Sent folder: together, since a reply belongs to a message."""
+    read: list[Mail] = []
+    unread: list[Mapped] = []
+    for these, is_sent in ((files, False), (sent_files, True)):
+        for where, raw in raw_mails(these):
+            try:
+                read.append(read_mail(where, raw, authserv_id=authserv_id, is_sent=is_sent))
+            except Unreadable as why:
+                unread.append(Mapped((where,), "", (), (LeftOut(why.reason),)))
+    return [*map_mails(read, account, wish), *unread]

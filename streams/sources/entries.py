@@ -7,7 +7,8 @@ the field that the contract blames: so no way in can send what the worker would 
 from __future__ import annotations
 
 from schemas.codec import canonical_json, format_instant
-from schemas.facts import Notification, Program, type_name
+from schemas.facts import Notification, type_name
+from schemas.fields import Program
 from schemas.notifications import Decoded, decode_notification
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import REASONS, LeftOut, Mapped, Tracked

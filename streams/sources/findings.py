@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from schemas.facts import Notification, Program
+from schemas.facts import Notification
+from schemas.fields import Program
 
 ReasonClass: TypeAlias = Literal["ignored", "held_back", "unrecognised"]
 
@@ -32,6 +33,8 @@ REASONS: Final[dict[str, Reason]] = {
     "sent_before": Reason("ignored", "sent before, and unchanged"),
     "other_refund_source": Reason("ignored", "the account's refunds are taken from another source"),
     "returns_from_report": Reason("ignored", "the account's returns are taken from the report"),
+    "no_duty": Reason("ignored", "nothing is asked of the seller"),
+    "too_large": Reason("ignored", "larger than any mail of Amazon's"),
     "too_old": Reason("ignored", "too old to be kept"),
     # Half a fact.
     "refunded_when_unknown": Reason("held_back", "refunded, when unknown"),
@@ -55,6 +58,7 @@ REASONS: Final[dict[str, Reason]] = {
     "figures_unknown": Reason("unrecognised", "figures missing, or of different days"),
     "phrase_unknown": Reason("unrecognised", "a phrase that we do not know"),
     "no_id": Reason("unrecognised", "no id, or one in an unknown form"),
+    "no_thread": Reason("unrecognised", "a reply of which no message is known"),
     "shape_unknown": Reason("unrecognised", "not of the form that this source has"),
     "invalid": Reason("unrecognised", "a value that no notification may hold"),
 }

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from agents.zones import machine_zones
 from schemas.policies import load_policies, shipped_policies
 from streams.policies import PolicyBook
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import Mapped
 
 SELLER, US, JAPAN = "A1SELLEREXAMPLE", "ATVPDKIKX0DER", "A1VC38T7YXB528"
-BOOK = PolicyBook(load_policies(shipped_policies()))
+_POLICIES = load_policies(shipped_policies())
+BOOK = PolicyBook(_POLICIES, machine_zones(_POLICIES))
 
 HEADER = (
     "Order ID", "Order date", "Return request date", "Return request status", "Amazon RMA ID", "Merchant RMA ID",
