@@ -178,6 +178,7 @@ def _refunds(
     "--authserv-id", metavar="HOST", help="The name under which the mailbox's host says who sent a mail (see below)."
 )
 @click.option("--trust-all", is_flag=True, help="Believe mails of any sender: for a host that checks none.")
+@click.option("--one-marketplace", is_flag=True, help="The mailbox gets mail of this marketplace alone.")
 @click.option("--copies", is_flag=True, help="Amazon's copies of the seller's replies are among the mails.")
 @click.option("--sent", multiple=True, metavar="FILE", help="Mails of the seller's Sent folder (repeatable).")
 @click.option("--returns-program", type=click.Choice(["mfn", "sfp"]), help="Take returns too, all of this program.")
@@ -215,6 +216,7 @@ def mail(
         returns_program=flags["returns_program"],
         refunds_from_mail=not flags["refunds_elsewhere"],
         require_authentication=not trust_all,
+        is_one_marketplaces=flags["one_marketplace"],
     )
 
     def gather(account: Any, now_ms: int | None) -> Gathered:

@@ -99,6 +99,12 @@ def mails(
     files: Sequence[str], sent_files: Sequence[str], account: SourceAccount, wish: MailWish, *, authserv_id: str
 ) -> list[Mapped]:
     """Received mails and, beside them, those of the Sent folder: together, since a reply belongs to a message."""
+    read, unread = read_mails(files, sent_files, authserv_id=authserv_id)
+    return [*map_mails(read, account, wish), *unread]
+
+
+def read_mails(files: Sequence[str], sent_files: Sequence[str], *, authserv_id: str) -> tuple[list[Mail], list[Mapped]]:
+    """Mails as the mapping asks for them, and those that cannot be read."""
     read: list[Mail] = []
     unread: list[Mapped] = []
     for these, is_sent in ((files, False), (sent_files, True)):
@@ -107,4 +113,4 @@ def mails(
                 read.append(read_mail(where, raw, authserv_id=authserv_id, is_sent=is_sent))
             except Unreadable as why:
                 unread.append(Mapped((where,), "", (), (LeftOut(why.reason),)))
-    return [*map_mails(read, account, wish), *unread]
+    return read, unread

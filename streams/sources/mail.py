@@ -79,10 +79,10 @@ def _why_not(mail: Mail, account: SourceAccount, wish: MailWish) -> tuple[str, s
         return "no_id", "Message-ID"
     endings = map(relay_ending, map(domain_of, (mail.sender, *mail.recipients)))
     relayed = next((ENDINGS[ending] for ending in endings if ending), "")
-    marketplace = mail.marketplace_id or relayed
-    if not marketplace and not mail.sender.lower().startswith("cb-seller-"):  # chargebacks come without a marketplace
+    marketplace = mail.marketplace_id or relayed or (account.marketplace_id if wish.is_one_marketplaces else "")
+    if not marketplace:
         return "marketplace_unknown", "X-Marketplace-ID"
-    if marketplace and marketplace != account.marketplace_id:
+    if marketplace != account.marketplace_id:
         return "other_marketplace", "X-Marketplace-ID"
     return None
 

@@ -34,12 +34,16 @@ class Mail(NamedTuple):
 
 
 class MailWish(NamedTuple):
-    """What the account takes from its mail. `returns_program` is its one program, where returns come by mail at all."""
+    """What the account takes from its mail. `returns_program` is its one program, where returns come by mail at all.
+
+    `is_one_marketplaces`: the mailbox gets mail of this marketplace alone, so that a mail which names none is of it.
+    """
 
     replies_watched: bool
     returns_program: Program | None
     refunds_from_mail: bool
     require_authentication: bool = True
+    is_one_marketplaces: bool = False
 
 
 class Case(NamedTuple):

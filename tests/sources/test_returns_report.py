@@ -180,6 +180,11 @@ def test_what_cannot_be_read_is_counted_with_its_column(cells: dict[str, str], r
     assert reasons_in(mapped(changed(LAMP, **cells))) == [reason]
 
 
+def test_a_reason_is_told_once_for_each_return() -> None:
+    rows = [changed(LAMP, SafeT_claim_id=claim, SafeT_claim_creation_time="soon") for claim in ("12345-1", "12345-2")]
+    assert reasons_in(mapped(*rows)) == [("no_date", "SafeT claim creation time")]
+
+
 def test_a_program_is_never_guessed() -> None:
     assert kinds(mapped(changed(LAMP, Is_prime="Oui"))) == []
     assert {said.program for said in said_in(mapped(changed(LAMP, Is_prime="Y")))} == {"sfp"}
