@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.sources.samples import HEADER, tab_file
@@ -85,6 +85,26 @@ class Key(NamedTuple):
     marketplace: str
     started_at: str
     order_id: str | None
+
+
+def outcomes(events: Iterable[Mapping[str, Any]]) -> dict[Key, str]:
+    """How each clock stands after all these events, told in the ledger's words."""
+    clocks: dict[str, list[Mapping[str, Any]]] = {}
+    for event in events:
+        if event["type"].startswith("clock.") and event["type"] != "clock.escalated":
+            clocks.setdefault(event["clock_id"], []).append(event)
+    found: dict[Key, str] = {}
+    for told in clocks.values():
+        standing: list[Mapping[str, Any]] = []
+        for event in sorted(told, key=lambda one: int(one["seq"])):
+            if event["type"] == "clock.retracted":
+                standing = [one for one in standing if one["output_id"] != event["retracts"]]
+            else:
+                standing.append(event)
+        last = standing[-1]
+        key = Key(last["rule"], last["marketplace_id"], last["started_at"], last.get("order_id"))
+        found[key] = last["type"].removeprefix("clock.").replace("opened", "open")
+    return found
 
 
 class Mailbox(NamedTuple):

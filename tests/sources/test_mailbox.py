@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,32 +21,13 @@ from streams.replay import Replay
 from streams.sources.mail import map_mails
 from streams.sources.mail_fields import MailWish
 from streams.state import State, new_state
-from tests.sources.mailbox import HOST, LANGUAGES, SELLER, Key, Mailbox, Month
+from tests.sources.mailbox import HOST, LANGUAGES, SELLER, Mailbox, Month, outcomes
 from tests.sources.samples import account
 
 pytestmark = pytest.mark.timeout(180)
 
 TODAY = date(2026, 11, 20)
 UNTIL_MS = 1_795_132_800_000  # 2026-11-20T00:00:00Z
-
-
-def outcomes(events: Iterable[Mapping[str, Any]]) -> dict[Key, str]:
-    """How each clock stands after these events, told in the ledger's words."""
-    standing: dict[str, list[Mapping[str, Any]]] = {}
-    for event in events:
-        kind = event["type"]
-        if kind == "clock.retracted":
-            standing[event["clock_id"]] = [
-                one for one in standing[event["clock_id"]] if one["output_id"] != event["retracts"]
-            ]
-        elif kind.startswith("clock.") and kind != "clock.escalated":
-            standing.setdefault(event["clock_id"], []).append(event)
-    found: dict[Key, str] = {}
-    for told in standing.values():
-        last = told[-1]
-        key = Key(last["rule"], last["marketplace_id"], last["started_at"], last.get("order_id"))
-        found[key] = last["type"].removeprefix("clock.").replace("opened", "open")
-    return found
 
 
 def state() -> State:
