@@ -14,8 +14,8 @@ import orjson
 
 from agents.errors import UserError
 from agents.settings import Settings
-from schemas.facts import Notification
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
+from schemas.notifications import Notification
 
 _DIGITS = 16
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agents.sources.cursor import Cursor
-from schemas.facts import Notification, type_name
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
+from schemas.notifications import Notification, type_name
 from streams.admission import admit
 from streams.sources.findings import REASONS, LeftOut, Mapped
 from streams.state import State

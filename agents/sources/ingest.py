@@ -21,8 +21,8 @@ from agents.sources.sending import send_all
 from agents.sources.summary import as_json, explained_line, write_explained, write_summary
 from agents.terminal import for_people, telling, write_json
 from agents.zones import machine_zones
-from schemas.facts import Notification, RefundIssued
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
+from schemas.notifications import Notification, RefundIssued
 from schemas.policies import PolicyError, load_policies
 from streams import logic
 from streams.sources.accounts import SourceAccount

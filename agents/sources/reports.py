@@ -8,7 +8,7 @@ from agents.sources.json_documents import documents_of
 from agents.sources.mails import Unreadable, raw_mails, read_mail
 from agents.sources.returns_xml import looks_like_xml, rows_of_xml
 from agents.sources.tables import Table, table_of
-from schemas.facts import RefundIssued
+from schemas.notifications import RefundIssued
 from streams.sources import returns_report, settlement
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import LeftOut, Mapped

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 from agents.errors import UserError
 from agents.kafka.clients import run_with_broker, writer
 from agents.settings import Settings
-from schemas.facts import Notification, type_name
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
+from schemas.notifications import Notification, type_name
 from schemas.registry import INPUT_TOPIC_OF
 from streams.routing import account_key
 

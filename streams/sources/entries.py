@@ -7,9 +7,9 @@ the field that the contract blames: so no way in can send what the worker would 
 from __future__ import annotations
 
 from schemas.codec import canonical_json, format_instant
-from schemas.facts import Notification, type_name
+from schemas.decoding import Decoded, decode_notification
 from schemas.fields import Program
-from schemas.notifications import Decoded, decode_notification
+from schemas.notifications import Notification, type_name
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import REASONS, LeftOut, Mapped, Tracked
 from streams.sources.naming import digest

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from schemas.facts import Notification
 from schemas.fields import Program
+from schemas.notifications import Notification
 
 ReasonClass: TypeAlias = Literal["ignored", "held_back", "unrecognised"]
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from schemas.facts import (
+from schemas.fields import MessageTopic, Program
+from schemas.notifications import (
     ChargebackDecided,
     ChargebackOpened,
     ClaimDecided,
@@ -22,7 +23,6 @@ from schemas.facts import (
     ReturnApproved,
     ReturnRequested,
 )
-from schemas.fields import MessageTopic, Program
 from streams.sources import mail_phrases as said_in
 from streams.sources.mail_fields import Case
 from streams.sources.mail_phrases import is_in, plain

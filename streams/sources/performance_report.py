@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from schemas.codec import MINUTE_MS
-from schemas.facts import MetricsReported
+from schemas.notifications import MetricsReported
 from streams.sources.accounts import SourceAccount
 from streams.sources.documents import at, text_at
 from streams.sources.entries import Entry

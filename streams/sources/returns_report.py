@@ -17,8 +17,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from schemas.facts import ReturnApproved, ReturnCancelled, ReturnReceived, ReturnRequested, SafetFiled
 from schemas.fields import ApprovedBy, Program
+from schemas.notifications import ReturnApproved, ReturnCancelled, ReturnReceived, ReturnRequested, SafetFiled
 from streams.sources.accounts import SourceAccount
 from streams.sources.entries import Entry
 from streams.sources.findings import Mapped

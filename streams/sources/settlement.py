@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from schemas.facts import RefundIssued
 from schemas.fields import IssuedBy, Program
+from schemas.notifications import RefundIssued
 from streams.sources.accounts import SourceAccount
 from streams.sources.entries import Entry
 from streams.sources.findings import Mapped

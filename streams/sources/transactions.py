@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from schemas.facts import RefundIssued
 from schemas.fields import IssuedBy, Program
+from schemas.notifications import RefundIssued
 from streams.sources.accounts import SourceAccount
 from streams.sources.documents import at, list_at, text_at
 from streams.sources.entries import Entry

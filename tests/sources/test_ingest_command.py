@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import Ended, dueclock, sentence_of
+from tests.cli.command import Ended, sentence_of
+from tests.sources.here import dueclock_here as dueclock
 from tests.sources.samples import (
     CHAIR,
     FEE,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.codec import format_instant, parse_instant
-from schemas.facts import type_name
+from schemas.notifications import type_name
 from streams.sources.findings import Mapped, Tracked
 from streams.sources.mail import kind_of, map_mails
 from streams.sources.mail_fields import Mail, MailWish

@@ -15,6 +15,7 @@ from agents.sources.mails import MAX_MAIL_BYTES, Unreadable, raw_mails, read_mai
 from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
 from tests.cli.command import Ended, dueclock, sentence_of
+from tests.sources.here import dueclock_here
 from tests.sources.mailbox import HOST, LANGUAGES, SELLER, Month, outcomes
 from tests.sources.samples import US
 
@@ -47,9 +48,8 @@ a Jo Example</p><ul><li><b>Rete logistica di Amazon:
 """
 
 
-def ingest(folder: Path, *arguments: str | Path, settings: Path | None = None) -> Ended:
-    before = () if settings is None else ("--settings", settings)
-    return dueclock(*before, "ingest", "mail", *arguments, folder=folder)
+def ingest(folder: Path, *arguments: str | Path) -> Ended:
+    return dueclock_here("ingest", "mail", *arguments, folder=folder)
 
 
 def test_a_mail_file_becomes_a_notification(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import format_instant, parse_instant
-from schemas.facts import MetricsReported, RefundIssued
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
+from schemas.notifications import MetricsReported, RefundIssued
 from streams.sources import settlement
 from streams.sources.findings import Mapped
 from streams.sources.performance_report import map_performance

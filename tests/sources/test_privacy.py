@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
 from streams.sources import returns_report, settlement
 from streams.sources.findings import Mapped
 from streams.sources.mail import map_mails

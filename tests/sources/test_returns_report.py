@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import format_instant
-from schemas.facts import ReturnApproved, ReturnCancelled, ReturnReceived, ReturnRequested, SafetFiled, type_name
-from schemas.notifications import journal_value
+from schemas.decoding import journal_value
+from schemas.notifications import (
+    ReturnApproved,
+    ReturnCancelled,
+    ReturnReceived,
+    ReturnRequested,
+    SafetFiled,
+    type_name,
+)
 from streams.sources.findings import Mapped, Tracked
 from streams.sources.returns_report import map_returns, missing_columns, row_of
 from tests.sources.samples import (

@@ -1,0 +1,26 @@
+"""`dueclock` in this process: the same door as the program's, with files for its standard streams; far quicker."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from agents.cli.main import run
+from tests.cli.command import Ended
+
+
+def dueclock_here(*arguments: str | Path, folder: Path, stdin: bytes = b"") -> Ended:
+    """Run a command in a folder until it ends."""
+    with TemporaryDirectory() as streams, contextlib.chdir(folder):
+        names = [Path(streams) / name for name in ("out", "err")]
+        with contextlib.ExitStack() as stack:
+            out, err = (stack.enter_context(name.open("w", encoding="utf-8")) for name in names)
+            stack.enter_context(contextlib.redirect_stdout(out))
+            stack.enter_context(contextlib.redirect_stderr(err))
+            before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin))
+            stack.callback(setattr, sys, "stdin", before)
+            status = run(list(map(str, arguments)))
+        return Ended(status, *(name.read_text(encoding="utf-8") for name in names))
