@@ -13,6 +13,7 @@ import click
 from agents.cli.audit import audit
 from agents.cli.desk import clocks, deadletter
 from agents.cli.explain import explain, what_if
+from agents.cli.gateway import gateway, notify
 from agents.cli.ingest import ingest
 from agents.cli.kafka import journal, kafka, topics
 from agents.cli.options import Duration, Instant, with_settings
@@ -60,6 +61,8 @@ dueclock.add_command(clocks)
 dueclock.add_command(acls)
 dueclock.add_command(doctor)
 dueclock.add_command(ingest)
+dueclock.add_command(gateway)
+dueclock.add_command(notify)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")

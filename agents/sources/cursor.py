@@ -5,7 +5,6 @@ at all. A process that dies between the two sends the same bytes again, which ar
 keeps which source the account's refunds come from: one refund by two names would count twice.
 """
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import orjson
 
 from agents.errors import UserError
 from agents.settings import Settings
+from agents.sources.return_book import source_folder, write_whole
 from schemas.decoding import journal_value
 from schemas.notifications import Notification
 
@@ -54,8 +54,7 @@ def _digest(said: Notification) -> str:
 
 def cursor_file(settings: Settings, account: str) -> Path:
     """Where the note of an account is kept."""
-    broker = sha256(f"{','.join(settings.bootstrap_servers)} {settings.topic_prefix}".encode()).hexdigest()[:12]
-    return Path(settings.state_dir) / "sources" / broker / f"{account.replace('/', '@')}.json"
+    return source_folder(settings) / f"{account.replace('/', '@')}.json"
 
 
 def read_cursor(path: Path) -> Cursor:
@@ -72,10 +71,4 @@ def read_cursor(path: Path) -> Cursor:
 
 def write_cursor(path: Path, cursor: Cursor) -> None:
     """Replace the note, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.new")
-    with beside.open("wb") as file:
-        file.write(orjson.dumps(msgspec.to_builtins(cursor), option=orjson.OPT_SORT_KEYS))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_whole(path, orjson.dumps(msgspec.to_builtins(cursor), option=orjson.OPT_SORT_KEYS))

@@ -17,6 +17,7 @@ from agents.files import opened
 from agents.settings import Settings
 from agents.sources.cursor import Cursor, cursor_file, read_cursor, write_cursor
 from agents.sources.harvest import Harvest, harvest
+from agents.sources.return_book import ReturnBook
 from agents.sources.sending import send_all
 from agents.sources.summary import as_json, explained_line, write_explained, write_summary
 from agents.terminal import for_people, telling, write_json
@@ -63,7 +64,7 @@ Gather = Callable[[SourceAccount, int | None], Gathered]
 
 def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
     """Run it; the exit status. UserError for what a person can mend."""
-    state = _state(settings)
+    state = state_of(settings)
     book = state.book
     assert book is not None  # it has just been put in force
     name, now_ms = f"{wish.seller}/{wish.marketplace}", wish.now_ms
@@ -85,6 +86,8 @@ def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
         if wish.output is None:
             cursor.forget_before((now_ms or 0) - book.policies.retention.settled_ms)
             _send(settings, found.notifications, lambda part: _note(cursor, part), lambda: write_cursor(path, cursor))
+            tracked = [one for entry in gathered.mapped for one in entry.tracked]
+            ReturnBook(settings, kept_ms=book.policies.retention.unsettled_ms).note(tracked, now_ms or 0)
         else:
             _write(wish.output, found.notifications)
     _say(found, wish)
@@ -94,7 +97,7 @@ def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
     return 1 if wish.is_strict and found.unrecognised else 0
 
 
-def _state(settings: Settings) -> State:
+def state_of(settings: Settings) -> State:
     """What a worker knows that has seen nothing but its policies."""
     try:
         policies = load_policies(settings.read_policies())
