@@ -20,7 +20,7 @@ _SETTINGS = ("broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_d
 @click.option("--listen", default="127.0.0.1:8480", show_default=True, metavar="HOST:PORT", help="0 is any free port.")
 @click.option("--clients", required=True, metavar="FILE", help="Who may send what (TOML; the secrets elsewhere).")
 def gateway(settings: Settings, listen: str, clients: str) -> int:
-    """Take our own notifications, as CloudEvents or plain JSON, and deliveries of EasyPost, AfterShip, Shippo, ShipStation.
+    """Take notifications, as CloudEvents or plain JSON, and deliveries of EasyPost, AfterShip, Shippo, ShipStation.
 
     It answers when Kafka has acknowledged. It listens on this machine alone: encryption is the business of the proxy
     in front of it. /openapi.json describes it.

@@ -31,10 +31,9 @@ def notification_of(kind: str, account: dict[str, str], fields: dict[str, str], 
     whole = {**said, **account, "type": kind, "event_id": f"hand:{name[:32]}", "occurred_at": occurred_at}
     decoded = decode_notification(canonical_json(whole), from_file=False)
     if not isinstance(decoded, Decoded):
-        flag = (
-            f"--{(decoded.field or 'type').removesuffix('_id') if decoded.field in account else (decoded.field or '')}"
-        )
-        raise UserError(f"{kind} needs a valid {flag.replace('_', '-')}.", 2)
+        field = decoded.field or "type"
+        flag = field.removesuffix("_id") if field in account else field.replace("_", "-")
+        raise UserError(f"{kind} needs a valid --{flag}.", 2)
     assert isinstance(decoded.body, Notification)  # live there is nothing else
     return decoded.body
 

@@ -80,20 +80,18 @@ def read_clients(path: str) -> Clients:
         found = msgspec.convert(said, Clients)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UserError(f"The clients file {path} is not as it should be: {error}.", 2) from None
+    if any(client.token or client.secret for client in found.clients) or any(h.path or h.secret for h in found.hooks):
+        raise UserError(f"A secret stands in {path} itself; name the variable or file that holds it.", 2)
     for client in found.clients:
         client.token = _secret(client.token_env, client.token_file)
         client.secret = _secret(client.secret_env, client.secret_file)
         if bool(client.token) == bool(client.secret):
-            raise UserError(
-                f"The client {client.name!r} needs either a token or a secret; name its variable or file.", 2
-            )
+            raise UserError(f"The client {client.name!r} needs a token or a secret; name its variable or file.", 2)
     for hook in found.hooks:
         hook.path, hook.secret = _secret(hook.path_env, hook.path_file), _secret(hook.secret_env, hook.secret_file)
         if not hook.path or (hook.provider in SIGNED and not hook.secret):
-            raise UserError(
-                f"The hook of {hook.provider} needs a secret path{' and a secret' if hook.provider in SIGNED else ''}.",
-                2,
-            )
+            more = " and a secret" if hook.provider in SIGNED else ""
+            raise UserError(f"The hook of {hook.provider} needs a secret path{more}; name its variable or file.", 2)
     if len({client.name for client in found.clients}) < len(found.clients):
         raise UserError(f"Two clients in {path} have one name; give each its own.", 2)
     return found

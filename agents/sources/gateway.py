@@ -30,7 +30,7 @@ from streams.admission import admit
 from streams.routing import account_key
 from streams.sources.accounts import SourceAccount
 from streams.sources.deliveries import FORMS, Delivery, map_delivery, read_delivery
-from streams.sources.findings import Mapped
+from streams.sources.findings import LeftOut, Mapped
 from streams.state import State
 
 log = logging.getLogger("dueclock.gateway")
@@ -86,7 +86,7 @@ class Gateway:
         """Send what has found its return."""
         for parked in list(self._book.parked.values()):
             mapped = self._receipt(parked.delivery, parked.accounts)
-            if mapped is not None and await self._sent(mapped.notifications):
+            if mapped is not None and await self._sent(mapped.notifications):  # nothing left of it is done with, too
                 self._book.unpark(parked.delivery.tracking, _now_ms())
 
     # --- notifications -----------------------------------------------------------------------------------------------
@@ -197,8 +197,11 @@ class Gateway:
         account = SourceAccount(tracked.seller_id, tracked.marketplace_id, calendar)
         mapped = map_delivery(delivery, tracked, account, where="")
         now_ms = _now_ms()
-        kept = tuple(one for one in mapped.notifications if admit(self._state, one, now_ms, now_ms) is None)
-        return mapped._replace(notifications=kept)
+        for said in mapped.notifications:
+            rejected = admit(self._state, said, now_ms, now_ms)
+            if rejected is not None:
+                return mapped._replace(notifications=(), left_out=(LeftOut(rejected.reason),))
+        return mapped
 
     # --- around it ---------------------------------------------------------------------------------------------------
 

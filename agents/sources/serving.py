@@ -1,4 +1,4 @@
-"""The gateway's life: policies and clients are read, Kafka is there, the port is bound; then it serves until a signal."""
+"""The gateway's life: policies and clients are read, Kafka is there, the port is bound; it serves until a signal."""
 
 import asyncio
 import contextlib

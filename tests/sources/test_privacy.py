@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from schemas.decoding import journal_value
 from streams.sources import returns_report, settlement
+from streams.sources.deliveries import FORMS, Delivery, map_delivery, read_delivery
 from streams.sources.findings import Mapped
 from streams.sources.mail import map_mails
 from streams.sources.mail_fields import MailWish
@@ -35,6 +36,7 @@ from tests.sources.samples import (
     said_in,
     transaction,
 )
+from tests.sources.test_deliveries import EASYPOST, TRACKED
 from tests.sources.test_mail import LABELLED, ORDER, PARCEL, mail, message, sent
 
 # Long enough not to be in an id by chance, and of what people are called and write.
@@ -100,6 +102,17 @@ def test_no_mail_tells_a_secret(secret: str, address: str) -> None:
         assert len(private) < 6 or not holds(private, found)
 
 
+@given(SECRETS)
+def test_no_webhook_tells_a_secret(secret: str) -> None:
+    named = {"name": secret, "street": secret, "signed_by": secret}
+    document = {**EASYPOST, "user": named, "result": {**EASYPOST["result"], "carrier_detail": named}}  # type: ignore[dict-item]  # the sample is known
+    delivery = read_delivery("easypost", document)
+    assert isinstance(delivery, Delivery)
+    found = [map_delivery(delivery, TRACKED, account(), where=secret)]
+    assert said_in(found)
+    assert not holds(secret, found)
+
+
 CELLS = st.dictionaries(st.sampled_from(HEADER), st.text(max_size=12) | st.sampled_from(LAMP), max_size=32)
 
 
@@ -136,6 +149,8 @@ def test_whatever_stands_in_a_document_its_mapping_answers(document: Any, name: 
     page = transactions_of(document) or [document, {**transaction(), name: document}]
     for found in map_transactions(page, account()):
         assert found.notifications or found.left_out
+    for provider in FORMS:
+        assert read_delivery(provider, dict.fromkeys(("result", "msg", "data"), document))
     for report in (document, {"performanceMetrics": document}, performance(mfn=document)):
         for found in map_performance(report, account()):
             assert found.notifications or found.left_out
