@@ -19,6 +19,7 @@ from agents.cli.kafka import journal, kafka, topics
 from agents.cli.options import Duration, Instant, with_settings
 from agents.cli.rebuild import rebuild
 from agents.cli.security import acls, doctor
+from agents.cli.source import source
 from agents.errors import ReaderGoneError, UserError
 from agents.files import read_text
 from agents.settings import Settings
@@ -61,6 +62,7 @@ dueclock.add_command(clocks)
 dueclock.add_command(acls)
 dueclock.add_command(doctor)
 dueclock.add_command(ingest)
+dueclock.add_command(source)
 dueclock.add_command(gateway)
 dueclock.add_command(notify)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.sources.ingest import state_of
+from agents.sources.passing_on import state_of
 from agents.sources.sending import send_all
 from schemas.codec import canonical_json, format_instant
 from schemas.decoding import Decoded, decode_notification, journal_value

@@ -12,7 +12,7 @@ from agents.kafka.clients import run_with_broker, writer
 from agents.settings import Settings
 from agents.sources.clients import read_clients
 from agents.sources.gateway import Gateway
-from agents.sources.ingest import state_of
+from agents.sources.passing_on import state_of
 from agents.sources.return_book import ReturnBook
 
 log = logging.getLogger("dueclock.gateway")

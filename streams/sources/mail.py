@@ -33,9 +33,11 @@ _KIND_IN_LINK: Final = re.compile(r"[?&](?:customAttribute1Value|nt|communicatio
 _MESSAGE_BEGINS: Final = re.compile(r"^-+ *Message: *-+", re.MULTILINE | re.IGNORECASE)
 
 
-def map_mails(mails: Sequence[Mail], account: SourceAccount, wish: MailWish) -> Iterator[Mapped]:
-    """What each mail became, in their order. Replies find the threads of all messages that are given with them."""
-    book = ThreadBook()
+def map_mails(
+    mails: Sequence[Mail], account: SourceAccount, wish: MailWish, book: ThreadBook | None = None
+) -> Iterator[Mapped]:
+    """What each mail became, in their order. Replies find the threads of messages given with them, or in the book."""
+    book = ThreadBook() if book is None else book
     cases = [_case(mail, account, wish, book) for mail in mails]
     for case in cases:
         if isinstance(case, Case) and not case.mail.is_sent and kind_of(case.mail) == "message":
@@ -44,6 +46,7 @@ def map_mails(mails: Sequence[Mail], account: SourceAccount, wish: MailWish) -> 
                 message_id=case.mail.message_id,
                 relay=case.mail.sender,
                 order_id=case.order_id,
+                at_ms=case.at_ms,
             )
     for case in cases:
         yield _mapped(case) if isinstance(case, Case) else case

@@ -101,7 +101,7 @@ def test_a_process_that_died_before_its_note_doubles_no_event(make_live: MakeLiv
     live = make_live(shipped_policies())
     (live.folder / "returns.txt").write_text(report())
     assert sent(ingest(live, "returns-report", "returns.txt")) == 3
-    (note,) = Path(live.folder / ".dueclock" / "sources").glob("*/*.json")
+    (note,) = Path(live.folder / ".dueclock" / "sources").glob("*/*@*.json")
     note.unlink()  # as if it had been killed between the acknowledgement and the note
     assert sent(ingest(live, "returns-report", "returns.txt")) == 3
     live.worker()

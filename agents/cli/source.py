@@ -1,0 +1,108 @@
+"""The commands that go on by themselves: `dueclock source`. Parse, call, print."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agents.cli.options import Duration, with_settings
+from agents.errors import UserError
+from agents.files import read_text
+from agents.settings import Settings
+
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+@click.group(help="Sources that go on by themselves: each a process, each to Kafka.", short_help="Sources that go on.")
+def source() -> None:
+    """The group has no options of its own."""
+
+
+@source.command()
+@with_settings(
+    "broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir", "log_level", "log_format"
+)
+@click.option("--seller", required=True, metavar="ID", help="The seller's id.")
+@click.option("--marketplace", required=True, metavar="ID", help="The marketplace.")
+@click.option("--host", required=True, metavar="HOST", help="The IMAP server.")
+@click.option("--port", type=click.IntRange(1, 65535), default=993, show_default=True, metavar="N", help="Its port.")
+@click.option("--user", required=True, metavar="NAME", help="Who reads.")
+@click.option("--password-env", metavar="NAME", help="The variable that holds the password.")
+@click.option("--password-file", metavar="FILE", help="The file that holds the password.")
+@click.option("--token", "is_token", is_flag=True, help="It is a token (XOAUTH2): renew it in the file.")
+@click.option("--no-tls", is_flag=True, help="Speak in the clear: to this machine alone.")
+@click.option("--folder", default="INBOX", show_default=True, metavar="NAME", help="Where Amazon's mails come in.")
+@click.option("--sent-folder", default="", metavar="NAME", help="The seller's Sent folder, for the replies.")
+@click.option("--authserv-id", metavar="HOST", help="As in `dueclock ingest mail`.")
+@click.option("--trust-all", is_flag=True, help="As in `dueclock ingest mail`.")
+@click.option("--one-marketplace", is_flag=True, help="The mailbox gets mail of this marketplace alone.")
+@click.option("--copies", is_flag=True, help="Amazon's copies of the seller's replies come in too.")
+@click.option("--returns-program", type=click.Choice(["mfn", "sfp"]), help="Take returns too, all of this program.")
+@click.option("--refunds-elsewhere", is_flag=True, help="Leave the refunds out: they come in another way.")
+@click.option("--switch-refunds", is_flag=True, help="From now on take the account's refunds from the mail.")
+@click.option("--poll", "poll_ms", type=Duration(), default="60s", show_default=True, metavar="DURATION", help="Look.")
+@click.option("--once", is_flag=True, help="Read what is there, and end.")
+def mailbox(settings: Settings, host: str, port: int, user: str, seller: str, marketplace: str, **flags: Any) -> int:
+    """Read Amazon's mails as they come in. Nothing is marked as seen, moved or deleted.
+
+    A mailbox of its own is best: Seller Central's notification preferences take more than one address. For messages the
+    replies must be known too: --copies or --sent-folder. Mails count that --authserv-id vouches for.
+    """
+    from agents.logs import set_up_logging
+    from agents.sources import imap
+    from agents.sources.mailbox_source import MailboxSource, MailboxWish
+    from agents.sources.passing_on import PassingOn, account_of, state_of
+    from streams.sources.mail_fields import MailWish
+
+    if bool(flags["authserv_id"]) == flags["trust_all"]:
+        raise UserError("Name the mailbox's host with --authserv-id, or say --trust-all and believe every sender.", 2)
+    if flags["no_tls"] and host not in _LOCAL:
+        raise UserError("--no-tls would send the password in the clear; it is for a server on this machine alone.", 2)
+    password = _password(flags["password_env"], flags["password_file"])
+    wish = MailboxWish(
+        server=imap.Server(host, port, user, password, flags["is_token"], not flags["no_tls"]),
+        folder=flags["folder"],
+        sent_folder=flags["sent_folder"],
+        authserv_id=flags["authserv_id"] or "",
+        mail=MailWish(
+            replies_watched=flags["copies"] or bool(flags["sent_folder"]),
+            returns_program=flags["returns_program"],
+            refunds_from_mail=not flags["refunds_elsewhere"],
+            require_authentication=not flags["trust_all"],
+            is_one_marketplaces=flags["one_marketplace"],
+        ),
+        poll_s=max(1.0, flags["poll_ms"] / 1000),
+        is_once=flags["once"],
+        switches_refunds=flags["switch_refunds"],
+    )
+    set_up_logging(settings.log_level, settings.log_format)
+    state = state_of(settings)
+    account = account_of(state, seller, marketplace)
+    MailboxSource(settings, account, PassingOn(settings, state, account), wish).run(_stopped_by_signal())
+    return 0
+
+
+def _password(variable: str | None, file: str | None) -> Callable[[], str]:
+    """How the password is found out: anew each time, since a token is renewed."""
+    if bool(variable) == bool(file):
+        raise UserError("Say where the password is: --password-env NAME or --password-file FILE.", 2)
+
+    def found() -> str:
+        text = read_text(Path(file), "password file") if file else os.environ.get(variable or "", "")
+        if not text.strip():
+            raise UserError(f"There is no password in {file or variable}; put it there.", 2)
+        return text.strip()
+
+    found()
+    return found
+
+
+def _stopped_by_signal() -> Callable[[], bool]:
+    """Whether SIGTERM or Ctrl-C has come: what is under way is finished first."""
+    came: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: came.append(received))
+    return lambda: bool(came)

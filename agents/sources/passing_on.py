@@ -1,0 +1,96 @@
+"""From mapped entries to Kafka, for one account: sort out, agree on one source of refunds, send, note what was sent.
+
+The order is the whole safety: nothing is noted before it is acknowledged. A process that dies in between sends the same
+bytes again, which are no second fact.
+"""
+
+from collections.abc import Callable, Sequence
+
+from agents.errors import UserError
+from agents.settings import Settings
+from agents.sources.cursor import Cursor, cursor_file, read_cursor, write_cursor
+from agents.sources.harvest import Harvest, harvest
+from agents.sources.return_book import ReturnBook
+from agents.sources.sending import send_all
+from agents.zones import machine_zones
+from schemas.notifications import Notification, RefundIssued
+from schemas.policies import PolicyError, load_policies
+from streams import logic
+from streams.sources.accounts import SourceAccount
+from streams.sources.findings import Mapped
+from streams.state import State, new_state
+
+
+def state_of(settings: Settings) -> State:
+    """What a worker knows that has seen nothing but its policies. UserError where they do not load."""
+    try:
+        policies = load_policies(settings.read_policies())
+    except PolicyError as error:
+        raise UserError(str(error), 2) from None
+    state = new_state(0)
+    state.activate(policies, machine_zones(policies, settings.zoneinfo_dir), logic.NEWEST)
+    return state
+
+
+def account_of(state: State, seller: str, marketplace: str) -> SourceAccount:
+    """The account that a source speaks for. UserError (status 2) where the policies have no calendar for it."""
+    assert state.book is not None  # state_of has seen to that
+    name = f"{seller}/{marketplace}"
+    calendar = state.book.agreement(name).calendar
+    if calendar is None:
+        raise UserError(
+            f"The policies name no calendar for {name}; correct --marketplace, or give the marketplace one "
+            "(`dueclock policies show` writes the policies that are shipped).",
+            2,
+        )
+    return SourceAccount(seller, marketplace, calendar)
+
+
+class PassingOn:
+    """The way of one account's entries to Kafka."""
+
+    def __init__(self, settings: Settings, state: State, account: SourceAccount) -> None:
+        assert state.book is not None  # state_of has seen to that
+        self._settings = settings
+        self._state = state
+        self._retention = state.book.policies.retention
+        self._name = f"{account.seller_id}/{account.marketplace_id}"
+        self._path = cursor_file(settings, self._name)
+        self._cursor: Cursor = read_cursor(self._path)
+
+    def sort_out(self, mapped: Sequence[Mapped], now_ms: int) -> Harvest:
+        """What of it is new and would be taken now."""
+        return harvest(mapped, self._state, now_ms=now_ms, cursor=self._cursor)
+
+    def agree_on_refunds(self, source: str, found: Harvest, *, is_allowed: bool) -> None:
+        """Refunds have one source: another one gives the same refund another name, and it would count twice."""
+        if not any(isinstance(said, RefundIssued) for said in found.notifications):
+            return
+        before = self._cursor.refunds
+        if before not in ("", source) and not is_allowed:
+            raise UserError(
+                f"The refunds of {self._name} were taken from {before} until now, and one taken from {source} too "
+                "would count twice; stay with the one, or add --switch-refunds and send no day from both.",
+                2,
+            )
+        self._cursor.refunds = source
+
+    def send(
+        self, found: Harvest, mapped: Sequence[Mapped], now_ms: int, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Send what is left of it, part by part, and note each part once it is acknowledged."""
+        self._cursor.forget_before(now_ms - self._retention.settled_ms)
+        sent = 0
+
+        def on_sent(part: Sequence[Notification]) -> None:
+            nonlocal sent
+            sent += len(part)
+            for said in part:
+                self._cursor.note(said)
+            write_cursor(self._path, self._cursor)
+            tell(f"{sent:,} of {len(found.notifications):,} sent")
+
+        if found.notifications:
+            send_all(self._settings, found.notifications, on_sent)
+        tracked = [one for entry in mapped for one in entry.tracked]
+        ReturnBook(self._settings, kept_ms=self._retention.unsettled_ms).note(tracked, now_ms)
