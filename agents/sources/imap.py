@@ -117,8 +117,12 @@ def mail_of(line: imaplib.IMAP4, uid: int) -> bytes:
 def wait_for_mail(line: imaplib.IMAP4, wait_s: float, is_stopped: Callable[[], bool]) -> None:
     """Return when the server has something to say, when the time is over, or soon after `is_stopped` says so."""
     deadline = time.monotonic() + wait_s
-    is_idle = "IDLE" in line.capabilities and _idles(line)
-    came = False
+    _, said = line.capability()  # asked now: before the login a server keeps back what it can
+    came = is_idle = False
+    if b"IDLE" in (said[0] or b"").upper().split():
+        line.send(b"WAIT IDLE\r\n")
+        answer, came = _answer(line, (b"+", b"WAIT "))
+        is_idle = answer.startswith(b"+")
     while not came and not is_stopped() and time.monotonic() < deadline:
         readable, _, _ = select.select([line.socket()] if is_idle else [], [], [], _SLICE_S)
         came = bool(readable)
@@ -129,14 +133,11 @@ def wait_for_mail(line: imaplib.IMAP4, wait_s: float, is_stopped: Callable[[], b
         line.noop()
 
 
-def _idles(line: imaplib.IMAP4) -> bool:
-    line.send(b"WAIT IDLE\r\n")
-    return _answer(line, (b"+", b"WAIT ")).startswith(b"+")
-
-
-def _answer(line: imaplib.IMAP4, begins: tuple[bytes, ...]) -> bytes:
-    """The first line that begins so; what the server says before it is looked up anyway."""
+def _answer(line: imaplib.IMAP4, begins: tuple[bytes, ...]) -> tuple[bytes, bool]:
+    """The first line that begins so, and whether the server had news before it."""
+    has_news = False
     while not (said := line.readline()).startswith(begins):
         if not said:
             raise imaplib.IMAP4.abort("the server has closed the connection")
-    return said
+        has_news = has_news or b"EXISTS" in said
+    return said, has_news

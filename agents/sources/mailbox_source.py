@@ -82,6 +82,7 @@ class MailboxSource:
         while not is_stopped():
             try:
                 with imap.connected(self._wish.server) as line:
+                    log.info("mailbox: reading %s at %s", self._wish.folder, self._wish.server.host)
                     while not is_stopped():
                         self._read_folders(line, is_stopped)
                         pause_s, has_succeeded = LEAST_PAUSE_S, True

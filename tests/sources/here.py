@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,5 +23,7 @@ def dueclock_here(*arguments: str | Path, folder: Path, stdin: bytes = b"") -> E
             stack.enter_context(contextlib.redirect_stderr(err))
             before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin))
             stack.callback(setattr, sys, "stdin", before)
+            for number in (signal.SIGINT, signal.SIGTERM):  # a command may take them for itself
+                stack.callback(signal.signal, number, signal.getsignal(number))
             status = run(list(map(str, arguments)))
         return Ended(status, *(name.read_text(encoding="utf-8") for name in names))
