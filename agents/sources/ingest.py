@@ -18,7 +18,7 @@ from agents.sources.cursor import Cursor
 from agents.sources.harvest import Harvest, harvest
 from agents.sources.passing_on import PassingOn, account_of, state_of
 from agents.sources.summary import as_json, explained_line, write_explained, write_summary
-from agents.terminal import for_people, telling, write_json
+from agents.terminal import for_people, print_document, telling
 from schemas.decoding import journal_value
 from schemas.notifications import Notification
 from streams.sources.accounts import SourceAccount
@@ -108,7 +108,7 @@ def _say(found: Harvest, wish: Wish) -> None:
         if is_beside:
             click.echo(_compact(as_json(found, verb)), err=True)
         else:
-            write_json(as_json(found, verb))
+            print_document(as_json(found, verb))
         return
     if wish.explains:
         write_explained(found.told, console)

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from agents.sources.harvest import Harvest, Told, counted
+from agents.terminal import table
 from streams.sources.findings import REASONS
 
 
@@ -31,32 +31,29 @@ def write_summary(found: Harvest, verb: str, console: Console) -> None:
     """For people: what it became, and what became nothing."""
     left = counted(found.notifications)
     if found.made:
-        table = _table("became", "made", verb)
+        rows = table("became", "made", verb, right=("made", verb), whole=("became",))
         for kind, made in sorted(found.made.items()):
-            table.add_row(kind, f"{made:,}", f"{left[kind]:,}")
-        console.print(table)
+            rows.add_row(kind, f"{made:,}", f"{left[kind]:,}")
+        console.print(rows)
     if found.reasons:
-        table = _table("left out", "times", "")
+        rows = table("left out", "times", "class", right=("times",), whole=("left out",))
         for reason, count in sorted(found.reasons.items(), key=lambda item: (REASONS[item[0]].kind, item)):
-            table.add_row(REASONS[reason].meaning, f"{count:,}", REASONS[reason].kind.replace("_", " "))
-        console.print(table)
+            rows.add_row(REASONS[reason].meaning, f"{count:,}", REASONS[reason].kind.replace("_", " "))
+        console.print(rows)
     console.print(Text(f"{len(found.told):,} entries read, {len(found.notifications):,} notifications {verb}."))
 
 
 def write_explained(told: Sequence[Told], console: Console) -> None:
     """For people: each entry, what it became, or why nothing."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("where", "about", "became"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("left out", overflow="fold")
+    rows = table("where", "about", "became", "left out", whole=("where", "about", "became"))
     for one in told:
-        table.add_row(
+        rows.add_row(
             Text(_where(one)),
             Text(one.about),
             Text(", ".join(one.became) or "–"),
             Text("; ".join(_words(reason, field) for reason, field in one.left_out)),
         )
-    console.print(table)
+    console.print(rows)
 
 
 def explained_line(one: Told) -> str:
@@ -68,14 +65,6 @@ def explained_line(one: Told) -> str:
         "where": one.where,
     }
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _table(first: str, second: str, third: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, no_wrap=True)
-    table.add_column(second, no_wrap=True, justify="right")
-    table.add_column(third, no_wrap=True)
-    return table
 
 
 def _where(one: Told) -> str:
