@@ -11,7 +11,7 @@ from schemas.notifications import type_name
 from streams.sources.findings import Mapped, Tracked
 from streams.sources.mail import kind_of, map_mails
 from streams.sources.mail_fields import Mail, MailWish
-from streams.sources.mail_threads import thread_of_relay, thread_token
+from streams.sources.mail_threads import ThreadBook, thread_of_relay, thread_token
 from streams.sources.mail_trust import is_amazons, vouched_domains
 from tests.sources.samples import SELLER, US, account, reasons_in, said_in
 
@@ -208,6 +208,18 @@ def test_a_copy_finds_its_thread_by_token_or_order() -> None:
     assert (first.to_roles, first.auto_reply, first.order_id) == (("buyer",), None, None)
     lost = mail("BBC_MESSAGE_CONFIRMATION_TO_MERCHANT", subject="Your e-mail to Jo", message_id="4")
     assert reasons_in(mapped(asked, lost)) == [("no_thread", "")]
+
+
+def test_a_book_that_was_kept_finds_threads_of_earlier_mails_and_holds_no_address() -> None:
+    asked, kept = message(text="[commMgrTok:A1]"), ThreadBook()
+    list(map_mails([asked, asked], account(), WISH, kept))
+    (entry,) = kept.entries
+    assert "@" not in "".join(map(str, entry))
+    (answered,) = said_in(map_mails([sent()], account(), WISH, ThreadBook(kept.entries)))
+    assert answered.thread_id == "A1"
+    nameless = ThreadBook()
+    list(map_mails([message(subject="Hello", text="[commMgrTok:B2]")], account(), WISH, nameless))
+    assert [one.order_id for one in nameless.entries] == [None]
 
 
 def test_an_order_with_two_threads_names_neither() -> None:
