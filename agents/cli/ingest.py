@@ -86,6 +86,7 @@ def returns_report(
     A report knows no refund's time. So a return that it shows as refunded starts no clock, unless --refunds holds a
     refund of its order, or --refunds-known says that Kafka has it from elsewhere.
     """
+    from agents.sources.day_only import early_requests
     from agents.sources.ingest import Gathered, ingest
     from agents.sources.reports import orders_refunded, refunds_of, returns_reports
 
@@ -96,21 +97,40 @@ def returns_report(
         source, beside = ("", []) if refunds is None else refunds_of(refunds, account)
         orders = None if refunds_known else orders_refunded(beside)
         mapped = returns_reports(files, account, refunded_orders=orders, seen_ms=now_ms)
-        return Gathered([*mapped, *beside], source, _held_back)
+
+        def hints(found: Any, state: Any) -> list[str]:
+            return [*_held_back(found), *_early(early_requests(mapped, account, state))]
+
+        return Gathered([*mapped, *beside], source, hints)
 
     return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
 
 
-def _held_back(found: Any) -> str:
+def _early(count: int) -> list[str]:
+    """The sentence on requests that a tab report dates by their day."""
+    if not count:
+        return []
+    return [
+        (
+            f"{count:,} request{'s wait' if count > 1 else ' waits'} for the seller, and a tab report knows only the day: "
+            'a breach may be declared up to a day early; give the XML report too, or set confirm_after = "24h" on '
+            "return-response in the policies."
+        )
+    ]
+
+
+def _held_back(found: Any) -> list[str]:
     """The sentence that a report alone must say."""
     count = found.reasons["refunded_when_unknown"]
     if not count:
-        return ""
+        return []
     returns = "1 return has" if count == 1 else f"{count:,} returns have"
-    return (
-        f"{returns} been refunded at a time that a returns report does not know, and no clock was started for "
-        f"{'it' if count == 1 else 'them'}; --refunds FILE takes a settlement or transactions that know it."
-    )
+    return [
+        (
+            f"{returns} been refunded at a time that a returns report does not know, and no clock was started for "
+            f"{'it' if count == 1 else 'them'}; --refunds FILE takes a settlement or transactions that know it."
+        )
+    ]
 
 
 @ingest.command("performance-report")
@@ -226,11 +246,13 @@ def mail(
     return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
 
 
-def _unwatched(found: Any) -> str:
+def _unwatched(found: Any, _: Any) -> list[str]:
     """Why buyers' messages were not taken."""
     if not found.reasons["replies_unwatched"]:
-        return ""
-    return (
-        "Messages were left out, since no reply would ever stop their clocks; have Amazon send copies of your replies "
-        "and say --copies, or give the mails of your Sent folder with --sent."
-    )
+        return []
+    return [
+        (
+            "Messages were left out, since no reply would ever stop their clocks; have Amazon send copies of your "
+            "replies and say --copies, or give the mails of your Sent folder with --sent."
+        )
+    ]

@@ -23,6 +23,7 @@ from schemas.decoding import journal_value
 from schemas.notifications import Notification
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import Mapped
+from streams.state import State
 
 STANDARD_OUTPUT = "-"
 
@@ -41,11 +42,11 @@ class Wish(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """What the files brought; `refunds` names the source that its refunds come from, `hint` is said at the end."""
+    """What the files brought; `refunds` names the source that its refunds come from, `hints` are said at the end."""
 
     mapped: list[Mapped]
     refunds: str = ""
-    hint: Callable[[Harvest], str] | None = None
+    hints: Callable[[Harvest, State], Sequence[str]] = lambda *_: ()
 
 
 Gather = Callable[[SourceAccount, int | None], Gathered]
@@ -64,8 +65,7 @@ def ingest(settings: Settings, wish: Wish, gather: Gather) -> int:
     if wish.output is not None and not wish.is_dry:
         _write(wish.output, found.notifications)
     _say(found, wish)
-    hint = gathered.hint(found) if gathered.hint else ""
-    if hint:
+    for hint in gathered.hints(found, state):
         click.echo(f"dueclock: {hint}", err=True)
     return 1 if wish.is_strict and found.unrecognised else 0
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from schemas.policies import shipped_policies
 from tests.cli.command import Ended, sentence_of
 from tests.sources.here import dueclock_here as dueclock
 from tests.sources.samples import (
@@ -127,6 +128,19 @@ def test_a_report_alone_makes_no_breach_of_a_refunded_return(folder: Path) -> No
     assert [event["type"] for event in map(json.loads, judged) if event["type"] == "clock.closed_late"] == [
         "clock.closed_late"
     ]
+
+
+def test_a_request_known_by_its_day_alone_is_warned_of_where_the_policies_do_not_wait(folder: Path) -> None:
+    def said(*more: str) -> str:
+        return dueclock("ingest", "returns-report", *more, *ACCOUNT, "--output", "o.jsonl", folder=folder).err
+
+    assert "1 request waits for the seller, and a tab report knows only the day" in said("returns.txt")
+    assert said("returns.txt", "returns.xml") == ""
+    rule = "[[rules.return-response]]\nversion = 1\n"
+    patient = shipped_policies().replace(rule, f'{rule}confirm_after = "24h"\n')
+    assert patient != shipped_policies()
+    (folder / "patient.toml").write_text(patient)
+    assert said("returns.txt", "--policies", "patient.toml") == ""
 
 
 def test_refunds_may_come_as_transactions_beside_the_report(folder: Path) -> None:
