@@ -112,8 +112,8 @@ def _early(count: int) -> list[str]:
         return []
     return [
         (
-            f"{count:,} request{'s wait' if count > 1 else ' waits'} for the seller, and a tab report knows only the day: "
-            'a breach may be declared up to a day early; give the XML report too, or set confirm_after = "24h" on '
+            f"{count:,} request{'s wait' if count > 1 else ' waits'} for the seller, and a tab report knows only the "
+            'day: a breach may be declared up to a day early; give the XML report too, or set confirm_after = "24h" on '
             "return-response in the policies."
         )
     ]

@@ -106,3 +106,61 @@ def _stopped_by_signal() -> Callable[[], bool]:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: came.append(received))
     return lambda: bool(came)
+
+
+@source.command("sp-api")
+@with_settings(
+    "broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir", "log_level", "log_format"
+)
+@click.option("--seller", required=True, metavar="ID", help="The seller's id.")
+@click.option("--marketplace", required=True, metavar="ID", help="The marketplace.")
+@click.option("--region", type=click.Choice(["na", "eu", "fe"]), default="na", show_default=True, help="The endpoint.")
+@click.option("--base", metavar="URL", hidden=True, help="Another endpoint.")
+@click.option("--tokens-at", metavar="URL", hidden=True, help="Another place for tokens.")
+@click.option("--keys-file", required=True, metavar="FILE", help="client_id, client_secret, refresh_token (TOML).")
+@click.option("--refunds-elsewhere", is_flag=True, help="Leave the refunds out: they come in another way.")
+@click.option("--switch-refunds", is_flag=True, help="From now on take the account's refunds from here.")
+@click.option(
+    "--every", "every_ms", type=Duration(), default="30m", show_default=True, metavar="DURATION", help="A pass."
+)
+@click.option(
+    "--poll", "poll_ms", type=Duration(), default="30s", show_default=True, metavar="DURATION", help="A look."
+)
+@click.option("--once", is_flag=True, help="One pass, and end.")
+def sp_api(settings: Settings, seller: str, marketplace: str, keys_file: str, **flags: Any) -> int:
+    """Read returns, performance and refunds from the Selling Partner API, with the seller's own refresh token."""
+    from agents.logs import set_up_logging
+    from agents.sources.passing_on import PassingOn, account_of, state_of
+    from agents.sources.sp_api import REGIONS, TOKENS_AT
+    from agents.sources.sp_api_source import SpApiWish, run_source
+
+    wish = SpApiWish(
+        base=flags["base"] or REGIONS[flags["region"]],
+        tokens_at=flags["tokens_at"] or TOKENS_AT,
+        keys=_keys(keys_file),
+        every_s=flags["every_ms"] / 1000,
+        poll_s=flags["poll_ms"] / 1000,
+        is_once=flags["once"],
+        takes_refunds=not flags["refunds_elsewhere"],
+        switches_refunds=flags["switch_refunds"],
+    )
+    set_up_logging(settings.log_level, settings.log_format)
+    state = state_of(settings)
+    account = account_of(state, seller, marketplace)
+    run_source(account, PassingOn(settings, state, account), wish, _stopped_by_signal())
+    return 0
+
+
+def _keys(file: str) -> Any:
+    """The application's keys, from a file that only its owner should read."""
+    import tomllib
+
+    from agents.sources.sp_api import Keys
+
+    try:
+        said = tomllib.loads(read_text(Path(file), "keys file"))
+        return Keys(*(str(said[name]) for name in Keys._fields))
+    except (tomllib.TOMLDecodeError, KeyError):
+        raise UserError(
+            f"The keys file {file} must say client_id, client_secret and refresh_token (TOML).", 2
+        ) from None

@@ -24,12 +24,12 @@ def returns_reports(
     files: Sequence[str], account: SourceAccount, *, refunded_orders: Collection[str] | None, seen_ms: int | None
 ) -> list[Mapped]:
     """Returns reports, tab or XML: together, since one return may stand in several of them."""
-    rows = [row for file in files for row in _rows_of_returns(file, account)]
+    rows = [row for file in files for row in rows_of_returns(file, bytes_of(file), account)]
     return list(returns_report.map_returns(rows, account, refunded_orders=refunded_orders, seen_ms=seen_ms))
 
 
-def _rows_of_returns(file: str, account: SourceAccount) -> list[returns_report.Row]:
-    raw = bytes_of(file)
+def rows_of_returns(file: str, raw: bytes, account: SourceAccount) -> list[returns_report.Row]:
+    """The rows of one report in either form. UserError where it is another document."""
     if looks_like_xml(raw):
         return [returns_report.row_of(where, pairs) for where, pairs in rows_of_xml(file, raw)]
     table = table_of(file, raw, account.marketplace_id)
