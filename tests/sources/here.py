@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
 import sys
 from pathlib import Path
@@ -25,5 +26,8 @@ def dueclock_here(*arguments: str | Path, folder: Path, stdin: bytes = b"") -> E
             stack.callback(setattr, sys, "stdin", before)
             for number in (signal.SIGINT, signal.SIGTERM):  # a command may take them for itself
                 stack.callback(signal.signal, number, signal.getsignal(number))
+            columns = os.environ.pop("COLUMNS", None)  # how wide the terminal of whoever runs the tests is
+            if columns is not None:
+                stack.callback(os.environ.__setitem__, "COLUMNS", columns)
             status = run(list(map(str, arguments)))
         return Ended(status, *(name.read_text(encoding="utf-8") for name in names))
