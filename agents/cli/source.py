@@ -13,6 +13,10 @@ from agents.errors import UserError
 from agents.files import read_text
 from agents.settings import Settings
 
+_SETTINGS = (
+    "broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir", "log_level", "log_format",
+    "metrics_host", "metrics_port",
+)  # fmt: skip
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -22,9 +26,7 @@ def source() -> None:
 
 
 @source.command()
-@with_settings(
-    "broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir", "log_level", "log_format"
-)
+@with_settings(*_SETTINGS)
 @click.option("--seller", required=True, metavar="ID", help="The seller's id.")
 @click.option("--marketplace", required=True, metavar="ID", help="The marketplace.")
 @click.option("--host", required=True, metavar="HOST", help="The IMAP server.")
@@ -109,9 +111,7 @@ def _stopped_by_signal() -> Callable[[], bool]:
 
 
 @source.command("sp-api")
-@with_settings(
-    "broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir", "log_level", "log_format"
-)
+@with_settings(*_SETTINGS)
 @click.option("--seller", required=True, metavar="ID", help="The seller's id.")
 @click.option("--marketplace", required=True, metavar="ID", help="The marketplace.")
 @click.option("--region", type=click.Choice(["na", "eu", "fe"]), default="na", show_default=True, help="The endpoint.")
@@ -147,7 +147,7 @@ def sp_api(settings: Settings, seller: str, marketplace: str, keys_file: str, **
     set_up_logging(settings.log_level, settings.log_format)
     state = state_of(settings)
     account = account_of(state, seller, marketplace)
-    run_source(account, PassingOn(settings, state, account), wish, _stopped_by_signal())
+    run_source(settings, account, PassingOn(settings, state, account), wish, _stopped_by_signal())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where a worker shows itself: `/metrics`, `/clocks`, `/healthz` and `/readyz`, served by a thread and loop of its own.
+"""Where a worker or a source shows itself: `/metrics`, `/clocks`, `/healthz`, `/readyz`, by a thread and loop of its own.
 
 `/healthz` answers as long as the process runs; `/readyz` as `Metrics.is_ready` says, and never while the worker's loop
 stands or its watch does not look (agents/metrics/freshness.py). Who may see the rest: agents/metrics/door.py. What
@@ -8,26 +8,47 @@ comes from outside is never written to the log: it could fill it, and a log that
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
+from typing import Protocol
 
 from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from agents.errors import UserError
 from agents.metrics.connections import ALLOWED, HEADERS, QUEUED, Connections, Visit, plain
-from agents.metrics.counters import Metrics
 from agents.metrics.door import Door, Tls
 from agents.settings import Settings
 
 _CLOSED_WITHIN_S = 5.0
 
 
+class Fresh(Protocol):
+    """What knows whether somebody still looks."""
+
+    def complaint(self) -> str | None:
+        """Why what is shown is not to be believed; None where it is."""
+
+
+class Shown(Protocol):
+    """What a process has to show: that of a worker (`agents/metrics/counters.py`), or that of a source."""
+
+    registry: CollectorRegistry
+    is_ready: Callable[[], bool]
+    clocks_page: Callable[[str], tuple[int, bytes]] | None
+
+    @property
+    def freshness(self) -> Fresh:
+        """Of a worker's loop and watch."""
+
+
 class MetricsServer:
     """The endpoint, in a thread of its own."""
 
-    def __init__(self, metrics: Metrics, settings: Settings) -> None:
+    def __init__(self, metrics: Shown, settings: Settings) -> None:
         self._metrics = metrics
         self._tls = Tls(settings)
         self._listening = _listen(settings.metrics_host, settings.metrics_port)

@@ -1,11 +1,13 @@
-"""Every metric of the worker in one table: name, type, labels, meaning. Names and labels are an interface.
+"""Every metric of the worker, and of the sources, in two tables: name, type, labels, meaning. All are an interface.
 
-From this table come the metrics themselves, the README's table, and what rules and dashboards are tested with. A metric
-that is not here is not served; one that is here is. Label values are bounded (a topic by its logical name, a type,
-rule, marketplace, partition number), never an id. A counter whose label values are known beforehand (topic and reason,
-kind) stands at 0 from the start, so that its first rise is seen; a gauge of a partition goes when the partition goes.
+From these tables come the metrics themselves, the page of metrics, and what rules and dashboards are tested with. A
+metric that is not here is not served; one that is here is. Label values are bounded (a topic by its logical name, a
+type, rule, marketplace, partition number), never an id. A counter whose label values are known beforehand (topic and
+reason, kind) stands at 0 from the start, so that its first rise is seen; a gauge of a partition goes when the partition
+goes.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
@@ -136,17 +138,52 @@ METRICS: Final[tuple[Metric, ...]] = (
     _gauge("sla_policy_covered_until_timestamp_seconds", "End of the calendar's last complete day.", "calendar"),
     _gauge("sla_build_info", "1: this version runs.", "version"),
 )
-METRIC_BY_NAME: Final[dict[str, Metric]] = {metric.name: metric for metric in METRICS}
+SOURCE_METRICS: Final[tuple[Metric, ...]] = (
+    _gauge(
+        "sla_source_read_through_timestamp_seconds",
+        "What the source had to show until this instant is read and acknowledged; the gateway, to which others push, "
+        "cannot know it.",
+        "source",
+        "feed",
+    ),
+    _gauge(
+        "sla_source_newest_timestamp_seconds",
+        "The newest entry of the source, by its own time; until there is one, the start.",
+        "source",
+        "feed",
+    ),
+    _gauge(
+        "sla_source_last_success_timestamp_seconds",
+        "When the source was last read, or a request last acknowledged; until then, the start.",
+        "source",
+    ),
+    _counter("sla_source_errors_total", "Readings that came to nothing: the source or the broker was away.", "source"),
+    _counter("sla_source_entries_total", "Entries looked at: mails, rows, transactions, requests.", "source", "feed"),
+    _counter("sla_source_notifications_total", "Notifications acknowledged by the broker.", "source", "type"),
+    _counter(
+        "sla_source_left_out_total",
+        "What became nothing: as it should be (`ignored`), half known (`held_back`), of an unknown form "
+        "(`unrecognised`).",
+        "source",
+        "kind",
+        "reason",
+    ),
+    _counter("sla_gateway_answers_total", "Requests to the gateway, by the status of the answer.", "path", "status"),
+    _gauge("sla_gateway_parked", "Deliveries of unknown parcels that wait for their return."),
+    _gauge("sla_gateway_on_their_way", "Notifications of the gateway that the broker has not acknowledged."),
+)
+"""What a source says of itself, on an endpoint of its own. A table apart: no worker serves them."""
+METRIC_BY_NAME: Final[dict[str, Metric]] = {metric.name: metric for metric in (*METRICS, *SOURCE_METRICS)}
 LEVELS: Final[tuple[LevelName, ...]] = get_args(LevelName)
 
 
-def metric_rows() -> list[tuple[str, str, str]]:
-    """The README's table: metric with labels, type, meaning. A test holds the two equal."""
+def metric_rows(metrics: Sequence[Metric] = METRICS) -> list[tuple[str, str, str]]:
+    """A table of the page of metrics: metric with labels, type, meaning. A test holds the two equal."""
     return [
         (
             f"`{metric.name}{{{','.join(metric.labels)}}}`" if metric.labels else f"`{metric.name}`",
             metric.kind,
             metric.meaning,
         )
-        for metric in METRICS
+        for metric in metrics
     ]

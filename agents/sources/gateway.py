@@ -19,9 +19,9 @@ from aiokafka.errors import KafkaError
 from agents.settings import Settings
 from agents.sources.clients import Clients, client_of, hook_of
 from agents.sources.cloud_events import RequestError, notifications_in
-from agents.sources.gateway_metrics import GatewayMetrics
 from agents.sources.openapi import openapi
 from agents.sources.return_book import ReturnBook
+from agents.sources.source_metrics import GatewayMetrics
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_notification, journal_value
 from schemas.notifications import Notification, type_name
@@ -107,6 +107,7 @@ class Gateway:
         foreign = sorted({account_key(one) for one in found} - set(client.accounts))
         if foreign:
             return _said(403, "foreign_account", f"This client may not speak for {foreign[0]}.")
+        self._metrics.looked_at("notifications", len(found), max((one.occurred_ms for one in found), default=None))
         return await self._answer_after_sending(found)
 
     def _judged(self, raws: Sequence[bytes]) -> tuple[list[Notification], list[Refusal]]:
@@ -143,12 +144,11 @@ class Gateway:
                     await acknowledged
         except (KafkaError, TimeoutError) as error:
             log.warning("the broker did not acknowledge (%s)", type(error).__name__)
+            self._metrics.failed()
             return False
         finally:
             self._on_their_way -= len(found)
-        for one in found:
-            self._metrics.notifications.labels(type_name(one)).inc()
-        self._metrics.last_success.set_to_current_time()
+        self._metrics.acknowledged(found)
         return True
 
     async def _send(self, said: Notification) -> Awaitable[Any]:
@@ -168,22 +168,23 @@ class Gateway:
             delivery = read_delivery(provider, json.loads(body))
         except (ValueError, RecursionError):
             return _said(400, "not_json", "The body is no JSON.")
+        self._metrics.looked_at("hooks", 1, _now_ms())  # what is told of, however old: the carrier's feed is alive
         if isinstance(delivery, str):
-            return self._ignored(provider, delivery)
+            return self._ignored(delivery)
         self._book.refresh()
         if self._book.find(delivery.tracking) is None:
             self._book.park(delivery, hook.accounts, _now_ms())
-            return self._ignored(provider, "parked")
+            return self._ignored("parked")
         mapped = self._receipt(delivery, hook.accounts)
         if mapped is None:
-            return self._ignored(provider, "outbound")
+            return self._ignored("outbound")
         if not mapped.notifications:
-            return self._ignored(provider, mapped.left_out[0].reason)
+            return self._ignored(mapped.left_out[0].reason)
         return await self._answer_after_sending(mapped.notifications)
 
-    def _ignored(self, provider: str, reason: str) -> web.Response:
+    def _ignored(self, reason: str) -> web.Response:
         """A carrier must not send again what will never be more: all that is understood is answered with success."""
-        self._metrics.left_out.labels(provider, reason).inc()
+        self._metrics.left_out(reason)
         return web.json_response({"accepted": [], "left_out": reason}, status=202)
 
     def _receipt(self, delivery: Delivery, accounts: Sequence[str]) -> Mapped | None:

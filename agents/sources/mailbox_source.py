@@ -23,6 +23,7 @@ from agents.sources.mails import MAX_MAIL_BYTES, Unreadable, read_mail
 from agents.sources.passing_on import PassingOn
 from agents.sources.reports import MAIL
 from agents.sources.return_book import source_folder, write_whole
+from agents.sources.source_metrics import SourceMetrics, shown
 from schemas.codec import DAY_MS
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import REASONS, LeftOut, Mapped
@@ -34,6 +35,7 @@ log = logging.getLogger("dueclock.mailbox")
 
 AT_ONCE: Final = 100
 THREADS_DAYS: Final = 30
+INBOX, SENT = "inbox", "sent"
 LEAST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 
 
@@ -42,6 +44,8 @@ class Place(msgspec.Struct, frozen=True):
 
     uidvalidity: int
     last_uid: int
+    newest_ms: int = 0
+    """When the newest mail that counts was sent."""
 
 
 class Progress(msgspec.Struct):
@@ -68,6 +72,7 @@ class MailboxSource:
     """One mailbox, one account."""
 
     def __init__(self, settings: Settings, account: SourceAccount, passing_on: PassingOn, wish: MailboxWish) -> None:
+        self._settings = settings
         self._account = account
         self._passing_on = passing_on
         self._wish = wish
@@ -75,9 +80,18 @@ class MailboxSource:
         self._path = source_folder(settings) / f"mailbox-{sha256(name.encode()).hexdigest()[:12]}.json"
         self._progress = _read_progress(self._path)
         self._book = ThreadBook(self._progress.threads)
+        self._feeds = {wish.folder: INBOX, **({wish.sent_folder: SENT} if wish.sent_folder else {})}
+        self._metrics = SourceMetrics("mailbox", self._feeds.values())
+        for name, feed in self._feeds.items():
+            if name in self._progress.places:
+                self._metrics.looked_at(feed, 0, self._progress.places[name].newest_ms)
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
-        """Read until stopped, or once."""
+        """Read until stopped, or once; shown on the metrics' port meanwhile, where there is one."""
+        with shown(self._settings, self._metrics):
+            self._run(is_stopped)
+
+    def _run(self, is_stopped: Callable[[], bool]) -> None:
         pause_s, has_succeeded = LEAST_PAUSE_S, False
         while not is_stopped():
             try:
@@ -90,6 +104,7 @@ class MailboxSource:
                             return
                         imap.wait_for_mail(line, self._wish.poll_s, is_stopped)
             except (OSError, imaplib.IMAP4.error, UserError) as error:
+                self._metrics.failed()
                 if isinstance(error, UserError) and not has_succeeded:
                     raise
                 log.warning("mailbox: %s; again in %g s", error, pause_s)
@@ -100,13 +115,13 @@ class MailboxSource:
 
     def _read_folders(self, line: imaplib.IMAP4, is_stopped: Callable[[], bool]) -> None:
         """What has come since: the Sent folder last, so that a reply finds its message; the other stays open."""
-        names = [self._wish.folder, *([self._wish.sent_folder] if self._wish.sent_folder else [])]
-        for name in names:
+        for name in self._feeds:
             self._read_folder(line, name, is_stopped)
-        if len(names) > 1:
+        if len(self._feeds) > 1:
             imap.examined(line, self._wish.folder)
 
     def _read_folder(self, line: imaplib.IMAP4, name: str, is_stopped: Callable[[], bool]) -> None:
+        asked_ms = int(time.time() * 1000)
         folder = imap.examined(line, name)
         place = self._progress.places.get(name)
         is_known = place is not None and place.uidvalidity == folder.uidvalidity
@@ -115,12 +130,16 @@ class MailboxSource:
             if is_stopped():
                 return
             part = uids[begin : begin + AT_ONCE]
-            self._pass_on(line, part, is_sent=name == self._wish.sent_folder)
-            self._keep(name, Place(folder.uidvalidity, part[-1]))
+            before_ms = self._progress.places[name].newest_ms if name in self._progress.places else 0
+            newest_ms = max(before_ms, self._pass_on(line, part, is_sent=self._feeds[name] == SENT))
+            self._keep(name, Place(folder.uidvalidity, part[-1], newest_ms))
+            self._metrics.looked_at(self._feeds[name], len(part), newest_ms)
         if place is None and not uids:
             self._keep(name, Place(folder.uidvalidity, 0))
+        self._metrics.read_through(self._feeds[name], asked_ms)
 
-    def _pass_on(self, line: imaplib.IMAP4, uids: Sequence[int], *, is_sent: bool) -> None:
+    def _pass_on(self, line: imaplib.IMAP4, uids: Sequence[int], *, is_sent: bool) -> int:
+        """Send what the mails say; when the newest that somebody vouches for was sent, 0 where there is none."""
         mails: list[Mail] = []
         unread: list[Mapped] = []
         for uid in uids:
@@ -136,6 +155,7 @@ class MailboxSource:
         found = self._passing_on.sort_out(mapped, now_ms)
         self._passing_on.agree_on_refunds(MAIL, found, is_allowed=self._wish.switches_refunds)
         self._passing_on.send(found, mapped, now_ms)
+        self._metrics.handed_on(found)
         reasons = ", ".join(f"{REASONS[name].meaning}: {count}" for name, count in sorted(found.reasons.items()))
         log.info(
             "mailbox: %d mails, %d notifications sent%s",
@@ -143,6 +163,8 @@ class MailboxSource:
             len(found.notifications),
             reasons and f" ({reasons})",
         )
+        strangers = {one.where[0] for one in mapped if any(why.reason == "unauthenticated" for why in one.left_out)}
+        return min(now_ms, max((mail.sent_ms or 0 for mail in mails if mail.where not in strangers), default=0))
 
     def _keep(self, name: str, place: Place) -> None:
         since_ms = int(time.time() * 1000) - THREADS_DAYS * DAY_MS

@@ -9,14 +9,16 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout
 
 from agents.errors import UserError
+from agents.settings import Settings
 from agents.sources.passing_on import PassingOn
 from agents.sources.reports import TRANSACTIONS, orders_refunded, rows_of_returns
+from agents.sources.source_metrics import SourceMetrics, shown
 from agents.sources.sp_api import AWAY, Keys, SpApi, SpApiError
 from schemas.codec import DAY_MS, MINUTE_MS, format_instant
 from streams.sources.accounts import SourceAccount
@@ -48,19 +50,42 @@ class SpApiWish(NamedTuple):
     switches_refunds: bool
 
 
-def run_source(account: SourceAccount, passing_on: PassingOn, wish: SpApiWish, is_stopped: Callable[[], bool]) -> None:
+class Read(NamedTuple):
+    """What one feed of a pass brought; all that the API showed of it until `through_ms`."""
+
+    feed: str
+    through_ms: int
+    mapped: Sequence[Mapped]
+
+
+def run_source(
+    settings: Settings,
+    account: SourceAccount,
+    passing_on: PassingOn,
+    wish: SpApiWish,
+    is_stopped: Callable[[], bool],
+) -> None:
     """Read every so often until stopped, or once. UserError where the API refuses at the first pass."""
+    feeds = ("transactions", "returns", "performance") if wish.takes_refunds else ("returns", "performance")
+    metrics = SourceMetrics("sp-api", feeds)
+    with shown(settings, metrics):
+        _run(account, passing_on, wish, is_stopped, metrics)
+
+
+def _run(
+    account: SourceAccount,
+    passing_on: PassingOn,
+    wish: SpApiWish,
+    is_stopped: Callable[[], bool],
+    metrics: SourceMetrics,
+) -> None:
     pause_s, has_succeeded = _LEAST_PAUSE_S, False
     while not is_stopped():
         try:
-            mapped = asyncio.run(_mapped(account, wish))
-            now_ms = int(time.time() * 1000)
-            found = passing_on.sort_out(mapped, now_ms)
-            passing_on.agree_on_refunds(TRANSACTIONS, found, is_allowed=wish.switches_refunds)
-            passing_on.send(found, mapped, now_ms)
-            log.info("sp-api: %d entries, %d notifications sent", len(mapped), len(found.notifications))
+            _pass(account, passing_on, wish, metrics)
             pause_s, has_succeeded, rest_s = _LEAST_PAUSE_S, True, wish.every_s
         except (SpApiError, UserError, *AWAY) as error:
+            metrics.failed()
             if wish.is_once or not has_succeeded:
                 raise UserError(
                     f"The Selling Partner API was not read: {str(error) or type(error).__name__}."
@@ -74,23 +99,51 @@ def run_source(account: SourceAccount, passing_on: PassingOn, wish: SpApiWish, i
             time.sleep(0.2)
 
 
-async def _mapped(account: SourceAccount, wish: SpApiWish) -> list[Mapped]:
+def _pass(account: SourceAccount, passing_on: PassingOn, wish: SpApiWish, metrics: SourceMetrics) -> None:
+    read = asyncio.run(_read(account, wish))
+    mapped = [entry for one in read for entry in one.mapped]
+    now_ms = int(time.time() * 1000)
+    found = passing_on.sort_out(mapped, now_ms)
+    passing_on.agree_on_refunds(TRANSACTIONS, found, is_allowed=wish.switches_refunds)
+    passing_on.send(found, mapped, now_ms)
+    metrics.handed_on(found)
+    for one in read:
+        metrics.looked_at(one.feed, len(one.mapped), _newest_ms(one.mapped))
+        metrics.read_through(one.feed, one.through_ms)
+    log.info("sp-api: %d entries, %d notifications sent", len(mapped), len(found.notifications))
+
+
+def _newest_ms(mapped: Sequence[Mapped]) -> int | None:
+    """The latest time that the source itself gave."""
+    times = (
+        said.occurred_ms for one in mapped for said in one.notifications if said.event_id not in one.dated_by_reader
+    )
+    return max(times, default=None)
+
+
+async def _read(account: SourceAccount, wish: SpApiWish) -> list[Read]:
     now_ms = int(time.time() * 1000)
     async with ClientSession(timeout=ClientTimeout(total=120)) as session:
         api = SpApi(session, wish.base, wish.tokens_at, wish.keys, poll_s=wish.poll_s)
-        found: list[Mapped] = []
+        found: list[Read] = []
+        refunds: list[Mapped] = []
         if wish.takes_refunds:
-            after, before = now_ms - TRANSACTIONS_DAYS * DAY_MS, now_ms - POSTED_BEFORE_MS
-            posted = await api.transactions(format_instant(after), format_instant(before))
-            found.extend(map_transactions(posted, account, where="transactions"))
+            after, before_ms = now_ms - TRANSACTIONS_DAYS * DAY_MS, now_ms - POSTED_BEFORE_MS
+            posted = await api.transactions(format_instant(after), format_instant(before_ms))
+            refunds.extend(map_transactions(posted, account, where="transactions"))
+            found.append(Read("transactions", before_ms, refunds))
         since = format_instant(now_ms - RETURNS_DAYS * DAY_MS)
         raw = await api.report(RETURNS, account.marketplace_id, since)
+        returns: list[Mapped] = []
         if raw is not None:
             rows = rows_of_returns("the returns report", raw, account)
-            found.extend(map_returns(rows, account, refunded_orders=orders_refunded(found), seen_ms=now_ms))
+            returns.extend(map_returns(rows, account, refunded_orders=orders_refunded(refunds), seen_ms=now_ms))
+        found.append(Read("returns", now_ms, returns))
         raw = await api.report(PERFORMANCE, account.marketplace_id)
+        figures: list[Mapped] = []
         if raw is not None:
-            found.extend(map_performance(_json_of(raw), account, where="performance", read_ms=now_ms))
+            figures.extend(map_performance(_json_of(raw), account, where="performance", read_ms=now_ms))
+        found.append(Read("performance", now_ms, figures))
     return found
 
 

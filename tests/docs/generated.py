@@ -11,7 +11,7 @@ from typing import Final
 
 from agents.cli.main import CLOSED_PIPE, CTRL_C
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.metrics.names import METRICS, metric_rows
+from agents.metrics.names import METRICS, SOURCE_METRICS, metric_rows
 from agents.settings import DEFAULT_FILE, Settings, settings_rows
 from agents.topic_roles import PROBE, PROBE_SETTINGS
 from schemas.dead_letters import (
@@ -118,6 +118,10 @@ def metrics_page() -> str:
         "on localhost unless told "
         "otherwise. Names and labels are an interface. A topic is called by its logical name; no label is an id.",
         table(("metric", "type", "meaning"), metric_rows()),
+        "## Sources",
+        "`dueclock source mailbox` and `source sp-api` serve these with `--metrics-port` in the same way; the gateway "
+        "serves them under `/metrics` where it listens.",
+        table(("metric", "type", "meaning"), metric_rows(SOURCE_METRICS)),
         "## Buckets",
         table(("histogram", "upper bounds"), buckets),
     )

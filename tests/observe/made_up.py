@@ -17,10 +17,11 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from agents.metrics.names import METRICS, Metric
+from agents.metrics.names import METRICS, SOURCE_METRICS, Metric
 from schemas.dead_letters import ALL_REASONS
 from schemas.events import ViolationKind
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS
+from streams.sources.findings import ReasonClass
 from tests.observe.dashboards.duties import OUTCOMES
 
 MARKETPLACES = ("ATVPDKIKX0DER", "A1VC38T7YXB528", "CANARY")
@@ -42,6 +43,9 @@ VALUES = {
     "digest": ("0123456789ab",),
     "calendar": ("us-federal-pacific", "jp"),
     "version": ("0.1.0",),
+    "source": ("mailbox", "sp-api", "gateway"),
+    "feed": ("inbox", "returns", "notifications"),
+    "path": ("notifications", "hooks"),
 }
 
 
@@ -50,6 +54,8 @@ def _type_values(metric: Metric) -> tuple[str, ...]:
 
 
 def _kind_values(metric: Metric) -> tuple[str, ...]:
+    if metric.name == "sla_source_left_out_total":
+        return get_args(ReasonClass)
     return get_args(ViolationKind) if metric.name == "sla_violations_total" else ("matter", "account", "partition")
 
 
@@ -68,7 +74,7 @@ class MadeUp:
     def restart(self) -> None:
         """All counters at 0 again."""
         self._registry = CollectorRegistry()
-        self._made = {metric: self._make(metric) for metric in METRICS}
+        self._made = {metric: self._make(metric) for metric in (*METRICS, *SOURCE_METRICS)}
 
     def _make(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.kind == "counter":
@@ -94,7 +100,7 @@ class MadeUp:
 def _level(name: str, number: int) -> float:
     if name == "sla_policy_covered_until_timestamp_seconds":
         return time.time() + (30 + 400 * number) * DAY_S
-    if name == "sla_last_notification_timestamp_seconds":
+    if name.endswith("timestamp_seconds"):
         return time.time() - 60 * number
     if name.endswith("_info") or name in ("sla_held_back_by", "sla_partitions_held"):
         return 1

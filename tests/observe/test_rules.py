@@ -39,6 +39,11 @@ ASKED_FOR = {
     "figures that stand still": "DueclockWatchFrozen",
     "partitions at rest": "DueclockPartitionsAtRest",
     "clock offset": "DueclockClockOffset",
+    "source down": "DueclockSourceDown",
+    "source behind": "DueclockSourceBehind",
+    "source silent": "DueclockSourceSilent",
+    "source failing": "DueclockSourceFailing",
+    "source unrecognised": "DueclockSourceUnrecognised",
 }
 
 
@@ -89,7 +94,7 @@ def test_the_runbook_has_no_section_without_an_alert() -> None:
     assert sorted(sections) == sorted(ALERTS)
 
 
-def test_the_rules_ask_for_no_metric_that_the_worker_does_not_have() -> None:
+def test_the_rules_ask_for_no_metric_that_worker_and_sources_do_not_have() -> None:
     recorded = {rule["record"] for rule in rules("recording.yml")}
     for rule in [*rules("alerts.yml"), *rules("recording.yml")]:
         expression = str(rule["expr"])

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import requests
+
 from agents.cli.main import run
 from tests.cli.command import Ended
 
@@ -31,3 +33,13 @@ def dueclock_here(*arguments: str | Path, folder: Path, stdin: bytes = b"") -> E
                 stack.callback(os.environ.__setitem__, "COLUMNS", columns)
             status = run(list(map(str, arguments)))
         return Ended(status, *(name.read_text(encoding="utf-8") for name in names))
+
+
+def sample(url: str, series: str) -> float | None:
+    """What a page of metrics says of one series; None where it has none, or where nobody answers."""
+    try:
+        page = requests.get(url, timeout=5).text
+    except requests.ConnectionError:
+        return None
+    found = [line.rpartition(" ")[2] for line in page.splitlines() if line.startswith(f"{series} ")]
+    return float(found[0]) if found else None

@@ -151,7 +151,8 @@ def test_a_notification_is_taken_in_each_form_and_only_its_known_fields_go_on(
     assert all("buyer" not in one for one in told)
     assert {record.key for record in live.read("a-to-z-claim")} == {f"{SELLER}/{US}".encode()}
     metrics = requests.get(f"{served.url}/metrics", timeout=10).text
-    assert 'dueclock_gateway_notifications_total{type="claim.evidence_submitted"} 7.0' in metrics
+    assert 'sla_source_notifications_total{source="gateway",type="claim.evidence_submitted"} 7.0' in metrics
+    assert 'sla_gateway_answers_total{path="notifications",status="202"} 5.0' in metrics
     assert "Jo Example" not in served.log()
 
 

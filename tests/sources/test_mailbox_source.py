@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -29,7 +30,7 @@ from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import ROOT, Live, wait_until
 from tests.cli.command import Ended, sentence_of
-from tests.sources.here import dueclock_here
+from tests.sources.here import dueclock_here, sample
 from tests.sources.mailbox import HOST
 from tests.sources.samples import SELLER, US
 
@@ -139,20 +140,39 @@ def read_once(live: Live, server: Server, *more: str) -> Ended:
     return dueclock_here(*arguments(live, server, "--once", "--log-level", "error", *more), folder=live.folder)
 
 
+THROUGH = 'sla_source_read_through_timestamp_seconds{feed="inbox",source="mailbox"}'
+ERRORS = 'sla_source_errors_total{source="mailbox"}'
+
+
+def left_out(kind: str, reason: str) -> str:
+    return f'sla_source_left_out_total{{kind="{kind}",reason="{reason}",source="mailbox"}}'
+
+
+@contextmanager
+def going(live: Live, server: Server, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """The source as a process of its own, and its log."""
+    log_file = live.folder / "source.log"
+    with log_file.open("wb") as log:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("DUECLOCK_")}
+        command = [sys.executable, "-m", "agents", *arguments(live, server, *more)]
+        source = subprocess.Popen(
+            command, cwd=live.folder, env={**environ, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        yield source, log_file
+    finally:
+        if source.poll() is None:
+            source.kill()
+            source.wait(10)
+
+
 def values(live: Live) -> list[bytes]:
     return [record.value for record in live.read("buyer-message", "refund-issued")]
 
 
 def test_mails_are_sent_as_they_come_and_left_as_they_are(make_live: MakeLive, server: Server) -> None:
     live = make_live(shipped_policies())
-    log_file = live.folder / "source.log"
-    with log_file.open("wb") as log:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("DUECLOCK_")}
-        command = [sys.executable, "-m", "agents", *arguments(live, server, "--copies", "--poll", "600s")]
-        source = subprocess.Popen(
-            command, cwd=live.folder, env={**environ, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
+    with going(live, server, "--copies", "--poll", "600s") as (source, log_file):
         wait_until(lambda: "mailbox: reading" in log_file.read_text(), log_file.read_text, within_s=60)
         server.put(question(1), question(2, is_forged=True))
         wait_until(lambda: len(values(live)) == 1, log_file.read_text, within_s=60)
@@ -166,10 +186,29 @@ def test_mails_are_sent_as_they_come_and_left_as_they_are(make_live: MakeLive, s
         assert source.wait(30) == 0
         assert "Traceback" not in log_file.read_text()
         assert ORDER not in log_file.read_text()
-    finally:
-        if source.poll() is None:
-            source.kill()
-            source.wait(10)
+
+
+def test_how_far_a_mailbox_is_read_stands_still_when_it_goes_away(make_live: MakeLive, server: Server) -> None:
+    live, port = make_live(shipped_policies()), free_port()
+    url = f"http://127.0.0.1:{port}/metrics"
+    server.put(question(1), question(2, is_forged=True))
+    with going(live, server, "--copies", "--poll", "1s", "--metrics-port", str(port)) as (source, log_file):
+        wait_until(lambda: len(values(live)) == 1, log_file.read_text, within_s=60)
+        wait_until(lambda: sample(url, THROUGH) is not None, log_file.read_text, within_s=20)
+        first = sample(url, THROUGH)
+        assert first is not None
+        assert abs(first - time.time()) < 60
+        assert sample(url, 'sla_source_notifications_total{source="mailbox",type="message.received"}') == 1
+        assert sample(url, left_out("held_back", "unauthenticated")) == 1
+        assert sample(url, ERRORS) == 0
+        wait_until(lambda: (sample(url, THROUGH) or 0) > first, log_file.read_text, within_s=30)
+        server.stop()
+        wait_until(lambda: (sample(url, ERRORS) or 0) >= 1, log_file.read_text, within_s=30)
+        stood = sample(url, THROUGH)
+        wait_until(lambda: (sample(url, ERRORS) or 0) >= 2, log_file.read_text, within_s=30)
+        assert sample(url, THROUGH) == stood
+        source.send_signal(signal.SIGTERM)
+        assert source.wait(30) == 0
 
 
 def test_what_was_read_is_not_read_again_and_what_was_not_noted_is_the_same_bytes(

@@ -6,19 +6,25 @@ import asyncio
 import gzip
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from agents.demo.process import free_port
+from agents.sources.passing_on import PassingOn, account_of, state_of
+from agents.sources.sp_api import Keys
+from agents.sources.sp_api_source import SpApiWish, run_source
 from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import Live
 from tests.cli.command import Ended, sentence_of
-from tests.sources.here import dueclock_here
+from tests.sources.here import dueclock_here, sample
 from tests.sources.samples import LAMP, SELLER, US, changed, fulfilment, performance, tab_file, transaction
 from tests.sources.test_ingest_to_kafka import days_ago
 
@@ -123,6 +129,7 @@ def types(live: Live) -> list[str]:
     return sorted(json.loads(record.value)["type"] for record in records)
 
 
+THROUGH = 'sla_source_read_through_timestamp_seconds{feed="%s",source="sp-api"}'
 ALL = ["account.metrics_reported", "refund.issued", "return.approved", "return.received", "return.requested"]
 
 
@@ -155,3 +162,28 @@ def test_what_a_person_can_mend_is_one_sentence(make_live: MakeLive, api: FakeAp
     assert "was not read" in sentence_of(read_once(live, api, "refresh", "--base", "http://127.0.0.1:1"))
     (live.folder / "empty.toml").write_text("")
     assert "must say client_id" in sentence_of(read_once(live, api, "refresh", "--keys-file", "empty.toml"))
+
+
+def test_how_far_each_feed_is_read_is_known_in_the_apis_own_time(make_live: MakeLive, api: FakeApi) -> None:
+    live, port = make_live(shipped_policies()), free_port()
+    told: dict[str, float | None] = {}
+    wish = SpApiWish(api.url, f"{api.url}/token", Keys("c", "s", "refresh"), 600.0, 0.0, False, True, False)
+    settings = msgspec.structs.replace(live.settings, metrics_port=port, state_dir=str(live.folder / "state"))
+    state = state_of(settings)
+    account = account_of(state, SELLER, US)
+
+    def is_stopped() -> bool:
+        """Asked again after the first pass: what is shown then."""
+        names = ("transactions", "returns", "performance")
+        told.update({name: sample(f"http://127.0.0.1:{port}/metrics", THROUGH % name) for name in names})
+        newest = 'sla_source_newest_timestamp_seconds{feed="transactions",source="sp-api"}'
+        told["newest"] = sample(f"http://127.0.0.1:{port}/metrics", newest)
+        return None not in told.values()
+
+    run_source(settings, account, PassingOn(settings, state, account), wish, is_stopped)
+    now_s = time.time()
+    assert told["returns"] == told["performance"]
+    assert told["transactions"] == pytest.approx(now_s - 180, abs=60)
+    assert told["returns"] == pytest.approx(now_s, abs=60)
+    posted_s = datetime.fromisoformat(api.posted[0]["postedDate"]).timestamp()
+    assert told["newest"] == posted_s
