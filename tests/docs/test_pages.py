@@ -40,7 +40,8 @@ RUN_BY_CI = {"make run", "make test", "make check", "make docs"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 ID = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{12,64}\b")
 SPEED = re.compile(r"in [\d.,]+ s \([\d,]+ a second\)")
-COUNTDOWN = re.compile(r"\d+ h \d+ min")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+COUNTDOWN = re.compile(r"-?(\d+ d \d+ h|\d+ h \d+ min)")
 ORIGIN = re.compile(r"(?<=buyer-message/)\d+/\d+")
 
 
@@ -81,6 +82,7 @@ STAGES: dict[str, Stage] = {
     "docs/tutorial/a-file.md": Stage(has_broker=False),
     "docs/tutorial/on-kafka.md": Stage(has_broker=False, masks=(INSTANT, ID, SPEED)),
     "docs/how-to/run-beside-your-kafka.md": Stage(),
+    "docs/how-to/from-seller-central.md": Stage(masks=(INSTANT, DAY, COUNTDOWN)),
     "docs/how-to/send-notifications.md": Stage(masks=(INSTANT, ID)),
     "docs/how-to/subscribe.md": Stage(),
     "docs/how-to/change-the-policies.md": Stage(history=shipped),
