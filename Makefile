@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test docs bench bench-quick chaos hostile soak check format lock clean
+.PHONY: help run test sources docs bench bench-quick chaos hostile soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -27,6 +27,10 @@ run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s en
 test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
 	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov -n 2 --dist worksteal)
+
+sources: .venv/.installed ## Play a month of two thousand mails and its reports, from the files to a broker's clocks (minutes)
+	@echo "Playing a month of mail"
+	@DUECLOCK_TEST_STORIES=300 $(BIN)/python -m pytest tests/sources/test_mailbox.py tests/sources/test_mail_command.py $(ARGS)
 
 docs: .venv/.installed ## Build the pages of docs/ into site/, offline; a dead link or anchor fails it
 	@echo "Building the pages (mkdocs --strict)"

@@ -14,9 +14,9 @@ from agents.sources.html_text import HtmlText
 from agents.sources.mails import MAX_MAIL_BYTES, Unreadable, raw_mails, read_mail
 from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
-from tests.cli.command import Ended, dueclock, sentence_of
+from tests.cli.command import Ended, sentence_of
 from tests.sources.here import dueclock_here
-from tests.sources.mailbox import HOST, LANGUAGES, SELLER, Month, outcomes
+from tests.sources.mailbox import HOST, LANGUAGES, SELLER, STORIES, Month, outcomes
 from tests.sources.samples import US
 
 __all__ = ["make_live"]
@@ -92,7 +92,7 @@ def test_what_a_person_can_mend_is_one_sentence(arguments: tuple[str, ...], sent
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900 if STORIES > 60 else 120)
 def test_a_month_of_mail_and_reports_ends_on_the_broker_as_the_ledger_says(make_live: MakeLive) -> None:
     month = Month(datetime.now(UTC).date()).told()
     live = make_live(shipped_policies())
@@ -107,7 +107,7 @@ def test_a_month_of_mail_and_reports_ends_on_the_broker_as_the_ledger_says(make_
             ("returns-report", report.name, "--refunds-known"),
             ("mail", "received.mbox", "--sent", "sent.mbox", "--authserv-id", HOST),
         ):
-            ended = dueclock("--settings", live.settings_file, "ingest", *arguments, *account, folder=live.folder)
+            ended = dueclock_here("--settings", live.settings_file, "ingest", *arguments, *account, folder=live.folder)
             assert ended.status == 0, ended.err
             sent += json.loads(ended.out)["sent"]
     live.worker()
