@@ -90,10 +90,11 @@ def test_the_worker_understands_its_environment(name: str) -> None:
 
 def test_prometheus_scrapes_the_workers_port_and_tells_alertmanager() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    (job,) = config["scrape_configs"]
+    job, sources = config["scrape_configs"]
     port = settings_of(image_environment()).metrics_port
     assert job["job_name"] == "dueclock"
     assert job["static_configs"] == [{"targets": [f"worker:{port}"]}]
+    assert sources == {"job_name": "dueclock-source", "static_configs": [{"targets": []}]}  # none is brought up here
     (told,) = config["alerting"]["alertmanagers"]
     assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
