@@ -1,7 +1,9 @@
 """The commands that go on by themselves: `dueclock source`. Parse, call, print."""
 
+import logging
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,8 +85,18 @@ def mailbox(settings: Settings, host: str, port: int, user: str, seller: str, ma
     set_up_logging(settings.log_level, settings.log_format)
     state = state_of(settings)
     account = account_of(state, seller, marketplace)
+    _warn("mailbox", account, state)
     MailboxSource(settings, account, PassingOn(settings, state, account), wish).run(_stopped_by_signal())
     return 0
+
+
+def _warn(source_name: str, account: Any, state: Any) -> None:
+    """Say at the start where the policies do not wait for this source's news."""
+    from agents.sources.delays import warning_of
+
+    said = warning_of(source_name, account, state, int(time.time() * 1000))
+    if said is not None:
+        logging.getLogger("dueclock.sources").warning(said)
 
 
 def _password(variable: str | None, file: str | None) -> Callable[[], str]:
@@ -147,6 +159,7 @@ def sp_api(settings: Settings, seller: str, marketplace: str, keys_file: str, **
     set_up_logging(settings.log_level, settings.log_format)
     state = state_of(settings)
     account = account_of(state, seller, marketplace)
+    _warn("sp-api", account, state)
     run_source(settings, account, PassingOn(settings, state, account), wish, _stopped_by_signal())
     return 0
 

@@ -91,9 +91,10 @@ def test_forged_and_unknown_mails_are_counted_and_nothing_else(month: Mailbox, h
         assert found.reasons["unauthenticated"] == month.counts["forged"]
     unknown = {"type_unknown", "phrase_unknown", "amount_unknown", "no_order", "no_thread"}
     counted = sum((found.reasons for found in harvests.values()), Counter[str]())
-    assert {reason for reason in counted if counted[reason]} == unknown | {
-        "unauthenticated", "other_marketplace", "no_type_of_ours", "returns_from_report",
-    }  # fmt: skip
+    found_reasons = {reason for reason in counted if counted[reason]}
+    expected = unknown | {"unauthenticated", "other_marketplace", "no_type_of_ours", "returns_from_report"}
+    assert found_reasons <= expected
+    assert found_reasons == expected or STORIES < 300, "a short month has not every kind of mail"
     assert sum(counted[reason] for reason in unknown) == month.counts["unknown"]
 
 
