@@ -259,7 +259,7 @@ MEANINGS = {
     "clocks_token": "a token for the clocks on the metrics port alone; empty = only that of `http_token_file`",
     "log_level": "`debug`, `info`, `warning` or `error`",
     "log_format": "`text`, or `json`: one object a line",
-    "state_dir": "folder of the embedded Kafka and of the demo",
+    "state_dir": "folder of the embedded Kafka, of the demo, and of what sources note",
 }
 
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from agents.cli.source import mailbox
 from agents.settings import Settings, load_settings
 from schemas.policies import load_policies
 from tests.observe.programs import ROOT
@@ -26,6 +27,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "dueclock.yaml").read_text()))
+SOURCE: dict[str, Any] = yaml.safe_load((DEPLOY / "kubernetes" / "source-mailbox.yaml").read_text())
 KUBERNETES = ("1.29", "1.33", kubernetes_validate.latest_version())
 
 
@@ -60,7 +62,17 @@ def test_docker_reads_the_compose_file_where_there_is_docker_compose() -> None:
 
 
 def test_compose_brings_up_all_of_it() -> None:
-    assert SERVICES.keys() == {"kafka", "topics", "worker", "canary", "prometheus", "alertmanager", "grafana"}
+    assert SERVICES.keys() == {
+        "kafka",
+        "topics",
+        "worker",
+        "canary",
+        "mailbox",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+    }
+    assert [name for name, one in SERVICES.items() if "profiles" in one] == ["mailbox"], "a source is asked for by name"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -81,7 +93,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
         assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
 
 
-@pytest.mark.parametrize("name", ["topics", "worker", "canary"])
+@pytest.mark.parametrize("name", ["topics", "worker", "canary", "mailbox"])
 def test_the_worker_understands_its_environment(name: str) -> None:
     settings = settings_of({**image_environment(), **SERVICES[name]["environment"]})
     assert settings.bootstrap_servers == ["kafka:9092"]
@@ -139,7 +151,7 @@ def manifest(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("one", MANIFESTS, ids=[one["kind"] for one in MANIFESTS])
+@pytest.mark.parametrize("one", [*MANIFESTS, SOURCE], ids=[*(one["kind"] for one in MANIFESTS), "source"])
 def test_each_manifest_is_valid_by_the_schema_of_kubernetes(one: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(one, version, strict=True)
 
@@ -183,6 +195,19 @@ def test_only_prometheus_comes_to_the_pods_and_only_to_the_metrics_port() -> Non
     (container,) = manifest("StatefulSet")["spec"]["template"]["spec"]["containers"]
     assert [one["port"] for one in rule["ports"]] == [one["name"] for one in container["ports"]]
     assert [one["podSelector"]["matchLabels"] for one in rule["from"]] == [{"app.kubernetes.io/name": "prometheus"}]
+
+
+def test_the_flags_of_a_source_that_is_deployed_are_those_of_the_command() -> None:
+    (container,) = SOURCE["spec"]["template"]["spec"]["containers"]
+    for words in (SERVICES["mailbox"]["command"], container["args"][2:]):
+        assert words[:2] == ["source", "mailbox"]
+        known = {flag for option in mailbox.params for flag in option.opts}
+        assert {word.partition("=")[0] for word in words[2:]} <= known
+    assert SOURCE["spec"]["replicas"] == 1
+    assert (
+        SOURCE["spec"]["template"]["metadata"]["labels"]
+        != manifest("StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    )
 
 
 def test_service_and_disruption_budget_mean_the_workers_and_no_other_pods() -> None:
