@@ -201,6 +201,7 @@ def test_how_far_a_mailbox_is_read_stands_still_when_it_goes_away(make_live: Mak
         assert sample(url, 'sla_source_notifications_total{source="mailbox",type="message.received"}') == 1
         assert sample(url, left_out("held_back", "unauthenticated")) == 1
         assert sample(url, ERRORS) == 0
+        assert "its news may be 15 min late, and buyer-message-reply" in log_file.read_text()
         wait_until(lambda: (sample(url, THROUGH) or 0) > first, log_file.read_text, within_s=30)
         server.stop()
         wait_until(lambda: (sample(url, ERRORS) or 0) >= 1, log_file.read_text, within_s=30)
