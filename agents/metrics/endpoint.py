@@ -1,4 +1,4 @@
-"""Where a worker or a source shows itself: `/metrics`, `/clocks`, `/healthz`, `/readyz`, by a thread and loop of its own.
+"""Where a worker or a source shows itself: `/metrics`, `/clocks`, `/healthz` and `/readyz`, by a thread of its own.
 
 `/healthz` answers as long as the process runs; `/readyz` as `Metrics.is_ready` says, and never while the worker's loop
 stands or its watch does not look (agents/metrics/freshness.py). Who may see the rest: agents/metrics/door.py. What
