@@ -40,6 +40,8 @@ from schemas.headers import Origin
 LETTERS_AT_ONCE = 500
 """In one transaction."""
 
+_SIZES = (("value", HEADER_SIZE), ("key", HEADER_KEY_SIZE))
+
 MEANINGS = {
     "too_large": "It is larger than 65,536 bytes. Whoever sends it must send less: unknown fields are dropped anyway.",
     "not_json": "It is no UTF-8 JSON object. Mend the producer, then let it send the notification itself.",
@@ -157,9 +159,6 @@ def _whole(headers: dict[str, str]) -> str | None:
         return "a batch that cannot be read"
     said = [(f"a {what} of {int(headers[size]):,} bytes") for what, size in _SIZES if size in headers]
     return "only the beginning of " + " and ".join(said) if said else None
-
-
-_SIZES = (("value", HEADER_SIZE), ("key", HEADER_KEY_SIZE))
 
 
 class Redriven(NamedTuple):
