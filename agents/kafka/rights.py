@@ -110,6 +110,7 @@ def redrive_id(settings: Settings) -> str:
 
 def _administrator(settings: Settings) -> Iterator[Right]:
     yield from _topics(settings, LOGICAL_TOPICS, "Create", "Describe", "DescribeConfigs", "AlterConfigs")
+    yield from _topics(settings, (CHANGELOG,), "Read")  # `topics check` says what the rows say of the topics
 
 
 def by_resource(rights: Sequence[Right]) -> dict[tuple[Resource, str, bool], list[Operation]]:
