@@ -106,14 +106,15 @@ def test_prometheus_scrapes_the_workers_port_and_tells_alertmanager() -> None:
     port = settings_of(image_environment()).metrics_port
     assert job["job_name"] == "dueclock"
     assert job["static_configs"] == [{"targets": [f"worker:{port}"]}]
-    assert sources == {"job_name": "dueclock-source", "static_configs": [{"targets": []}]}  # none is brought up here
+    assert (sources["job_name"], sources["static_configs"]) == ("dueclock-source", [{"targets": []}])  # none is up here
+    assert sources["authorization"] == job["authorization"]
     (told,) = config["alerting"]["alertmanagers"]
     assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
 
 def test_prometheus_has_the_token_that_the_workers_ask_for() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    (job,) = config["scrape_configs"]
+    job, _ = config["scrape_configs"]
     file = settings_of({**image_environment(), **SERVICES["worker"]["environment"]}).http_token_file
     assert job["authorization"] == {"credentials_file": file}
     assert file == "/run/secrets/http-token"
