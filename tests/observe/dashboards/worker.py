@@ -114,35 +114,35 @@ def _inputs(sheet: Sheet) -> None:
 def _sources(sheet: Sheet) -> None:
     sheet.row("Sources")
     meaning = "Since the instant until which a source is read to its end. The gateway, to which others push, has none."
-    said = Said(22, "How far sources are behind", meaning, "no source runs", ("DueclockSourceBehind",))
+    said = Said(42, "How far sources are behind", meaning, "no source runs", ("DueclockSourceBehind",))
     lag = Query("source_feed:sla_source_lag:seconds", "{{source}} {{feed}}")
     sheet.add(lines(said, "s", [lag]), 8, 8)
     meaning = "Since the newest entry that a source has shown, by its own time: it may be read, and empty."
-    said = Said(23, "Newest entry of each source", meaning, "no source runs", ("DueclockSourceSilent",))
+    said = Said(43, "Newest entry of each source", meaning, "no source runs", ("DueclockSourceSilent",))
     silence = Query("source_feed:sla_source_silence:seconds", "{{source}} {{feed}}")
     sheet.add(lines(said, "s", [silence]), 8, 8)
     meaning = "Since a source was last read, or a request last acknowledged."
-    said = Said(24, "Sources last succeeded", meaning, "no source runs", ("DueclockSourceDown",))
+    said = Said(44, "Sources last succeeded", meaning, "no source runs", ("DueclockSourceDown",))
     success = Query("time() - min by (source) (sla_source_last_success_timestamp_seconds)")
     sheet.add(listing(said, {"ago": success}, unit="s"), 8, 8)
     meaning = "The source or the broker was away. It is tried again, and nothing is lost."
-    said = Said(25, "Failed readings", meaning, "none", ("DueclockSourceFailing",))
+    said = Said(45, "Failed readings", meaning, "none", ("DueclockSourceFailing",))
     errors = Query("sum by (source) (increase(sla_source_errors_total[$__rate_interval]))", "{{source}}")
     sheet.add(coloured(lines(said, "short", [errors], bars=True), SOURCES, bars=True), 8, 8)
     meaning = "Entries that became nothing, by class. What is unrecognised the mapping may have to learn."
-    said = Said(26, "What sources left out", meaning, "nothing", ("DueclockSourceUnrecognised",))
+    said = Said(46, "What sources left out", meaning, "nothing", ("DueclockSourceUnrecognised",))
     left_out = 'sum by (source, reason) (increase(sla_source_left_out_total{kind!="ignored"}[$__rate_interval])) > 0'
     sheet.add(lines(said, "short", [Query(left_out, "{{source}} {{reason}}")], bars=True), 8, 8)
-    said = Said(27, "What sources brought", "Entries looked at, and notifications acknowledged.", "nothing")
+    said = Said(47, "What sources brought", "Entries looked at, and notifications acknowledged.", "nothing")
     brought = (
         Query("sum by (source) (increase(sla_source_entries_total[$__rate_interval]))", "{{source}} looked at"),
         Query("sum by (source) (increase(sla_source_notifications_total[$__rate_interval]))", "{{source}} brought"),
     )
     sheet.add(lines(said, "short", brought, bars=True), 8, 8)
-    said = Said(28, "Answers of the gateway", "Requests by the status of their answer.", "no gateway runs")
+    said = Said(48, "Answers of the gateway", "Requests by the status of their answer.", "no gateway runs")
     answers = "sum by (path, status) (increase(sla_gateway_answers_total[$__rate_interval]))"
     sheet.add(lines(said, "short", [Query(answers, "{{path}} {{status}}")], bars=True), 12, 8)
-    said = Said(29, "What waits in the gateway", "For its return, or for the broker.", "no gateway runs")
+    said = Said(49, "What waits in the gateway", "For its return, or for the broker.", "no gateway runs")
     waits = (
         Query("sum(sla_gateway_parked)", "for its return"),
         Query("sum(sla_gateway_on_their_way)", "for the broker"),
