@@ -18,7 +18,7 @@ from agents.metrics.names import METRIC_BY_NAME
 
 TURNS_EVERY_S: Final = 0.25
 STALE_S: Final = 5.0
-"""Nothing that is older says how the worker fares: design.md's loop is never held for more than 100 ms."""
+"""Nothing that is older says how the worker fares: architecture.md's loop is never held for more than 100 ms."""
 
 _LOOP_AGE: Final = METRIC_BY_NAME["sla_loop_age_seconds"]
 _WATCH_AGE: Final = METRIC_BY_NAME["sla_watch_age_seconds"]

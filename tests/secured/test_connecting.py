@@ -44,7 +44,7 @@ def test_no_flag_takes_a_secret_and_nothing_that_shows_settings_shows_one() -> N
     from agents.cli.commands import dueclock
 
     def flags(command: object) -> set[str]:
-        own = {option for parameter in command.params for option in parameter.opts}  # type: ignore[attr-defined] # click's
+        own = {option for parameter in command.params for option in parameter.opts}  # type: ignore[attr-defined]  # click's own attribute, which its stubs leave out
         return own.union(*(flags(sub) for sub in getattr(command, "commands", {}).values()))
 
     assert not {"--" + name.replace("_", "-") for name in SECRETS} & flags(dueclock)
