@@ -15,9 +15,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
-from streams.rows import PARTITION_KEY, PartitionRow, encode_row
+import msgspec
+
+from streams.rows import PARTITION_KEY, ROW_VERSION
 from streams.state import State
 
+_NO_NOTES: Final[tuple[dict[str, int], bytes, int]] = (
+    {},
+    b"",
+    0,
+)  # as seals have had them from the first: what notes are added later changes no digest
 UNBROKEN: Final = bytes(32)
 """The journal's digest before its first record."""
 
@@ -41,10 +48,8 @@ def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
     Of the partition's own row only what follows from its journal. `state` may not change meanwhile.
     """
     own = state.row
-    judged = PartitionRow(
-        journal_ms=own.journal_ms, lines=own.lines, digest=own.digest, zones=own.zones, logic=own.logic
-    )
-    yield PARTITION_KEY, encode_row(judged)
+    judged = [ROW_VERSION, own.journal_ms, own.lines, own.digest, own.zones, own.logic, _NO_NOTES]
+    yield PARTITION_KEY, msgspec.msgpack.encode(judged)
     yield from state.policies_row()
     for row_id in state.row_ids():
         yield row_id.encode(), state.encoded(row_id)
