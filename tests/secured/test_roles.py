@@ -24,7 +24,7 @@ from agents.kafka.rights import INPUTS, Right, Role, rights_of
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.codec import format_instant
-from tests.cli.command import Ended, dueclock, environment, sentence_of
+from tests.cli.command import ROOT, Ended, dueclock, environment, sentence_of
 from tests.kafka_fixtures import eventually_now
 from tests.secured.conftest import Secured, run
 
@@ -85,10 +85,10 @@ def working(secured: Secured, **variables: str) -> Iterator[subprocess.Popen[str
             assert worker.wait(20) == 0, log.read_text()
 
 
-def question(name: str, kind: str = "message.received") -> bytes:
+def question(name: str) -> bytes:
+    said = json.loads((ROOT / "schemas/examples/notifications/message.received.json").read_text())
     at = format_instant(int(time.time() * 1000))
-    body = {"event_id": name, "type": kind, "seller_id": "A1", "marketplace_id": "ATVPDKIKX0DER", "occurred_at": at}
-    return json.dumps({**body, "thread_id": name, "message_id": name, "from": "buyer", "to": "seller"}).encode()
+    return json.dumps({**said, "event_id": name, "message_id": name, "thread_id": name, "occurred_at": at}).encode()
 
 
 async def send(settings: Settings, topic: str, value: bytes) -> None:
