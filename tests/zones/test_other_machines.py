@@ -129,6 +129,7 @@ def test_a_zone_that_the_journal_does_not_say_is_refused_by_name(cluster: Cluste
 
 
 @pytest.mark.broker
+@pytest.mark.timeout(120)
 def test_a_rebuild_sends_nothing_and_the_list_of_clocks_is_the_same(cluster: Cluster) -> None:
     first, *others = (json.loads(cluster.run(data, "rebuild", "--json").out) for data in MACHINES)
     assert (first["clean"], first["changed"]) == (True, True)
