@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test sources docs bench bench-quick chaos hostile soak check format lock clean
+.PHONY: help run test sources docs bench bench-quick chaos hostile secured soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -24,9 +24,10 @@ run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s en
 	@echo "Running dueclock demo"
 	@$(BIN)/dueclock demo $(if $(FOR),--for $(FOR)) $(if $(SECURED),--secured) $(ARGS)
 
-test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
-	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov -n 2 --dist worksteal)
+# What foreign producers do and what a broker with TLS and logins asks have targets of their own: they take minutes each.
+test: .venv/.installed ## Run all tests but `make hostile` and `make secured`, and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
+	@echo "Running the tests$(if $(ARGS), $(ARGS),, with coverage)"
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov -n 2 --dist worksteal --ignore=tests/hostile --ignore=tests/secured)
 
 sources: .venv/.installed ## Play a month of two thousand mails and its reports, from the files to a broker's clocks (minutes)
 	@echo "Playing a month of mail"
@@ -52,6 +53,10 @@ chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print
 hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3)
 	@echo "Being hostile, seed by seed"
 	@DUECLOCK_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/hostile $(ARGS)
+
+secured: .venv/.installed ## Every command against brokers that ask for TLS, SCRAM, a token or a certificate
+	@echo "Talking to secured brokers"
+	@$(BIN)/python -m pytest tests/secured $(ARGS)
 
 soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
 	@echo "Soaking"
