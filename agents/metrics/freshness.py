@@ -45,7 +45,7 @@ class Freshness(Collector):
         """The watch has set its gauges, or begins to."""
         self._looked_s = monotonic()
 
-    def forget_the_watch(self) -> None:
+    def drop_the_watch(self) -> None:
         """The watch has ended: nobody expects a look."""
         self._looked_s = None
 

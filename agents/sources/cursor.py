@@ -43,7 +43,7 @@ class Cursor(msgspec.Struct, forbid_unknown_fields=True):
         """It has been sent."""
         self.sent[said.event_id] = Sent(_digest(said), said.occurred_ms)
 
-    def forget_before(self, ms: int) -> None:
+    def drop_before(self, ms: int) -> None:
         """Drop what is too old to be sent again in any case."""
         self.sent = {name: one for name, one in self.sent.items() if one.occurred_ms > ms}
 

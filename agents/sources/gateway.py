@@ -80,9 +80,9 @@ class Gateway:
         while True:
             await asyncio.sleep(PARKED_EVERY_S)
             if self._book.refresh():
-                await self.settle_parked()
+                await self.end_parked()
 
-    async def settle_parked(self) -> None:
+    async def end_parked(self) -> None:
         """Send what has found its return."""
         for parked in list(self._book.parked.values()):
             mapped = self._receipt(parked.delivery, parked.accounts)

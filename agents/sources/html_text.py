@@ -53,7 +53,7 @@ class HtmlText(HTMLParser):
             self._end_value()
             self._bold = []
         if tag in _ENDS_A_LINE:
-            self._end_line()
+            self._break_row()
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _DROPPED:
@@ -62,7 +62,7 @@ class HtmlText(HTMLParser):
             self.labelled.append(("".join(self._bold).strip(), ""))
             self._bold, self._value = None, []
         if tag in _ENDS_A_LINE:
-            self._end_line()
+            self._break_row()
 
     def handle_data(self, data: str) -> None:
         if self._dropping:
@@ -83,7 +83,7 @@ class HtmlText(HTMLParser):
         super().close()
         self._end_value()
 
-    def _end_line(self) -> None:
+    def _break_row(self) -> None:
         self._pieces.append("\n")
         self._end_value()
 

@@ -17,7 +17,7 @@ from agents.settings import Settings
 from agents.sources.cursor import Cursor
 from agents.sources.harvest import Harvest, harvest
 from agents.sources.passing_on import PassingOn, account_of, state_of
-from agents.sources.summary import as_json, explained_line, write_explained, write_summary
+from agents.sources.summary import as_json, explained_row, write_explained, write_summary
 from agents.terminal import for_people, print_document, telling
 from schemas.decoding import journal_value
 from schemas.notifications import Notification
@@ -104,7 +104,7 @@ def _say(found: Harvest, wish: Wish) -> None:
     console = Console(stderr=True, highlight=False) if is_beside else for_people()
     if wish.as_json:
         for one in found.told if wish.explains else ():
-            click.echo(explained_line(one), err=is_beside)
+            click.echo(explained_row(one), err=is_beside)
         if is_beside:
             click.echo(_compact(as_json(found, verb)), err=True)
         else:

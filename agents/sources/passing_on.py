@@ -79,7 +79,7 @@ class PassingOn:
         self, found: Harvest, mapped: Sequence[Mapped], now_ms: int, tell: Callable[[str], None] = lambda _: None
     ) -> None:
         """Send what is left of it, part by part, and note each part once it is acknowledged."""
-        self._cursor.forget_before(now_ms - self._retention.settled_ms)
+        self._cursor.drop_before(now_ms - self._retention.settled_ms)
         sent = 0
 
         def on_sent(part: Sequence[Notification]) -> None:

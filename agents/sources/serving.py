@@ -49,7 +49,7 @@ async def _serve(gateway: Gateway, host: str, port: int) -> None:
     address = runner.addresses[0]
     log.info("gateway: listening on http://%s:%d", address[0], address[1])
     retrying = asyncio.create_task(gateway.retry_parked())
-    await gateway.settle_parked()
+    await gateway.end_parked()
     await stopped.wait()
     log.info("gateway: stopping")
     retrying.cancel()

@@ -56,7 +56,7 @@ def write_explained(told: Sequence[Told], console: Console) -> None:
     console.print(rows)
 
 
-def explained_line(one: Told) -> str:
+def explained_row(one: Told) -> str:
     """For scripts: an entry as one line of JSON."""
     said = {
         "about": one.about,

@@ -91,7 +91,7 @@ class PartitionWatch:
     async def stop(self) -> None:
         """End."""
         task, self._task = self._task, None
-        self._metrics.freshness.forget_the_watch()
+        self._metrics.freshness.drop_the_watch()
         if task is not None:
             task.cancel()
             await asyncio.wait([task])

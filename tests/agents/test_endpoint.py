@@ -433,5 +433,5 @@ def test_a_watch_that_does_not_look_is_not_ready_although_the_loop_turns(
     assert ask(server, "/readyz").status == 503
     assert ask(server, "/readyz").body.startswith(b"the worker's watch has not looked for ")
     assert (age_s(server, "sla_watch_age_seconds") or 0.0) > STALE_S
-    metrics.freshness.forget_the_watch()
+    metrics.freshness.drop_the_watch()
     assert age_s(server, "sla_watch_age_seconds") is None

@@ -31,7 +31,14 @@ class Word(NamedTuple):
 WORDS: Final = {
     "account": Word(
         "account accounts",
-        (*CORE, "agents/auditing/following", "agents/desk/canary", "agents/desk/dead_letters"),
+        (
+            *CORE,
+            "agents/auditing/following",
+            "agents/cli/ingest",
+            "agents/desk/canary",
+            "agents/desk/dead_letters",
+            "agents/sources/passing_on",
+        ),
     ),
     "fact": Word("fact facts", (*CORE, "agents/auditing/story", "agents/auditing/story_report")),
     "matter": Word("matter matters", (*CORE, "agents/auditing/evidence")),
@@ -43,13 +50,17 @@ WORDS: Final = {
             "agents/cli/desk",
             "agents/demo",
             "agents/desk",
+            "agents/metrics/door",
             "agents/worker/clocks_page",
             "agents/worker/ownership",
             "agents/worker/tables",
             "agents/worker/watch",
         ),
     ),
-    "line": Word("line lines", (*CORE, "agents/auditing/evidence", "agents/desk/hanging", "agents/journal")),
+    "line": Word(
+        "line lines",
+        (*CORE, "agents/auditing/evidence", "agents/desk/hanging", "agents/journal", "agents/kafka/log_reader"),
+    ),
     "journal": Word(
         "journal journals journaled",
         (*CORE, "agents/auditing/evidence", "agents/cli/kafka", "agents/journal", "agents/kafka", "agents/worker"),
@@ -89,7 +100,7 @@ WORDS: Final = {
     "logic": Word("logic logics", ("streams", "agents/auditing/following")),
     "subject": Word("subject subjects", (*CORE, "agents/demo/board")),
     "target": Word("target targets", ("schemas", "agents/cli/policies")),
-    "rule": Word("rule rules", ("schemas", "agents/auditing/what_if", "agents/demo/view")),
+    "rule": Word("rule rules", ("schemas", "agents/auditing/what_if", "agents/demo/view", "agents/sources/delays")),
     "calendar": Word("calendar calendars", (*CORE, "agents/auditing/evidence")),
     "watermark": Word("watermark watermarks", ("agents/worker/journal_time", "agents/worker/ticker")),
 }
