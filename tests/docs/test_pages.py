@@ -82,6 +82,7 @@ STAGES: dict[str, Stage] = {
     "docs/tutorial/a-file.md": Stage(has_broker=False),
     "docs/tutorial/on-kafka.md": Stage(has_broker=False, masks=(INSTANT, ID, SPEED)),
     "docs/how-to/run-beside-your-kafka.md": Stage(),
+    "docs/how-to/connect-to-a-secured-kafka.md": Stage(has_broker=False),
     "docs/how-to/from-seller-central.md": Stage(masks=(INSTANT, DAY, COUNTDOWN)),
     "docs/how-to/send-notifications.md": Stage(masks=(INSTANT, ID)),
     "docs/how-to/subscribe.md": Stage(),
