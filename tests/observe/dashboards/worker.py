@@ -104,7 +104,11 @@ def _inputs(sheet: Sheet) -> None:
     meaning = "Records that were gone before they were read, in all. `dueclock audit` names them."
     said = Said(22, "Lost input", meaning, "no partition is kept", ("DueclockLostInput",))
     lost = Query(f"max by (partition) (sla_lost_input_records{{{HERE}}})", "partition {{partition}}")
-    sheet.add(lines(said, "short", [lost], steps=((0, GOOD), (1, BAD))), 12, 8)
+    sheet.add(lines(said, "short", [lost], steps=((0, GOOD), (1, BAD))), 8, 8)
+    meaning = "Since input was last found to be gone before it was read. The alert goes on for a day after that."
+    said = Said(25, "Loss last found", meaning, "never", ("DueclockLostInput",))
+    found = Query(f"time() - max(sla_lost_input_timestamp_seconds{{{HERE}}})", "since")
+    sheet.add(figure(said, "s", found, steps=((0, BAD), (86_400, GOOD))), 4, 8)
     meaning = "Records whose producer stamped them (CreateTime): they are read, and move no time."
     said = Said(23, "Stamped by producers", meaning, "none")
     unstamped = Query(f"sum by (topic) (rate(sla_unstamped_total{{{HERE}}}[$__rate_interval]))", "{{topic}}")
