@@ -6,13 +6,21 @@ from typing import NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
-from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, for_code
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
 from agents.kafka.clients import admin_client
 from agents.settings import Settings
 
 COORDINATOR_WITHIN_S = 15.0
 RETRY_S = 0.2
+ON_ITS_WAY = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+"""A broker that has just started or moved a group answers so, and knows better a moment later."""
 
 
 class Member(NamedTuple):
@@ -35,7 +43,7 @@ async def members_of(settings: Settings, group: str = "") -> list[Member]:
                 return sorted(_member(member) for found in answer.groups for member in _members(found))
             except GroupAuthorizationFailedError:
                 return []
-            except GroupCoordinatorNotAvailableError:  # a new cluster is still making the topic of its groups
+            except ON_ITS_WAY:  # a new cluster is still making the topic of its groups, or loads it
                 if monotonic() > deadline_s:
                     raise
                 await asyncio.sleep(RETRY_S)
@@ -60,7 +68,7 @@ async def coordinator_of(admin: AIOKafkaAdminClient, group: str) -> int:
     while True:
         try:
             return int(await admin.find_coordinator(group))
-        except GroupCoordinatorNotAvailableError:
+        except ON_ITS_WAY:
             if monotonic() > deadline_s:
                 raise
             await asyncio.sleep(RETRY_S)

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.notifications import TimeTick
 from streams.engine import Line, next_fire_ms, restore_state, step
-from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, decode_partition
+from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, RowError, decode_partition
 from streams.state import new_state
 from streams.threads import NEVER_MS
 from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
@@ -30,6 +30,11 @@ def test_a_new_state_has_nothing_but_its_partition_row() -> None:
     assert [key for key, _ in state.take_changes()] == [PARTITION_KEY]
     assert next_fire_ms(state) is None
     assert (state.due_counts(), state.take_due_changes()) == ({}, {})
+
+
+def test_a_key_that_is_no_text_is_refused_as_a_row() -> None:
+    with pytest.raises(RowError, match="not UTF-8"):
+        new_state(0).rest(b"\xff", b"[]")
 
 
 def test_changes_are_the_partition_the_policies_if_they_are_new_and_then_rows_by_key() -> None:
