@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test sources docs bench bench-quick chaos hostile secured soak check format lock clean
+.PHONY: help run test sources docs bench bench-quick chaos hostile soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -24,17 +24,15 @@ run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s en
 	@echo "Running dueclock demo"
 	@$(BIN)/dueclock demo $(if $(FOR),--for $(FOR)) $(if $(SECURED),--secured) $(ARGS)
 
-# What foreign producers do and what a broker with TLS and logins asks have targets of their own: they take minutes each.
 # What failed beside another test is tried once more, alone: two brokers at a time on two cores can cost a test its deadline.
 # A fault fails again, and the summary of the first run stays to be read.
-ALL := --cov --ignore=tests/hostile --ignore=tests/secured
-test: .venv/.installed ## Run all tests but `make hostile` and `make secured`, and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
-	@echo "Running the tests$(if $(ARGS), $(ARGS),, with coverage)"
+test: .venv/.installed ## Run all tests and demand every branch of streams/ and schemas/ (ARGS="tests/core -k name" runs some)
+	@echo "Running the tests$(if $(ARGS), $(ARGS),, all of them, with coverage)"
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest $(ALL) -n 2 --dist worksteal || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
-		&& $(BIN)/python -m pytest $(ALL) --cov-append --last-failed --last-failed-no-failures none; }
+	@$(BIN)/python -m pytest --cov -n 2 --dist worksteal || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
+		&& $(BIN)/python -m pytest --cov --cov-append --last-failed --last-failed-no-failures none; }
 endif
 
 sources: .venv/.installed ## Play a month of two thousand mails and its reports, from the files to a broker's clocks (minutes)
@@ -61,10 +59,6 @@ chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print
 hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3)
 	@echo "Being hostile, seed by seed"
 	@DUECLOCK_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/hostile $(ARGS)
-
-secured: .venv/.installed ## Every command against brokers that ask for TLS, SCRAM, a token or a certificate
-	@echo "Talking to secured brokers"
-	@$(BIN)/python -m pytest tests/secured $(ARGS)
 
 soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
 	@echo "Soaking"

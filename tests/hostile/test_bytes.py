@@ -184,12 +184,7 @@ def test_a_damaged_log_ends_the_worker_with_what_is_wrong_and_a_way_past_it(
 def test_a_range_of_records_is_set_aside_by_one_flag(make_live: MakeLive) -> None:
     live = make_live()
     topic = live.settings.topic("buyer-message")
-    set_topic(live.bootstrap, topic, message_timestamp_type="CreateTime")
     send_to_inputs(live, [*questions(live, "theirs", 50)])
-    set_topic(live.bootstrap, topic, message_timestamp_type="LogAppendTime")
-    refused = live.worker(is_ready=False)
-    assert refused.wait_for_end() == 1
-    assert f"--skip-line {topic}/0/0`, or {topic}/0/0-LAST for all of them" in refused.log().strip().splitlines()[-1]
     worker = live.worker(flags=["--skip-line", f"{topic}/0/0-49"])
     live.wait_until_finished(50)
     told = a_question_behind_it_is_kept(live, worker, 50)

@@ -89,7 +89,7 @@ def test_an_output_topic_that_is_deleted_while_running_is_named(make_live: MakeL
     seller = seller_on(0, live.partitions)
     send(live.bootstrap, live.settings.topic("buyer-message"), [question(seller, "q").value("q")], partition=0)
     last = ends_with_a_sentence(worker, within_s=100)
-    assert f"The topic {topic} is missing; `dueclock topics create` makes it." in last
+    assert f"The topic {topic} is gone; restore it" in last
 
 
 def test_a_foreign_record_in_the_journal_is_named(make_live: MakeLive) -> None:
