@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from agents.demo.process import free_port
 from deploy.embedded import EmbeddedKafka
 from schemas.policies import load_policies
 from tests.broker.conftest import MakeLive
@@ -31,14 +31,6 @@ on_due = "clock.breached"
 consequences = []
 applies_to = "new"
 """
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def test_other_policies_come_in_through_the_journal_before_anything_else(make_live: MakeLive) -> None:

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 
+from agents.demo.process import free_port
 from agents.metrics.connections import ASKS_WITHIN_S, MOST
 from agents.metrics.freshness import STALE_S
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import ROOT, Live, question, seller_on, wait_until
-from tests.observe.programs import free_port
 
 pytestmark = [pytest.mark.broker]
 

@@ -6,10 +6,7 @@ One bold sentence of the contract each. A falsified law prints the history that 
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +32,7 @@ from tests.core.histories import (
     values,
 )
 from tests.core.instants import text
+from tests.core.machines import run_on
 from tests.oracle.histories import plain_policies, random_case
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -184,22 +182,6 @@ def test_after_a_line_nothing_is_left_to_fire_but_what_had_to_be_forgotten_befor
 
 # --- the machine it runs on ------------------------------------------------------------------------------------------
 
-PROGRAM = """
-import sys, hashlib
-from agents.zones import machine_zones
-from streams.replay import Replay
-for name in sys.argv[1:]:
-    policies, lines = open(name, encoding="utf-8").read().split("\\x00")
-    replay = Replay(policies, lambda line, raw, rejected: print(line, rejected.reason, rejected.field), machine_zones)
-    digest = hashlib.sha256()
-    for line in lines.encode().split(b"\\n"):
-        for event in replay.feed(line):
-            digest.update(event.value)
-    for key, value in replay.state.take_changes():
-        digest.update(key + (value or b""))
-    print(digest.hexdigest())
-"""
-
 MACHINES = [
     {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "0"},
     {"TZ": "Pacific/Apia", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "1", "PYTHONTZPATH": "/nowhere"},
@@ -219,15 +201,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return sorted(str(path) for path in folder.iterdir())
 
 
-def run_on(machine: dict[str, str], files: list[str]) -> str:
-    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(PROJECT), **machine}
-    program = [sys.executable, "-c", PROGRAM, *files]
-    done = subprocess.run(program, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_neither_time_zone_nor_locale_nor_hash_seed_changes_a_byte(files: list[str]) -> None:
     first, *others = (run_on(machine, files) for machine in MACHINES)
-    assert len(first.splitlines()) >= len(files)
+    assert len(first) >= len(files)
     assert others == [first] * len(others)

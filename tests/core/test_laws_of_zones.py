@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,6 +30,7 @@ from tests.core.histories import (
     zones_here,
 )
 from tests.core.instants import DAY, text
+from tests.core.machines import run_on
 from tests.oracle.histories import random_case
 from tests.oracle.made_up_zones import made_up
 
@@ -98,21 +96,6 @@ def rows_of(replay: Replay) -> Rows:
 
 # --- machines with other time-zone data ------------------------------------------------------------------------------
 
-PROGRAM = """
-import hashlib, sys
-from agents.zones import machine_zones
-from streams.replay import Replay
-for name in sys.argv[1:]:
-    policies, lines = open(name, encoding="utf-8").read().split("\\x00")
-    replay = Replay(policies or None, lambda line, raw, rejected: print(line, rejected.reason), machine_zones)
-    digest = hashlib.sha256()
-    for line in lines.encode().split(b"\\n"):
-        for event in replay.feed(line):
-            digest.update(event.value)
-    for key, value in replay.state.take_changes():
-        digest.update(key + (value or b""))
-    print(digest.hexdigest())
-"""
 # Each zone has the data of the next.
 SWAPPED = ["America/Los_Angeles", "Asia/Tokyo", "America/Santiago", "Europe/London"]
 
@@ -144,22 +127,13 @@ def written(folder: Path, *, all_said: bool) -> list[str]:
     return sorted(str(path) for path in folder.iterdir())
 
 
-def run_with(files: list[str], *folders: Path, **environment: str) -> list[str]:
-    path = os.pathsep.join(map(str, [*folders, PROJECT]))
-    program = [sys.executable, "-c", PROGRAM, *files]
-    machine = {"PATH": os.environ.get("PATH", ""), **environment, "PYTHONPATH": path}
-    done = subprocess.run(program, env=machine, cwd=PROJECT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
 def test_with_all_zones_said_neither_tz_nor_time_zone_data_change_a_byte(tmp_path: Path, other_data: Path) -> None:
     files = written(tmp_path, all_said=True)
-    here = run_with(files, TZ="UTC")
+    here = run_on({"TZ": "UTC"}, files)
     assert len(here) >= len(files)
-    assert run_with(files, other_data, TZ="Pacific/Apia", PYTHONTZPATH="/nowhere") == here
+    assert run_on({"TZ": "Pacific/Apia", "PYTHONTZPATH": "/nowhere"}, files, other_data) == here
 
 
 def test_without_them_other_time_zone_data_do_change_what_is_said(tmp_path: Path, other_data: Path) -> None:
     files = written(tmp_path, all_said=False)
-    assert run_with(files, other_data) != run_with(files)
+    assert run_on({}, files, other_data) != run_on({}, files)

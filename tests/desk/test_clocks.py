@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from agents.demo.process import free_port
 from agents.desk.clocks_report import countdown
 from schemas.answers.operations import ListedClock
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import answer, question, reply_within, seller_on
 from tests.cli.command import Ended, dueclock, sentence_of
-from tests.observe.programs import free_port
 
 __all__ = ["make_live"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,8 @@ from typing import Any
 
 import pytest
 import requests
+
+from agents.demo.process import free_port
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -59,13 +60,6 @@ def wait_until(holds: Callable[[], Any], missing: Callable[[], str], *, within_s
     while not holds():
         assert time.monotonic() < deadline, f"after {within_s} s still missing: {missing()}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port of localhost that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Server:

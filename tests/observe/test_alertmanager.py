@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 
-from tests.observe.programs import ALERTMANAGER, Server, alertmanager, free_port, program, prometheus, run, wait_until
+from agents.demo.process import free_port
+from tests.observe.programs import ALERTMANAGER, Server, alertmanager, program, prometheus, run, wait_until
 from tests.observe.shortened import write_alertmanager, write_prometheus
 from tests.observe.webhook import Webhook, webhook
 

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import pytest
 
+from agents.demo.process import free_port
 from deploy.embedded import EmbeddedKafka
 from schemas.policies import shipped_policies
 from tests.broker.harness import ROOT, Live, WorkerProcess, reply_within
 from tests.observe.feeds import Drip, feeding
-from tests.observe.programs import Prometheus, free_port, prometheus, wait_until
+from tests.observe.programs import Prometheus, prometheus, wait_until
 from tests.observe.shortened import write_prometheus
 from tests.observe.test_dashboards import PANEL_QUERIES
 

@@ -14,11 +14,12 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from agents.demo.generator import demo_policies
+from agents.demo.process import free_port
 from agents.metrics.names import METRICS
 from deploy.embedded import EmbeddedKafka
 from tests.broker.harness import Live
 from tests.observe.feeds import Play, feeding
-from tests.observe.programs import Prometheus, free_port, prometheus, wait_until
+from tests.observe.programs import Prometheus, prometheus, wait_until
 from tests.observe.queries import Asked
 from tests.observe.shortened import write_prometheus
 from tests.observe.test_dashboards import PANEL_QUERIES, VARIABLES

@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 
+from agents.demo.process import free_port
 from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import ROOT, Live, wait_until
@@ -46,13 +47,6 @@ def pymap() -> str:
     if found is None:
         pytest.skip("no IMAP server: pymap is neither installed nor named by DUECLOCK_TEST_PYMAP")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 class Server:
