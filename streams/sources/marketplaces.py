@@ -32,7 +32,6 @@ ENDINGS: Final[dict[str, str]] = {
     "com.au": "A39IBJ37TRP1C6",
     "co.jp": "A1VC38T7YXB528",
 }
-MARKETPLACES: Final = frozenset(ENDINGS.values())
 
 
 def marketplace_named(name: str) -> str | None:
