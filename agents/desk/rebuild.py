@@ -35,6 +35,7 @@ from schemas.answers.findings import Finding
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
+from schemas.registry import Logical
 from streams.logic import OtherVersionError, check_logic
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
 from streams.state import State
@@ -247,7 +248,7 @@ class _Rebuild:
             )
             kept[PARTITION_KEY] = encode_row(rebuilt)
 
-    async def _records(self, logical: str, partition: int) -> AsyncIterator[ConsumerRecord]:
+    async def _records(self, logical: Logical, partition: int) -> AsyncIterator[ConsumerRecord]:
         async with log_cursor(self._settings) as cursor:
             await cursor.start(self._settings.topic(logical), partition)
             while records := await cursor.batch():

@@ -21,16 +21,8 @@ from agents.kafka.private import partitions_now
 from agents.kafka.refusals import who
 from agents.kafka.wire import TopicsWithRights, ask
 from agents.settings import Settings
-from agents.topic_roles import (
-    DEAD_LETTER,
-    JOURNAL,
-    LOGICAL_TOPICS,
-    MAX_BATCH_BYTES,
-    PROBE,
-    PROBE_SETTINGS,
-    WRITTEN_TOPICS,
-)
-from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, TOPICS
+from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, MAX_BATCH_BYTES, PROBE, WRITTEN_TOPICS
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOPICS, Logical
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
@@ -138,7 +130,7 @@ def _probe_differences(settings: Settings, name: str, found: dict[str, Found]) -
     if name not in found:
         sentence = f"The topic {name} is missing; a worker makes it when it starts, or `dueclock topics create` does."
         return [Difference(sentence, is_fatal=False, is_missing=True)]
-    return _setting_differences(PROBE, name, PROBE_SETTINGS, found[name].settings)
+    return _setting_differences(PROBE, name, PROBE_TOPIC.kafka_settings(), found[name].settings)
 
 
 def _durable(copies: int) -> dict[str, str]:
@@ -146,7 +138,9 @@ def _durable(copies: int) -> dict[str, str]:
     return {"min.insync.replicas": str(MIN_INSYNC)} if copies >= COPIES_FOR_MIN_INSYNC else {}
 
 
-def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has: dict[str, str]) -> list[Difference]:
+def _setting_differences(
+    logical: Logical, name: str, needed: Mapping[str, str], has: dict[str, str]
+) -> list[Difference]:
     said: list[Difference] = []
     for setting, wanted in needed.items():
         if setting not in has or _is_enough(logical, setting, wanted, has[setting]):
@@ -161,7 +155,7 @@ def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has
     return said
 
 
-def _is_enough(logical: str, setting: str, wanted: str, has: str) -> bool:
+def _is_enough(logical: Logical, setting: str, wanted: str, has: str) -> bool:
     if (logical, setting) in _LIMITS_DOWN or setting in _KEEPS_LONGER:
         return _NO_LIMIT < int(has) <= int(wanted)
     if setting in _LIMITS_UP:
@@ -181,7 +175,7 @@ async def _created(settings: Settings) -> list[str]:
             if difference.is_fatal and not difference.is_missing:
                 raise UserError(difference.sentence)
         wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
-        wanted[settings.topic(PROBE)] = (1, PROBE_SETTINGS)
+        wanted[settings.topic(PROBE)] = (1, PROBE_TOPIC.kafka_settings())
         missing = {name: wanted[name] for name in wanted if name not in found}
         if missing:
             await _make(admin, settings, missing)
@@ -203,7 +197,7 @@ async def make_probe_topic(settings: Settings) -> None:
         if name not in await admin.list_topics():
             if await _forbidden_of(admin, [name]):
                 raise UserError(_forbidden(settings, name))
-            await _make(admin, settings, {name: (1, PROBE_SETTINGS)})
+            await _make(admin, settings, {name: (1, PROBE_TOPIC.kafka_settings())})
 
 
 async def _make(
@@ -300,7 +294,7 @@ def _count(partitions: int) -> str:
     return f"{partitions} partition" + ("s" if partitions != 1 else "")
 
 
-async def partitions_of(settings: Settings, *logical: str) -> int:
+async def partitions_of(settings: Settings, *logical: Logical) -> int:
     """How many partitions these topics have. UserError where one is missing, or they differ."""
     names = [settings.topic(name) for name in logical]
     async with reader(settings) as consumer:
@@ -317,7 +311,7 @@ async def partitions_of(settings: Settings, *logical: str) -> int:
     return counts.pop()
 
 
-async def has_topic(settings: Settings, logical: str) -> bool:
+async def has_topic(settings: Settings, logical: Logical) -> bool:
     """Whether there is this topic."""
     async with reader(settings) as consumer:
         return bool(await partitions_now(consumer, settings.topic(logical)))
