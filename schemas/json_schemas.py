@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from schemas.answers.commands import ANSWERS, file_of
+from schemas.answers.commands import ANSWERS, file_of, key_of
 from schemas.codec import INSTANT_PATTERN
 from schemas.dead_letters import REASONS
 from schemas.events import EVENT_TYPES, Event
@@ -95,7 +95,7 @@ def dead_letter_schema() -> Schema:
 def answer_schema(command: str) -> Schema:
     """What a command answers with `--json`: the document, or each line where it writes many. Nothing is referred to."""
     schema = msgspec.json.schema(ANSWERS[command])
-    return _root(f"answer:{command.replace(' ', '-')}", _inlined(schema, schema["$defs"]))
+    return _root(f"answer:{key_of(command)}", _inlined(schema, schema["$defs"]))
 
 
 def all_schemas() -> dict[str, Schema]:
