@@ -59,16 +59,16 @@ def question(seller: str, at_ms: int, before: Question | None = None) -> tuple[Q
     asked = Question(f"canary-{at_ms}", at_ms, 1)
     if before is not None and before.number < QUESTIONS_OF_A_THREAD:
         asked = Question(before.thread, at_ms, before.number + 1)
-    return asked, _said("message.received", seller, f"Q-{at_ms}", asked.thread, at_ms, {"from_role": "csba"})
+    return asked, _notification("message.received", seller, f"Q-{at_ms}", asked.thread, at_ms, {"from_role": "csba"})
 
 
 def answer(seller: str, asked: Question) -> bytes:
     """The seller answers, too late."""
     at_ms = asked.at_ms + ANSWERED_AFTER_MS
-    return _said("message.sent", seller, f"A-{asked.at_ms}", asked.thread, at_ms, {"to_roles": ["csba"]})
+    return _notification("message.sent", seller, f"A-{asked.at_ms}", asked.thread, at_ms, {"to_roles": ["csba"]})
 
 
-def _said(kind: str, seller: str, name: str, thread: str, at_ms: int, more: dict[str, object]) -> bytes:
+def _notification(kind: str, seller: str, name: str, thread: str, at_ms: int, more: dict[str, object]) -> bytes:
     return canonical_json(
         {
             "type": kind,

@@ -141,7 +141,7 @@ class _Rebuild:
         row = _partition_row(found)
         if (hangs := await hanging(self._settings, self._partition)) is not None:
             if self._producer is None:
-                return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, self._said(_HANGS)])
+                return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, self._finding(_HANGS)])
             is_commit = hangs.is_to_commit(last_line=audited.lines, told_line=_newest(audited), row=row)
             await self._producer.end_hanging(hangs.partitions, is_commit=is_commit)
             self._ended += len(hangs.partitions)
@@ -171,18 +171,18 @@ class _Rebuild:
     def _hopeless(self, audited: Audited, row: PartitionRow) -> list[Finding]:
         """Why nothing may be written: lines of the journal that others tell of are not there, or are no lines."""
         if any(one.kind == "journal" for one in audited.findings):
-            return [self._said("the journal itself is broken, so nothing was written; restore it first")]
+            return [self._finding("the journal itself is broken, so nothing was written; restore it first")]
         told = _newest(audited)
         if max(told, row.lines) > audited.lines:
             return [
-                self._said(
+                self._finding(
                     f"it ends with line {audited.lines}, but rows or outputs tell of line {max(told, row.lines)}: "
                     "the journal has lost lines, so nothing was written; restore it first"
                 )
             ]
         return []
 
-    def _said(self, sentence: str) -> Finding:
+    def _finding(self, sentence: str) -> Finding:
         return Finding("journal", self._partition, JOURNAL, None, None, None, sentence)
 
     # --- from the logs -----------------------------------------------------------------------------------------------

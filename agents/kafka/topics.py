@@ -98,23 +98,23 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
         seen = [found[name] for name in (settings.topic(JOURNAL), *names.values()) if name in found]
         counts = [one.partitions for one in seen if one is not FORBIDDEN]
         partitions = counts[0] if counts else settings.partitions
-    said: list[Difference] = []
+    differing: list[Difference] = []
     for topic, name in names.items():
         if name not in found:
-            said.append(Difference(f"The topic {name} is missing; `dueclock topics create` makes it.", True, True))
+            differing.append(Difference(f"The topic {name} is missing; `dueclock topics create` makes it.", True, True))
             continue
         if found[name] is FORBIDDEN:
-            said.append(Difference(_forbidden(settings, name), is_fatal=True))
+            differing.append(Difference(_forbidden(settings, name), is_fatal=True))
             continue
         if found[name].partitions != partitions:
             sentence = (
                 f"The topic {name} has {_count(found[name].partitions)} where {partitions} are needed: all topics need "
                 "the same number; make it anew with that number, or name another topic in the settings."
             )
-            said.append(Difference(sentence, is_fatal=True))
+            differing.append(Difference(sentence, is_fatal=True))
         needed = {**topic.kafka_settings(), **_durable(found[name].copies)}
-        said.extend(_setting_differences(topic.name, name, needed, found[name].settings))
-    return said + _probe_differences(settings, settings.topic(PROBE), found)
+        differing.extend(_setting_differences(topic.name, name, needed, found[name].settings))
+    return differing + _probe_differences(settings, settings.topic(PROBE), found)
 
 
 def _forbidden(settings: Settings, name: str) -> str:
@@ -141,7 +141,7 @@ def _durable(copies: int) -> dict[str, str]:
 def _setting_differences(
     logical: Logical, name: str, needed: Mapping[str, str], has: dict[str, str]
 ) -> list[Difference]:
-    said: list[Difference] = []
+    differing: list[Difference] = []
     for setting, wanted in needed.items():
         if setting not in has or _is_enough(logical, setting, wanted, has[setting]):
             continue  # an older broker does not know every setting, and then has no such limit
@@ -151,8 +151,8 @@ def _setting_differences(
         change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {setting}={wanted}"
         why = " (journal time is made of the broker's append times)" if wanted == "LogAppendTime" else ""
         sentence = f"The topic {name} has {setting}={has[setting]} where {wanted} is needed{why}; `{change}` sets it."
-        said.append(Difference(sentence, is_fatal))
-    return said
+        differing.append(Difference(sentence, is_fatal))
+    return differing
 
 
 def _is_enough(logical: Logical, setting: str, wanted: str, has: str) -> bool:

@@ -87,7 +87,7 @@ def _to_kafka(
 
 
 def _write(output: str, notifications: Sequence[Notification]) -> None:
-    lines = b"".join(journal_value(said) + b"\n" for said in notifications)
+    lines = b"".join(journal_value(notification) + b"\n" for notification in notifications)
     if output == STANDARD_OUTPUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(lines)
