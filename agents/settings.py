@@ -19,6 +19,7 @@ from msgspec import Meta
 from agents.errors import UserError
 from agents.files import read_text
 from agents.topic_roles import CHANGELOG, LOGICAL_TOPICS
+from schemas.registry import Logical
 from streams.logic import NEWEST
 
 LEAST_TOKEN = 16
@@ -27,7 +28,7 @@ PREFIX = "DUECLOCK_"
 TOPIC_PREFIX = "DUECLOCK_TOPIC_"
 
 # Its logical name says too little among the topics of others.
-_DEFAULT_NAMES = {CHANGELOG: "sla-changelog"}
+_DEFAULT_NAMES: dict[Logical, str] = {CHANGELOG: "sla-changelog"}
 
 # Variables that are no settings: switches of the command itself, and names that the tests and benchmarks use.
 _NOT_SETTINGS = re.compile(r"DUECLOCK_(SETTINGS|DEBUG|TEST_.*|BENCH_.*|KAFKA_.*|CACHE.*)")
@@ -179,7 +180,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         files = (self.ssl_key_location, self.ssl_certificate_location)
         return bool(self.sasl_mechanism) or any(files) or any(getattr(self, name) for name in SECRETS)
 
-    def topic(self, logical: str) -> str:
+    def topic(self, logical: Logical) -> str:
         """The name on the broker of the topic with this logical name. KeyError: a slip must not become a topic."""
         if logical in self.topics:
             return self.topics[logical]

@@ -41,9 +41,9 @@ def json_document(document: object) -> bytes:
     return _json(document, orjson.OPT_INDENT_2)
 
 
-def print_compact(document: object) -> None:
-    """One JSON object of many, on a line of its own of standard output, keys in order."""
-    click.echo(_json(document, 0), nl=False)
+def print_compact(document: object, *, err: bool = False) -> None:
+    """One JSON object of many, on a line of its own, keys in order; `err` on standard error, where output is taken."""
+    click.echo(_json(document, 0), nl=False, err=err)
 
 
 def _json(document: object, option: int) -> bytes:

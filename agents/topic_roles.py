@@ -1,4 +1,4 @@
-"""What the owner of a partition reads and writes, and the one topic that belongs to no partition: the probe.
+"""What the owner of a partition reads and writes, and the one topic that belongs to no partition: the clock probe's.
 
 Names of the registry's topics (`schemas/registry.py`) for the rooms that need one or several: none spells them itself.
 """
@@ -6,13 +6,14 @@ Names of the registry's topics (`schemas/registry.py`) for the rooms that need o
 from typing import Final
 
 from schemas.registry import (
+    ALL_TOPICS,
     CHANGELOG_TOPIC,
     DEAD_LETTER_TOPIC,
     INPUT_TOPICS,
     JOURNAL_TOPIC,
     OUTPUT_TOPICS,
+    PROBE_TOPIC,
     REPARTITION_TOPIC,
-    TOPICS,
 )
 
 JOURNAL: Final = JOURNAL_TOPIC.name
@@ -23,16 +24,9 @@ OUTPUTS: Final = tuple(topic.name for topic in OUTPUT_TOPICS)
 READ_TOPICS: Final = (*(topic.name for topic in INPUT_TOPICS), REPARTITION)
 WRITTEN_TOPICS: Final = (JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER)
 
-PROBE: Final = "sla-clock-probe"
-"""One partition, written by each worker every few seconds and read by nobody: the answer tells the broker's time."""
-PROBE_SETTINGS: Final = {
-    "message.timestamp.type": "LogAppendTime",
-    "cleanup.policy": "delete",
-    "retention.ms": "3600000",
-    "segment.ms": "3600000",
-}
+PROBE: Final = PROBE_TOPIC.name
 
-LOGICAL_TOPICS: Final = (*(topic.name for topic in TOPICS), PROBE)
+LOGICAL_TOPICS: Final = tuple(topic.name for topic in ALL_TOPICS)
 """Every topic of ours by its logical name."""
 
 MAX_BATCH_BYTES: Final = 900_000

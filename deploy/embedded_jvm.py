@@ -47,13 +47,13 @@ class Jvm:
             )
         try:
             assert supervisor.stdout is not None, "a pipe was asked for"
-            said = supervisor.stdout.readline()
-            if not said:
+            pid_line = supervisor.stdout.readline()
+            if not pid_line:
                 raise java_does_not_run(folder.output_file.read_text("utf-8", "replace").strip().rpartition("\n")[2])
         except BaseException:
             _close(supervisor, embedded_supervisor.END)
             raise
-        return cls(supervisor, int(said))
+        return cls(supervisor, int(pid_line))
 
     @property
     def has_ended(self) -> bool:

@@ -81,12 +81,12 @@ def main() -> int:
     os.close(lock_fd)  # the lock is the command's alone
     with contextlib.suppress(OSError):  # without a parent to hear it, the watch ends the command
         os.write(1, b"%d\n" % child.pid)
-    said = _watch(child, parent)
-    if said == FREE:
+    word = _watch(child, parent)
+    if word == FREE:
         os._exit(0)  # without Python's words about a command still running
-    if said:
+    if word:
         _end(child)
-    if said == GONE and folder_to_remove:
+    if word == GONE and folder_to_remove:
         shutil.rmtree(folder_to_remove, ignore_errors=True)
     return 1
 

@@ -132,7 +132,7 @@ def said_of(hint: object, key: str) -> Any:
     for meta in getattr(hint, "__metadata__", ()):
         if meta.extra and key in meta.extra:
             return meta.extra[key]
-    return next((said for part in get_args(hint) if (said := said_of(part, key)) is not None), None)
+    return next((found for part in get_args(hint) if (found := said_of(part, key)) is not None), None)
 
 
 def pattern_of(hint: object) -> str | None:

@@ -35,7 +35,7 @@ class Field(NamedTuple):
     at_most: str | None = None  # the field that this one may not exceed
     holds: Callable[[Any], bool] | None = None  # of the converted value
 
-    def is_good(self, value: Any, said: Mapping[str, Any]) -> bool:
+    def is_good(self, value: Any, document: Mapping[str, Any]) -> bool:
         """Whether a present value is valid here, among what else was said."""
         if self.rewording and type(value) is str:
             return True
@@ -45,7 +45,7 @@ class Field(NamedTuple):
             return False
         return (
             (self.pattern is None or self.pattern.fullmatch(value) is not None)
-            and (self.at_most is None or value <= said[self.at_most])
+            and (self.at_most is None or value <= document[self.at_most])
             and (self.holds is None or self.holds(converted))
         )
 
@@ -63,49 +63,49 @@ class Form(NamedTuple):
     bounded: tuple[tuple[str, str], ...]
     held: tuple[tuple[str, Callable[[Any], bool]], ...]
 
-    def read(self, said: dict[str, Any]) -> Any:
-        """The struct, None if a field is bad. Uses `said` up: `occurred_at` is milliseconds afterwards."""
-        if "" in said.values():
-            self._leave_out_empty(said)
+    def read(self, document: dict[str, Any]) -> Any:
+        """The struct, None if a field is bad. Uses `document` up: `occurred_at` is milliseconds afterwards."""
+        if "" in document.values():
+            self._leave_out_empty(document)
         for name, (is_kept, otherwise) in self.reworded:
-            text = said.get(name)
+            text = document.get(name)
             if type(text) is str and not is_kept(text):
-                said[name] = otherwise(text)
+                document[name] = otherwise(text)
         try:
-            texts = self.required_texts(said)
+            texts = self.required_texts(document)
             if self.required_pattern.fullmatch(_JOINT.join(texts)) is None:
                 return None
             if self.is_live:
-                said["occurred_at"] = instant_ms(texts[0])
-            body = msgspec.convert(said, self.body_type)
+                document["occurred_at"] = instant_ms(texts[0])
+            body = msgspec.convert(document, self.body_type)
         except (KeyError, TypeError, ValueError, msgspec.ValidationError):
             return None
         for name, pattern in self.optional_texts:
-            text = said.get(name)
+            text = document.get(name)
             if text is not None and pattern.fullmatch(text) is None:
                 return None
-        return body if not (self.bounded or self.held) or self._is_sound(body, said) else None
+        return body if not (self.bounded or self.held) or self._is_sound(body, document) else None
 
-    def first_to_blame(self, said: Mapping[str, Any], *, from_file: bool) -> str:
+    def first_to_blame(self, document: Mapping[str, Any], *, from_file: bool) -> str:
         """Of what was refused: the first missing or invalid field in the contract's order."""
         for field in self.fields:
             if field.name in FILE_TIMES and not from_file:
                 continue
-            value = said.get(field.name)
+            value = document.get(field.name)
             is_absent = value is None or (value == "" and not field.is_required)
-            if field.is_required if is_absent else not field.is_good(value, said):
+            if field.is_required if is_absent else not field.is_good(value, document):
                 return field.name
         return FILE_TIMES[0]  # all that is there is good: a tick or an activation that does not bring its time
 
-    def _leave_out_empty(self, said: dict[str, Any]) -> None:
+    def _leave_out_empty(self, document: dict[str, Any]) -> None:
         for field in self.fields:
-            if not field.is_required and said.get(field.name) == "":
-                del said[field.name]
+            if not field.is_required and document.get(field.name) == "":
+                del document[field.name]
 
-    def _is_sound(self, body: Any, said: Mapping[str, Any]) -> bool:
+    def _is_sound(self, body: Any, document: Mapping[str, Any]) -> bool:
         """Of the few types that have such fields: no figure exceeds its bound, and each value holds together."""
         for name, bound in self.bounded:
-            if said[name] > said[bound]:
+            if document[name] > document[bound]:
                 return False
         for name, holds in self.held:
             value = getattr(body, name)
@@ -154,7 +154,7 @@ def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[str, ...
     """The named items as a tuple. `itemgetter` gives a tuple for two names and more only."""
     if len(names) > 1:
         return itemgetter(*names)
-    return lambda said: tuple(said[name] for name in names)
+    return lambda document: tuple(document[name] for name in names)
 
 
 FORMS: Final[Mapping[str, Form]] = {

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from schemas.answers.commands import ANSWERS, file_of
+from schemas.answers.commands import ANSWERS, file_of, key_of
 from schemas.codec import INSTANT_PATTERN
 from schemas.dead_letters import REASONS
 from schemas.events import EVENT_TYPES, Event
@@ -31,9 +31,9 @@ _OF_FILE_TIMES: Final = ("Journal time of this line.", "Journal time of this lin
 
 def notification_schema(body_type: type[Notification]) -> Schema:
     """The value of an input record: a field unknown to us counts as not said."""
-    said = _input_form(body_type)
-    said["properties"]["occurred_at"] |= _INPUT_TIME
-    return _root(f"notification:{type_name(body_type)}", said)
+    form = _input_form(body_type)
+    form["properties"]["occurred_at"] |= _INPUT_TIME
+    return _root(f"notification:{type_name(body_type)}", form)
 
 
 def file_only_schema(body_type: type[FileOnly]) -> Schema:
@@ -95,7 +95,7 @@ def dead_letter_schema() -> Schema:
 def answer_schema(command: str) -> Schema:
     """What a command answers with `--json`: the document, or each line where it writes many. Nothing is referred to."""
     schema = msgspec.json.schema(ANSWERS[command])
-    return _root(f"answer:{command.replace(' ', '-')}", _inlined(schema, schema["$defs"]))
+    return _root(f"answer:{key_of(command)}", _inlined(schema, schema["$defs"]))
 
 
 def all_schemas() -> dict[str, Schema]:
@@ -117,13 +117,13 @@ def _root(name: str, schema: Schema) -> Schema:
 def _form(struct: type[Struct]) -> Schema:
     """What msgspec says of one flat struct, without its wrapping. Absent is absent: no default, and no null."""
     form: Schema = msgspec.json.schema(struct)["$defs"][struct.__name__]
-    for name, said in form["properties"].items():
-        form["properties"][name] = _said(said)
+    for name, member in form["properties"].items():
+        form["properties"][name] = _of_member(member)
     form["properties"]["type"] = {"const": type_name(struct)}
     return form
 
 
-def _said(property_: Schema) -> Schema:
+def _of_member(property_: Schema) -> Schema:
     """The schema of a field that is there."""
     property_.pop("default", None)
     alternatives = property_.pop("anyOf", [{}, {"type": "null"}])

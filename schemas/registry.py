@@ -9,7 +9,7 @@ wrong clock can have a record refused, or change how long it is kept.
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from schemas.codec import DAY_MS, HOUR_MS
-from schemas.events import EVENT_TYPES, topic_of
+from schemas.events import EVENT_TYPES, EventTopic, topic_of
 from schemas.notifications import (
     FILE_ONLY_TYPES,
     CaseActivity,
@@ -47,7 +47,26 @@ from schemas.notifications import (
     type_name,
 )
 
-Kind: TypeAlias = Literal["input", "repartition", "journal", "output", "dead-letter", "changelog"]
+Logical: TypeAlias = Literal[
+    "return-approved",
+    "return-received",
+    "refund-issued",
+    "buyer-message",
+    "a-to-z-claim",
+    "support-case",
+    "seller-account",
+    "sla-repartition",
+    "sla-journal",
+    "sla-breach",
+    "sla-escalation",
+    "sla-clock",
+    "sla-health",
+    "dead-letter",
+    "changelog",
+    "sla-clock-probe",
+]
+"""The name of a topic, whatever an installation calls it: a slip in one does not pass the type checker."""
+Kind: TypeAlias = Literal["input", "repartition", "journal", "output", "dead-letter", "changelog", "probe"]
 TimestampType: TypeAlias = Literal["LogAppendTime", "CreateTime"]
 
 ANY_TIME_MS: Final = 2**63 - 1  # Kafka's own "no limit" for timestamps
@@ -69,7 +88,7 @@ COPIES_FOR_MIN_INSYNC: Final = 3
 class Topic(NamedTuple):
     """One topic. `types` is what producers should send there; any known notification is accepted on any input."""
 
-    name: str
+    name: Logical
     kind: Kind
     types: tuple[str, ...]
     retention_ms: int | None  # None: compacted, the newest row of each key is kept
@@ -85,6 +104,13 @@ class Topic(NamedTuple):
 
     def kafka_settings(self) -> dict[str, str]:
         """The topic's settings by the names that Kafka gives them."""
+        if self.kind == "probe":  # its records are read by nobody: how they are stamped and that they go is enough
+            return {
+                "cleanup.policy": self.cleanup_policy,
+                "message.timestamp.type": self.timestamp_type,
+                "retention.ms": str(self.retention_ms),
+                "segment.ms": str(self.segment_ms),
+            }
         settings = {
             "cleanup.policy": self.cleanup_policy,
             "message.timestamp.type": self.timestamp_type,
@@ -105,12 +131,12 @@ class Topic(NamedTuple):
         return settings
 
 
-def _input(name: str, types: tuple[type[Notification], ...], description: str) -> Topic:
+def _input(name: Logical, types: tuple[type[Notification], ...], description: str) -> Topic:
     names = tuple(type_name(body_type) for body_type in types)
     return Topic(name, "input", names, 14 * DAY_MS, "LogAppendTime", _INPUT_BYTES, description, _ORIGINALS_SEGMENT_MS)
 
 
-def _output(name: str, description: str) -> Topic:
+def _output(name: EventTopic, description: str) -> Topic:
     names = tuple(
         type_name(event_type)
         for event_type in EVENT_TYPES
@@ -207,6 +233,16 @@ CHANGELOG_TOPIC: Final = Topic(
     "The state as rows, one for each matter, account and partition. The system's own: not for subscribers.",
     _ORIGINALS_SEGMENT_MS,
 )
+PROBE_TOPIC: Final = Topic(
+    "sla-clock-probe",
+    "probe",
+    (),
+    HOUR_MS,
+    "LogAppendTime",
+    _INPUT_BYTES,
+    "A few bytes of each worker every few seconds, read by nobody: the answer tells the broker's time.",
+    HOUR_MS,
+)
 
 TOPICS: Final[tuple[Topic, ...]] = (
     *INPUT_TOPICS,
@@ -216,5 +252,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     DEAD_LETTER_TOPIC,
     CHANGELOG_TOPIC,
 )
-TOPIC_BY_NAME: Final[dict[str, Topic]] = {topic.name: topic for topic in TOPICS}
-INPUT_TOPIC_OF: Final[dict[str, str]] = {name: topic.name for topic in INPUT_TOPICS for name in topic.types}
+"""Those of the partitions: all have as many. The probe's has one and belongs to none."""
+ALL_TOPICS: Final = (*TOPICS, PROBE_TOPIC)
+"""Every topic of ours."""
+INPUT_TOPIC_OF: Final[dict[str, Logical]] = {name: topic.name for topic in INPUT_TOPICS for name in topic.types}

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from schemas.codec import canonical_json, format_instant
-from schemas.events import topic_of
+from schemas.events import EventTopic, topic_of
 from schemas.headers import Headers, event_headers
 from schemas.notifications import Notification
 from streams.duties import Violation
@@ -29,7 +29,7 @@ class SlaEvent(msgspec.Struct, frozen=True, gc=False):
     `elapsed_ms` of an answered clock; `fired_ms`, the instant of the timer that brought it (ms UTC), 0 without one.
     """
 
-    topic: str
+    topic: EventTopic
     type: str
     value: bytes
     output_id: str

@@ -32,6 +32,7 @@ from schemas.answers.findings import Finding
 from schemas.codec import format_instant
 from schemas.events import topic_of
 from schemas.headers import line_of
+from schemas.registry import Logical
 from streams.rows import Lost
 
 LATE_MARKERS_S = 3.0
@@ -64,7 +65,7 @@ class Audited(NamedTuple):
 class OutputReader:
     """One output topic's partition, read along with the fold; what lines before `from_line` brought is passed over."""
 
-    def __init__(self, topic: str, cursor: LogCursor, from_line: int = 1) -> None:
+    def __init__(self, topic: Logical, cursor: LogCursor, from_line: int = 1) -> None:
         self._from_line = from_line
         self.topic = topic
         self.cursor = cursor
@@ -143,7 +144,7 @@ class _Live:
         settings: Settings,
         partition: int,
         journal: LogCursor,
-        cursors: dict[str, LogCursor],
+        cursors: dict[Logical, LogCursor],
         start: Snapshot | None,
     ) -> None:
         self._settings = settings
@@ -294,8 +295,8 @@ def _is_decided_before(value: bytes, bound: bytes) -> bool:
     return not found or rest[: len(bound)] < bound
 
 
-def _values(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """The events of these files, each with the topic of its type; what has none is looked for on sla-clock."""
+def _values(files: Sequence[str]) -> Iterator[tuple[Logical, bytes]]:
+    """The events of these files, each with the topic of its type; what has none is looked for where most are."""
     for file in files:
         with opened(file, "rb", "--events") as stream:
             for raw in stream:
@@ -304,4 +305,4 @@ def _values(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
                         event = orjson.loads(value)
                         yield topic_of(event["type"], event.get("of")), value
                     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-                        yield "sla-clock", value
+                        yield topic_of("clock.opened", None), value

@@ -12,6 +12,7 @@ from agents.journal.records import Snapshot
 from agents.topic_roles import OUTPUTS
 from schemas.notifications import StateSealed
 from schemas.policies import PolicyError
+from schemas.registry import Logical
 from streams.engine import restore_state, step
 from streams.events import SlaEvent
 from streams.logic import CHANGES, OtherVersionError
@@ -19,7 +20,7 @@ from streams.rows import RowError
 from streams.sealing import rows_digest, state_digest
 from streams.state import State, new_state
 
-Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]
+Expected = dict[Logical, list[tuple[int, SlaEvent, Sent]]]
 """By topic: the number of the line, the event, and the record that it is sent as."""
 
 

@@ -58,8 +58,8 @@ def notify(
 
     now_ms = int(time.time() * 1000)
     account = {"seller_id": seller, "marketplace_id": marketplace}
-    said = notification_of(kind, account, _fields(ctx.args), now_ms if at_ms is None else at_ms)
-    click.echo(send_by_hand(settings, said, now_ms, is_dry=is_dry))
+    notification = notification_of(kind, account, _fields(ctx.args), now_ms if at_ms is None else at_ms)
+    click.echo(send_by_hand(settings, notification, now_ms, is_dry=is_dry))
 
 
 def _fields(arguments: list[str]) -> dict[str, str]:

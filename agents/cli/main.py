@@ -41,7 +41,7 @@ def run(arguments: list[str] | None = None) -> int:
     except UserError as error:
         if wants_tracebacks:
             raise
-        return _said(error.sentence, error.exit_code)
+        return _told(error.sentence, error.exit_code)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -54,7 +54,7 @@ def run(arguments: list[str] | None = None) -> int:
         if wants_tracebacks or (sentence := _sentence_of(error)) is None:
             raise
         _drop_stdout()
-        return _said(sentence, 1)
+        return _told(sentence, 1)
     return status if isinstance(status, int) else 0
 
 
@@ -68,7 +68,7 @@ def _sentence_of(error: OSError) -> str | None:
     return None
 
 
-def _said(sentence: str, status: int) -> int:
+def _told(sentence: str, status: int) -> int:
     sys.stderr.write(f"dueclock: {sentence}\n")
     return status
 

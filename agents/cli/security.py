@@ -31,16 +31,14 @@ def acls(settings: Settings, role: Role, principal: str, topic: str | None, form
 def doctor(settings: Settings, role: Role, topic: str | None, as_json: bool) -> int:
     """Try name, port, TLS, login, versions, clock, topics and rights; exit status 1 if something is missing."""
     from agents.desk.doctor import examine
+    from schemas.answers.operations import Examination
 
     findings = examine(settings, role, topic)
     if as_json:
-        said = [
-            {"commands": one.commands, "is_well": one.is_well, "said": one.said, "step": one.step} for one in findings
-        ]
-        print_document({"findings": said})
+        print_document(Examination(findings))
     else:
         for one in findings:
-            click.echo(f"{'ok     ' if one.is_well else 'MISSING'}  {one.step}: {one.said}")
-        if commands := [command for one in findings for command in one.commands]:
+            click.echo(f"{'ok     ' if one.is_well else 'MISSING'}  {one.step}: {one.sentence}")
+        if commands := dict.fromkeys(command for one in findings for command in one.commands):
             click.echo("\nTo run:\n" + "\n".join(f"  {command}" for command in commands))
     return 0 if all(one.is_well for one in findings) else 1

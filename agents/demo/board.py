@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from agents.topic_roles import DEAD_LETTER
 from schemas.codec import parse_instant
 from schemas.policy_types import DUE_TYPES
 
@@ -85,7 +86,7 @@ class Board:
         """Take in one dead letter."""
         self.dead_letters[reason] += 1
         note = f"{reason} ({field})" if field else reason
-        seen = Seen(appended_ms, "dead-letter", "dead letter", "", topic, note)
+        seen = Seen(appended_ms, DEAD_LETTER, "dead letter", "", topic, note)
         self.newest.append(seen)
         return seen
 
@@ -99,7 +100,7 @@ class Board:
         and each reason of dead letters.
         """
         reasoned = {(rule, f"{kind}: {reason}") for rule, kind, reason in self.reasons}
-        return set(self.kinds) | reasoned | {("dead-letter", reason) for reason in self.dead_letters}
+        return set(self.kinds) | reasoned | {(DEAD_LETTER, reason) for reason in self.dead_letters}
 
     def counted_reasons(self, kind: str) -> Counter[str]:
         """The reasons that events of a type gave, over all rules."""

@@ -17,7 +17,7 @@ from agents.demo.roles import ONE, ORDINARY, ROLES, Role
 from schemas.codec import DAY_MS as REAL_DAY_MS
 from schemas.codec import MAX_NOTIFICATION_BYTES, canonical_json, format_instant
 from schemas.policies import shipped_policies
-from schemas.registry import INPUT_TOPIC_OF
+from schemas.registry import INPUT_TOPIC_OF, Logical
 from streams.matters import FULL
 
 DAY_MS = 12_000
@@ -26,16 +26,17 @@ _LOOP_BEGINS_WITHIN_MS, _LOOP_EVERY_MS = 3_000, 80
 _FUTURE_MS = 10 * 60_000
 _TOO_OLD_MS = 150 * REAL_DAY_MS
 _BAD = {
-    "too_large": "buyer-message",
-    "not_json": "return-approved",
-    "unknown_type": "seller-account",
-    "bad_field": "support-case",
-    "future": "support-case",
-    "no_calendar": "support-case",
-    "calendar_not_covered": "a-to-z-claim",
-    "too_old": "support-case",
-    "matter_full": "buyer-message",
+    "too_large": INPUT_TOPIC_OF["message.received"],
+    "not_json": INPUT_TOPIC_OF["return.approved"],
+    "unknown_type": INPUT_TOPIC_OF["program.changed"],
+    "bad_field": INPUT_TOPIC_OF["case.opened"],
+    "future": INPUT_TOPIC_OF["case.opened"],
+    "no_calendar": INPUT_TOPIC_OF["case.opened"],
+    "calendar_not_covered": INPUT_TOPIC_OF["claim.opened"],
+    "too_old": INPUT_TOPIC_OF["case.opened"],
+    "matter_full": INPUT_TOPIC_OF["message.received"],
 }
+"""Where a record is sent that is refused for this reason."""
 
 
 class Sent(NamedTuple):
@@ -43,7 +44,7 @@ class Sent(NamedTuple):
 
     at_ms: int
     number: int
-    topic: str
+    topic: Logical
     key: bytes
     value: bytes
 

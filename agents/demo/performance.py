@@ -25,12 +25,13 @@ from agents.demo.view import Frame, picture, plain_text
 from agents.errors import UserError
 from agents.kafka.clients import no_broker, reader, run_with_broker, writer
 from agents.settings import Settings
+from agents.topic_roles import DEAD_LETTER, OUTPUTS
 from agents.zones import machine_zones
 from schemas.codec import canonical_json, format_instant
 from schemas.dead_letters import HEADER_FIELD, HEADER_REASON, HEADER_TOPIC, Rejected
 from streams.replay import Replay
 
-WATCHED = ("sla-breach", "sla-escalation", "sla-clock", "sla-health", "dead-letter")
+WATCHED = (*OUTPUTS, DEAD_LETTER)
 _READY_WITHIN_S = 60.0
 _TAKEN_WITHIN_S = 10.0
 _DRAWN_EVERY_S = 0.25
@@ -136,7 +137,7 @@ class Performance:
 
     def _see(self, record: ConsumerRecord) -> None:
         topic = self._logical[record.topic]
-        if topic == "dead-letter":
+        if topic == DEAD_LETTER:
             headers = {name: value.decode() for name, value in record.headers}
             if HEADER_REASON not in headers:
                 return  # the mark of a letter that was sent again

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo.board import Board, Clock, Seen
+from agents.topic_roles import DEAD_LETTER
 from schemas.codec import format_instant
 from schemas.rules import RULES
 
@@ -183,7 +184,7 @@ def _newest(board: Board, frame: Frame, rows: int, width: int) -> Table:
         table.add_column("newest", width=12, no_wrap=True, overflow="ellipsis")
         table.add_column("", ratio=2, no_wrap=True, overflow="ellipsis")
     for seen in list(board.newest)[-rows:][::-1]:
-        style = _STYLES.get(seen.type, "yellow" if seen.topic == "dead-letter" else "")
+        style = _STYLES.get(seen.type, "yellow" if seen.topic == DEAD_LETTER else "")
         kind = Text(_short(seen), style)
         if is_wide:
             table.add_row(_clock(seen.at_ms), kind, seen.rule or seen.topic, seen.subject, seen.note)

@@ -26,6 +26,7 @@ from streams.partitioner import partition_of
 log = logging.getLogger("dueclock.canary")
 
 MARKETPLACE = "CANARY"
+_ASKED = INPUT_TOPIC_OF["message.received"]
 ANSWERED_AFTER_MS = 5_000
 QUESTIONS_OF_A_THREAD = 100
 """With as many answers they stay below the 256 facts of a matter."""
@@ -58,16 +59,16 @@ def question(seller: str, at_ms: int, before: Question | None = None) -> tuple[Q
     asked = Question(f"canary-{at_ms}", at_ms, 1)
     if before is not None and before.number < QUESTIONS_OF_A_THREAD:
         asked = Question(before.thread, at_ms, before.number + 1)
-    return asked, _said("message.received", seller, f"Q-{at_ms}", asked.thread, at_ms, {"from_role": "csba"})
+    return asked, _notification("message.received", seller, f"Q-{at_ms}", asked.thread, at_ms, {"from_role": "csba"})
 
 
 def answer(seller: str, asked: Question) -> bytes:
     """The seller answers, too late."""
     at_ms = asked.at_ms + ANSWERED_AFTER_MS
-    return _said("message.sent", seller, f"A-{asked.at_ms}", asked.thread, at_ms, {"to_roles": ["csba"]})
+    return _notification("message.sent", seller, f"A-{asked.at_ms}", asked.thread, at_ms, {"to_roles": ["csba"]})
 
 
-def _said(kind: str, seller: str, name: str, thread: str, at_ms: int, more: dict[str, object]) -> bytes:
+def _notification(kind: str, seller: str, name: str, thread: str, at_ms: int, more: dict[str, object]) -> bytes:
     return canonical_json(
         {
             "type": kind,
@@ -86,7 +87,7 @@ def run_canary(settings: Settings, every_s: float, for_s: float | None) -> None:
     """Ask until stopped, or for so long. UserError where no broker answers at the start."""
 
     async def run() -> None:
-        sellers = accounts(await partitions_of(settings, "buyer-message"))
+        sellers = accounts(await partitions_of(settings, _ASKED))
         async with writer(settings) as producer:
             log.info("canary: %d accounts are asked every %g s", len(sellers), every_s)
             with suppress(TimeoutError):
@@ -96,7 +97,7 @@ def run_canary(settings: Settings, every_s: float, for_s: float | None) -> None:
 
 
 async def _ask(producer: AIOKafkaProducer, settings: Settings, sellers: list[str], every_s: float) -> None:
-    topic = settings.topic(INPUT_TOPIC_OF["message.received"])
+    topic = settings.topic(_ASKED)
     asked: dict[str, Question] = {}
     while True:
         began_s = time.monotonic()

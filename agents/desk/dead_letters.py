@@ -157,8 +157,8 @@ def _letter(record: ConsumerRecord, headers: dict[str, str]) -> Letter | None:
 def _whole(headers: dict[str, str]) -> str | None:
     if headers[HEADER_REASON] == UNREADABLE:
         return "a batch that cannot be read"
-    said = [(f"a {what} of {int(headers[size]):,} bytes") for what, size in _SIZES if size in headers]
-    return "only the beginning of " + " and ".join(said) if said else None
+    cut = [(f"a {what} of {int(headers[size]):,} bytes") for what, size in _SIZES if size in headers]
+    return "only the beginning of " + " and ".join(cut) if cut else None
 
 
 class Redriven(NamedTuple):

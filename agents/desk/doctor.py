@@ -5,8 +5,8 @@ be seen. What is missing comes with the command that mends it, where there is on
 """
 
 import asyncio
+from collections.abc import Sequence
 from time import time
-from typing import NamedTuple
 
 from aiokafka.errors import KafkaError
 
@@ -21,44 +21,40 @@ from agents.kafka.rights_text import rights_text
 from agents.kafka.topics import check_topics
 from agents.settings import Settings
 from agents.topic_roles import PROBE
+from schemas.answers.operations import Step
 
 LARGEST_OFFSET_S = 1.0
 # What dueclock asks of a broker: requests by Kafka's numbers, with the lowest version that will do.
 _NEEDED = {0: ("Produce", 3), 1: ("Fetch", 4), 22: ("InitProducerId", 0), 26: ("EndTxn", 0), 3: ("Metadata", 8)}
 
 
-class Finding(NamedTuple):
-    """What one step found."""
-
-    step: str
-    is_well: bool
-    said: str
-    commands: list[str] = []  # noqa: RUF012 - a NamedTuple's default; nobody changes it
-
-
-def examine(settings: Settings, role: Role, topic: str | None) -> list[Finding]:
+def examine(settings: Settings, role: Role, topic: str | None) -> list[Step]:
     """All steps, in order."""
     barred = asyncio.run(why_no_connection(settings))
     if barred is not None:
-        return [Finding("connection", False, barred.sentence)]
-    found = [Finding("connection", True, f"{settings.broker} by {_how(settings)}"), _versions(settings)]
+        return [_found("connection", False, barred.sentence)]
+    found = [_found("connection", True, f"{settings.broker} by {_how(settings)}"), _versions(settings)]
     sentences = check_topics(settings) if role != "producer" else []
-    found += [Finding("topics", False, sentence, _command_in(sentence)) for sentence in sentences]
+    found += [_found("topics", False, sentence, _command_in(sentence)) for sentence in sentences]
     if not sentences:
         found.append(
-            Finding("topics", True, "all are there and as they should be" if role != "producer" else "not asked")
+            _found("topics", True, "all are there and as they should be" if role != "producer" else "not asked")
         )
     if role == "worker":
         found.append(_clock(settings))
     missing = missing_rights(settings, role, topic)
     principal = f"User:{settings.sasl_username or 'NAME'}"
     found += [
-        Finding("right", False, f"{right}", rights_text([right], principal, settings, "kafka-acls").splitlines())
+        _found("right", False, f"{right}", rights_text([right], principal, settings, "kafka-acls").splitlines())
         for right in missing
     ]
     if not missing:
-        found.append(Finding("rights", True, f"all that the role {role} needs"))
+        found.append(_found("rights", True, f"all that the role {role} needs"))
     return found
+
+
+def _found(step: str, is_well: bool, sentence: str, commands: Sequence[str] = ()) -> Step:
+    return Step(step, is_well, sentence, list(commands))
 
 
 def _how(settings: Settings) -> str:
@@ -66,7 +62,7 @@ def _how(settings: Settings) -> str:
     return settings.security_protocol + login
 
 
-def _versions(settings: Settings) -> Finding:
+def _versions(settings: Settings) -> Step:
     async def asked() -> dict[int, tuple[int, int]]:
         host, _, port = settings.bootstrap_servers[0].rpartition(":")
         connection = connection_to(host.strip("[]"), int(port), settings.client_id, Connection(settings), within_s=10)
@@ -79,11 +75,11 @@ def _versions(settings: Settings) -> Finding:
     known = run_with_broker(settings, asked)
     old = [name for number, (name, least) in _NEEDED.items() if known.get(number, (0, -1))[1] < least]
     if old:
-        return Finding("versions", False, f"the broker is too old for {', '.join(old)}; Kafka 2.3 or newer is needed")
-    return Finding("versions", True, "the broker knows all requests that are needed")
+        return _found("versions", False, f"the broker is too old for {', '.join(old)}; Kafka 2.3 or newer is needed")
+    return _found("versions", True, "the broker knows all requests that are needed")
 
 
-def _clock(settings: Settings) -> Finding:
+def _clock(settings: Settings) -> Step:
     async def measured() -> float:
         producer = new_producer(settings, acks=1, request_timeout_ms=10_000)
         try:
@@ -97,10 +93,10 @@ def _clock(settings: Settings) -> Finding:
     try:
         offset_s = run_with_broker(settings, measured)
     except (UserError, KafkaError) as error:
-        return Finding("clock", False, f"the broker's clock could not be asked: {error}")
-    said = f"the broker's clock is {offset_s:+.3f} s off this machine's"
+        return _found("clock", False, f"the broker's clock could not be asked: {error}")
+    sentence = f"the broker's clock is {offset_s:+.3f} s off this machine's"
     is_well = abs(offset_s) <= LARGEST_OFFSET_S
-    return Finding("clock", is_well, said if is_well else f"{said}; let both follow an NTP server")
+    return _found("clock", is_well, sentence if is_well else f"{sentence}; let both follow an NTP server")
 
 
 def _command_in(sentence: str) -> list[str]:

@@ -35,6 +35,7 @@ from schemas.answers.findings import Finding
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
+from schemas.registry import Logical
 from streams.logic import OtherVersionError, check_logic
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
 from streams.state import State
@@ -140,7 +141,7 @@ class _Rebuild:
         row = _partition_row(found)
         if (hangs := await hanging(self._settings, self._partition)) is not None:
             if self._producer is None:
-                return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, self._said(_HANGS)])
+                return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, self._finding(_HANGS)])
             is_commit = hangs.is_to_commit(last_line=audited.lines, told_line=_newest(audited), row=row)
             await self._producer.end_hanging(hangs.partitions, is_commit=is_commit)
             self._ended += len(hangs.partitions)
@@ -170,18 +171,18 @@ class _Rebuild:
     def _hopeless(self, audited: Audited, row: PartitionRow) -> list[Finding]:
         """Why nothing may be written: lines of the journal that others tell of are not there, or are no lines."""
         if any(one.kind == "journal" for one in audited.findings):
-            return [self._said("the journal itself is broken, so nothing was written; restore it first")]
+            return [self._finding("the journal itself is broken, so nothing was written; restore it first")]
         told = _newest(audited)
         if max(told, row.lines) > audited.lines:
             return [
-                self._said(
+                self._finding(
                     f"it ends with line {audited.lines}, but rows or outputs tell of line {max(told, row.lines)}: "
                     "the journal has lost lines, so nothing was written; restore it first"
                 )
             ]
         return []
 
-    def _said(self, sentence: str) -> Finding:
+    def _finding(self, sentence: str) -> Finding:
         return Finding("journal", self._partition, JOURNAL, None, None, None, sentence)
 
     # --- from the logs -----------------------------------------------------------------------------------------------
@@ -247,7 +248,7 @@ class _Rebuild:
             )
             kept[PARTITION_KEY] = encode_row(rebuilt)
 
-    async def _records(self, logical: str, partition: int) -> AsyncIterator[ConsumerRecord]:
+    async def _records(self, logical: Logical, partition: int) -> AsyncIterator[ConsumerRecord]:
         async with log_cursor(self._settings) as cursor:
             await cursor.start(self._settings.topic(logical), partition)
             while records := await cursor.batch():

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from agents.errors import UserError
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, OUTPUTS, PROBE, READ_TOPICS, REPARTITION
-from schemas.registry import INPUT_TOPICS
+from schemas.registry import INPUT_TOPICS, Logical
 
 Role: TypeAlias = Literal["worker", "producer", "subscriber", "auditor", "operator", "administrator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -61,7 +61,7 @@ def transactional_prefix(settings: Settings) -> str:
     return f"{settings.topic(JOURNAL)}-"
 
 
-def _topics(settings: Settings, logical: Iterable[str], *operations: Operation) -> Iterator[Right]:
+def _topics(settings: Settings, logical: Iterable[Logical], *operations: Operation) -> Iterator[Right]:
     for name in logical:
         for operation in operations:
             yield Right("topic", settings.topic(name), operation)

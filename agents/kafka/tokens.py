@@ -107,8 +107,8 @@ class TokenEndpoint(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has
         )
         try:
             with urllib.request.urlopen(request, timeout=_WITHIN_S) as answer:  # noqa: S310 - as above
-                said = json.loads(answer.read(1_000_000))
-            return _whole(said["access_token"], f"The answer of {url}"), float(said.get("expires_in", 0))
+                document = json.loads(answer.read(1_000_000))
+            return _whole(document["access_token"], f"The answer of {url}"), float(document.get("expires_in", 0))
         except urllib.error.HTTPError as error:
             raise NoTokenError(
                 f"{url} gave no token (HTTP {error.code}); check `sasl_oauthbearer_client_id`, its secret and scope."

@@ -21,16 +21,8 @@ from agents.kafka.private import partitions_now
 from agents.kafka.refusals import who
 from agents.kafka.wire import TopicsWithRights, ask
 from agents.settings import Settings
-from agents.topic_roles import (
-    DEAD_LETTER,
-    JOURNAL,
-    LOGICAL_TOPICS,
-    MAX_BATCH_BYTES,
-    PROBE,
-    PROBE_SETTINGS,
-    WRITTEN_TOPICS,
-)
-from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, TOPICS
+from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, MAX_BATCH_BYTES, PROBE, WRITTEN_TOPICS
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOPICS, Logical
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
@@ -106,23 +98,23 @@ def differences(settings: Settings, found: dict[str, Found], partitions: int | N
         seen = [found[name] for name in (settings.topic(JOURNAL), *names.values()) if name in found]
         counts = [one.partitions for one in seen if one is not FORBIDDEN]
         partitions = counts[0] if counts else settings.partitions
-    said: list[Difference] = []
+    differing: list[Difference] = []
     for topic, name in names.items():
         if name not in found:
-            said.append(Difference(f"The topic {name} is missing; `dueclock topics create` makes it.", True, True))
+            differing.append(Difference(f"The topic {name} is missing; `dueclock topics create` makes it.", True, True))
             continue
         if found[name] is FORBIDDEN:
-            said.append(Difference(_forbidden(settings, name), is_fatal=True))
+            differing.append(Difference(_forbidden(settings, name), is_fatal=True))
             continue
         if found[name].partitions != partitions:
             sentence = (
                 f"The topic {name} has {_count(found[name].partitions)} where {partitions} are needed: all topics need "
                 "the same number; make it anew with that number, or name another topic in the settings."
             )
-            said.append(Difference(sentence, is_fatal=True))
+            differing.append(Difference(sentence, is_fatal=True))
         needed = {**topic.kafka_settings(), **_durable(found[name].copies)}
-        said.extend(_setting_differences(topic.name, name, needed, found[name].settings))
-    return said + _probe_differences(settings, settings.topic(PROBE), found)
+        differing.extend(_setting_differences(topic.name, name, needed, found[name].settings))
+    return differing + _probe_differences(settings, settings.topic(PROBE), found)
 
 
 def _forbidden(settings: Settings, name: str) -> str:
@@ -138,7 +130,7 @@ def _probe_differences(settings: Settings, name: str, found: dict[str, Found]) -
     if name not in found:
         sentence = f"The topic {name} is missing; a worker makes it when it starts, or `dueclock topics create` does."
         return [Difference(sentence, is_fatal=False, is_missing=True)]
-    return _setting_differences(PROBE, name, PROBE_SETTINGS, found[name].settings)
+    return _setting_differences(PROBE, name, PROBE_TOPIC.kafka_settings(), found[name].settings)
 
 
 def _durable(copies: int) -> dict[str, str]:
@@ -146,8 +138,10 @@ def _durable(copies: int) -> dict[str, str]:
     return {"min.insync.replicas": str(MIN_INSYNC)} if copies >= COPIES_FOR_MIN_INSYNC else {}
 
 
-def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has: dict[str, str]) -> list[Difference]:
-    said: list[Difference] = []
+def _setting_differences(
+    logical: Logical, name: str, needed: Mapping[str, str], has: dict[str, str]
+) -> list[Difference]:
+    differing: list[Difference] = []
     for setting, wanted in needed.items():
         if setting not in has or _is_enough(logical, setting, wanted, has[setting]):
             continue  # an older broker does not know every setting, and then has no such limit
@@ -157,11 +151,11 @@ def _setting_differences(logical: str, name: str, needed: Mapping[str, str], has
         change = f"kafka-configs --alter --entity-type topics --entity-name {name} --add-config {setting}={wanted}"
         why = " (journal time is made of the broker's append times)" if wanted == "LogAppendTime" else ""
         sentence = f"The topic {name} has {setting}={has[setting]} where {wanted} is needed{why}; `{change}` sets it."
-        said.append(Difference(sentence, is_fatal))
-    return said
+        differing.append(Difference(sentence, is_fatal))
+    return differing
 
 
-def _is_enough(logical: str, setting: str, wanted: str, has: str) -> bool:
+def _is_enough(logical: Logical, setting: str, wanted: str, has: str) -> bool:
     if (logical, setting) in _LIMITS_DOWN or setting in _KEEPS_LONGER:
         return _NO_LIMIT < int(has) <= int(wanted)
     if setting in _LIMITS_UP:
@@ -181,7 +175,7 @@ async def _created(settings: Settings) -> list[str]:
             if difference.is_fatal and not difference.is_missing:
                 raise UserError(difference.sentence)
         wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
-        wanted[settings.topic(PROBE)] = (1, PROBE_SETTINGS)
+        wanted[settings.topic(PROBE)] = (1, PROBE_TOPIC.kafka_settings())
         missing = {name: wanted[name] for name in wanted if name not in found}
         if missing:
             await _make(admin, settings, missing)
@@ -203,7 +197,7 @@ async def make_probe_topic(settings: Settings) -> None:
         if name not in await admin.list_topics():
             if await _forbidden_of(admin, [name]):
                 raise UserError(_forbidden(settings, name))
-            await _make(admin, settings, {name: (1, PROBE_SETTINGS)})
+            await _make(admin, settings, {name: (1, PROBE_TOPIC.kafka_settings())})
 
 
 async def _make(
@@ -300,7 +294,7 @@ def _count(partitions: int) -> str:
     return f"{partitions} partition" + ("s" if partitions != 1 else "")
 
 
-async def partitions_of(settings: Settings, *logical: str) -> int:
+async def partitions_of(settings: Settings, *logical: Logical) -> int:
     """How many partitions these topics have. UserError where one is missing, or they differ."""
     names = [settings.topic(name) for name in logical]
     async with reader(settings) as consumer:
@@ -317,7 +311,7 @@ async def partitions_of(settings: Settings, *logical: str) -> int:
     return counts.pop()
 
 
-async def has_topic(settings: Settings, logical: str) -> bool:
+async def has_topic(settings: Settings, logical: Logical) -> bool:
     """Whether there is this topic."""
     async with reader(settings) as consumer:
         return bool(await partitions_now(consumer, settings.topic(logical)))

@@ -36,8 +36,8 @@ HEADERS: Final = {"Server": "dueclock", "X-Content-Type-Options": "nosniff"}
 def plain(status: HTTPStatus, reason: str = "", **headers: str) -> web.Response:
     """An answer in words, after which the connection ends."""
     text = f"{reason or f'{status.value} {status.phrase}'}\n"
-    said = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    answer = web.Response(status=status.value, text=text, headers=said)
+    named = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    answer = web.Response(status=status.value, text=text, headers=named)
     answer.force_close()
     return answer
 

@@ -68,8 +68,8 @@ class Door:
 
 
 def _fits(authorization: str, token: str) -> bool:
-    said = authorization.encode("utf-8", "surrogateescape")
-    return hmac.compare_digest(said, b"Bearer " + token.encode()) and token != ""
+    given = authorization.encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(given, b"Bearer " + token.encode()) and token != ""
 
 
 class Tls:

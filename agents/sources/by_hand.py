@@ -25,10 +25,10 @@ def notification_of(kind: str, account: dict[str, str], fields: dict[str, str], 
         if name not in own:
             flags = ", ".join(f"--{one.replace('_', '-')}" for one in own)
             raise UserError(f"{kind} has no field {name}; it has {flags}.", 2)
-    said = {name: _value(text, str(known[name].hint)) for name, text in fields.items()}
+    given = {name: _value(text, str(known[name].hint)) for name, text in fields.items()}
     occurred_at = format_instant(at_ms)
     name = digest(kind, *account.values(), occurred_at, *(f"{key}={fields[key]}" for key in sorted(fields)))
-    whole = {**said, **account, "type": kind, "event_id": f"hand:{name[:32]}", "occurred_at": occurred_at}
+    whole = {**given, **account, "type": kind, "event_id": f"hand:{name[:32]}", "occurred_at": occurred_at}
     decoded = decode_notification(canonical_json(whole), from_file=False)
     if not isinstance(decoded, Decoded):
         field = decoded.field or "type"
@@ -49,11 +49,11 @@ def _value(text: str, hint: str) -> Any:
     return text
 
 
-def send_by_hand(settings: Settings, said: Notification, now_ms: int, *, is_dry: bool) -> str:
+def send_by_hand(settings: Settings, notification: Notification, now_ms: int, *, is_dry: bool) -> str:
     """Send it, unless the worker would refuse it; what was sent, as it was sent."""
-    rejected = admit(state_of(settings), said, now_ms, now_ms)
+    rejected = admit(state_of(settings), notification, now_ms, now_ms)
     if rejected is not None:
         raise UserError(f"The worker would refuse this: {rejected.reason} ({rejected.field}).", 2)
     if not is_dry:
-        send_all(settings, [said], lambda _: None)
-    return journal_value(said).decode()
+        send_all(settings, [notification], lambda _: None)
+    return journal_value(notification).decode()

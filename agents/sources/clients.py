@@ -76,8 +76,8 @@ class Clients(msgspec.Struct, forbid_unknown_fields=True):
 def read_clients(path: str) -> Clients:
     """The file, and the secrets that it names. UserError (status 2) for what a person can mend."""
     try:
-        said = tomllib.loads(read_text(Path(path), "clients file"))
-        found = msgspec.convert(said, Clients)
+        document = tomllib.loads(read_text(Path(path), "clients file"))
+        found = msgspec.convert(document, Clients)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UserError(f"The clients file {path} is not as it should be: {error}.", 2) from None
     if any(client.token or client.secret for client in found.clients) or any(h.path or h.secret for h in found.hooks):

@@ -60,20 +60,20 @@ def _data_of(event: Any) -> dict[str, Any]:
     data = event.get("data")
     if not isinstance(data, dict):
         raise RequestError("a CloudEvent here has the notification as its `data`")
-    said = dict(data)
+    fields = dict(data)
     for attribute, name in _TAKEN.items():
         value = event.get(attribute)
         if value is None:
             continue
-        if said.setdefault(name, value) != value and attribute != "time":
+        if fields.setdefault(name, value) != value and attribute != "time":
             raise RequestError(f"`{attribute}` of the CloudEvent and `{name}` of its data differ")
-    return said
+    return fields
 
 
-def _json_of(said: Any) -> bytes:
-    if not isinstance(said, dict):
+def _json_of(document: Any) -> bytes:
+    if not isinstance(document, dict):
         raise RequestError("a notification is an object")
     try:
-        return canonical_json(said)
+        return canonical_json(document)
     except TypeError:
         raise RequestError("a text is no Unicode, or a number too large") from None

@@ -22,10 +22,10 @@ def early_requests(mapped: Sequence[Mapped], account: SourceAccount, state: Stat
     agreement = state.book.agreement(f"{account.seller_id}/{account.marketplace_id}")
     count = 0
     for entry in mapped:
-        said = entry.notifications
-        if any(isinstance(one, ReturnApproved) for one in said):
+        notifications = entry.notifications
+        if any(isinstance(one, ReturnApproved) for one in notifications):
             continue
-        for one in said:
+        for one in notifications:
             if not isinstance(one, ReturnRequested) or one.program != "mfn":
                 continue
             at_ms = one.occurred_ms

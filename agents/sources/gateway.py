@@ -95,18 +95,18 @@ class Gateway:
         body = await _body(request)
         client = client_of(self._clients, request.headers, body, time.time())
         if client is None:
-            return _said(401, "unauthorized", "Give a bearer token, or sign the body.")
+            return _refusal(401, "unauthorized", "Give a bearer token, or sign the body.")
         try:
             raws = notifications_in(request.headers.get("Content-Type", ""), request.headers, body)
         except RequestError as error:
-            return _said(400, "not_json", str(error))
+            return _refusal(400, "not_json", str(error))
         found, refusals = self._judged(raws)
         if refusals:
-            said = [{"field": one.field, "number": one.number, "reason": one.reason} for one in refusals]
-            return web.json_response({"error": "refused", "refused": said}, status=400)
+            refused = [{"field": one.field, "number": one.number, "reason": one.reason} for one in refusals]
+            return web.json_response({"error": "refused", "refused": refused}, status=400)
         foreign = sorted({account_key(one) for one in found} - set(client.accounts))
         if foreign:
-            return _said(403, "foreign_account", f"This client may not speak for {foreign[0]}.")
+            return _refusal(403, "foreign_account", f"This client may not speak for {foreign[0]}.")
         self._metrics.looked_at("notifications", len(found), max((one.occurred_ms for one in found), default=None))
         return await self._answer_after_sending(found)
 
@@ -130,9 +130,9 @@ class Gateway:
 
     async def _answer_after_sending(self, found: Sequence[Notification]) -> web.Response:
         if self._on_their_way + len(found) > ON_THEIR_WAY:
-            return _said(429, "busy", "Too much is on its way; come again.", {"Retry-After": "1"})
+            return _refusal(429, "busy", "Too much is on its way; come again.", {"Retry-After": "1"})
         if not await self._sent(found):
-            return _said(503, "no_broker", "Kafka did not acknowledge; send again.", {"Retry-After": "5"})
+            return _refusal(503, "no_broker", "Kafka did not acknowledge; send again.", {"Retry-After": "5"})
         return web.json_response({"accepted": [one.event_id for one in found]}, status=202)
 
     async def _sent(self, found: Sequence[Notification]) -> bool:
@@ -151,9 +151,11 @@ class Gateway:
         self._metrics.acknowledged(found)
         return True
 
-    async def _send(self, said: Notification) -> Awaitable[Any]:
-        topic = self._settings.topic(INPUT_TOPIC_OF[type_name(said)])
-        sent: Awaitable[Any] = await self._producer.send(topic, journal_value(said), key=account_key(said).encode())
+    async def _send(self, notification: Notification) -> Awaitable[Any]:
+        topic = self._settings.topic(INPUT_TOPIC_OF[type_name(notification)])
+        sent: Awaitable[Any] = await self._producer.send(
+            topic, journal_value(notification), key=account_key(notification).encode()
+        )
         return sent
 
     # --- webhooks ----------------------------------------------------------------------------------------------------
@@ -163,11 +165,11 @@ class Gateway:
         body = await _body(request)
         hook = hook_of(self._clients, provider, path, request.headers, body) if provider in FORMS else None
         if hook is None:
-            return _said(401, "unauthorized", "No such hook, or a wrong signature.")
+            return _refusal(401, "unauthorized", "No such hook, or a wrong signature.")
         try:
             delivery = read_delivery(provider, json.loads(body))
         except (ValueError, RecursionError):
-            return _said(400, "not_json", "The body is no JSON.")
+            return _refusal(400, "not_json", "The body is no JSON.")
         self._metrics.looked_at("hooks", 1, _now_ms())  # what is told of, however old: the carrier's feed is alive
         if isinstance(delivery, str):
             return self._ignored(delivery)
@@ -198,8 +200,8 @@ class Gateway:
         account = SourceAccount(tracked.seller_id, tracked.marketplace_id, calendar)
         mapped = map_delivery(delivery, tracked, account, where="")
         now_ms = _now_ms()
-        for said in mapped.notifications:
-            rejected = admit(self._state, said, now_ms, now_ms)
+        for notification in mapped.notifications:
+            rejected = admit(self._state, notification, now_ms, now_ms)
             if rejected is not None:
                 return mapped._replace(notifications=(), left_out=(LeftOut(rejected.reason),))
         return mapped
@@ -239,7 +241,7 @@ async def _body(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout from None
 
 
-def _said(status: int, error: str, words: str, headers: dict[str, str] | None = None) -> web.Response:
+def _refusal(status: int, error: str, words: str, headers: dict[str, str] | None = None) -> web.Response:
     return web.json_response({"error": error, "message": words}, status=status, headers=headers)
 
 

@@ -51,28 +51,30 @@ def harvest(mapped: Iterable[Mapped], state: State, *, now_ms: int | None, curso
     for entry in mapped:
         left_out = list(entry.left_out)
         became: list[str] = []
-        for said in entry.notifications:
-            made[type_name(said)] += 1
-            reason = _why_not(said, state, now_ms, cursor, is_dated_by_reader=said.event_id in entry.dated_by_reader)
+        for notification in entry.notifications:
+            made[type_name(notification)] += 1
+            reason = _why_not(
+                notification, state, now_ms, cursor, is_dated_by_reader=notification.event_id in entry.dated_by_reader
+            )
             if reason is None:
-                became.append(type_name(said))
-                kept.setdefault(journal_value(said), said)
+                became.append(type_name(notification))
+                kept.setdefault(journal_value(notification), notification)
             else:
-                left_out.append(LeftOut(reason, type_name(said)))
+                left_out.append(LeftOut(reason, type_name(notification)))
         reasons.update(one.reason for one in left_out)
         told.append(Told(entry.where, entry.about, tuple(became), tuple(left_out)))
-    in_order = sorted(kept.values(), key=lambda said: (said.occurred_ms, said.event_id))
+    in_order = sorted(kept.values(), key=lambda notification: (notification.occurred_ms, notification.event_id))
     return Harvest(in_order, told, made, reasons)
 
 
 def _why_not(
-    said: Notification, state: State, now_ms: int | None, cursor: Cursor, *, is_dated_by_reader: bool
+    notification: Notification, state: State, now_ms: int | None, cursor: Cursor, *, is_dated_by_reader: bool
 ) -> str | None:
-    journal_ms = said.occurred_ms if now_ms is None else now_ms
-    rejected = admit(state, said, journal_ms, journal_ms)
+    journal_ms = notification.occurred_ms if now_ms is None else now_ms
+    rejected = admit(state, notification, journal_ms, journal_ms)
     if rejected is not None:
         return rejected.reason
-    return "sent_before" if cursor.knows(said, is_dated_by_reader=is_dated_by_reader) else None
+    return "sent_before" if cursor.knows(notification, is_dated_by_reader=is_dated_by_reader) else None
 
 
 def counted(notifications: Sequence[Notification]) -> Counter[str]:

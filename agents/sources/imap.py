@@ -63,8 +63,8 @@ def connected(server: Server) -> Iterator[imaplib.IMAP4]:
 def _log_in(line: imaplib.IMAP4, server: Server) -> None:
     try:
         if server.is_token:
-            said = f"user={server.user}\x01auth=Bearer {server.password()}\x01\x01".encode()
-            line.authenticate("XOAUTH2", lambda _: said)
+            token = f"user={server.user}\x01auth=Bearer {server.password()}\x01\x01".encode()
+            line.authenticate("XOAUTH2", lambda _: token)
         else:
             line.login(server.user, server.password())
     except imaplib.IMAP4.abort:
@@ -101,9 +101,9 @@ def size_of(line: imaplib.IMAP4, uid: int) -> int:
     """How many bytes a mail has, before they are fetched."""
     _, found = line.uid("FETCH", str(uid), "(RFC822.SIZE)")
     for part in found:
-        said = _SIZE.search(part if isinstance(part, bytes) else b"")
-        if said is not None:
-            return int(said[2] or said[3])
+        size = _SIZE.search(part if isinstance(part, bytes) else b"")
+        if size is not None:
+            return int(size[2] or size[3])
     return 0
 
 
@@ -117,9 +117,9 @@ def mail_of(line: imaplib.IMAP4, uid: int) -> bytes:
 def wait_for_mail(line: imaplib.IMAP4, wait_s: float, is_stopped: Callable[[], bool]) -> None:
     """Return when the server has something to say, when the time is over, or soon after `is_stopped` says so."""
     deadline = time.monotonic() + wait_s
-    _, said = line.capability()  # asked now: before the login a server keeps back what it can
+    _, capabilities = line.capability()  # asked now: before the login a server keeps back what it can
     came = is_idle = False
-    if b"IDLE" in (said[0] or b"").upper().split():
+    if b"IDLE" in (capabilities[0] or b"").upper().split():
         line.send(b"WAIT IDLE\r\n")
         answer, came = _answer(line, (b"+", b"WAIT "))
         is_idle = answer.startswith(b"+")
@@ -136,8 +136,8 @@ def wait_for_mail(line: imaplib.IMAP4, wait_s: float, is_stopped: Callable[[], b
 def _answer(line: imaplib.IMAP4, begins: tuple[bytes, ...]) -> tuple[bytes, bool]:
     """The first line that begins so, and whether the server had news before it."""
     has_news = False
-    while not (said := line.readline()).startswith(begins):
-        if not said:
+    while not (answer := line.readline()).startswith(begins):
+        if not answer:
             raise imaplib.IMAP4.abort("the server has closed the connection")
-        has_news = has_news or b"EXISTS" in said
-    return said, has_news
+        has_news = has_news or b"EXISTS" in answer
+    return answer, has_news

@@ -17,8 +17,8 @@ from agents.settings import Settings
 from agents.sources.cursor import Cursor
 from agents.sources.harvest import Harvest, harvest
 from agents.sources.passing_on import PassingOn, account_of, state_of
-from agents.sources.summary import as_json, explained_row, write_explained, write_summary
-from agents.terminal import for_people, print_document, telling
+from agents.sources.summary import Verb, as_json, entry_of, write_explained, write_summary
+from agents.terminal import for_people, print_compact, print_document, telling
 from schemas.decoding import journal_value
 from schemas.notifications import Notification
 from streams.sources.accounts import SourceAccount
@@ -87,7 +87,7 @@ def _to_kafka(
 
 
 def _write(output: str, notifications: Sequence[Notification]) -> None:
-    lines = b"".join(journal_value(said) + b"\n" for said in notifications)
+    lines = b"".join(journal_value(notification) + b"\n" for notification in notifications)
     if output == STANDARD_OUTPUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(lines)
@@ -99,14 +99,14 @@ def _write(output: str, notifications: Sequence[Notification]) -> None:
 
 def _say(found: Harvest, wish: Wish) -> None:
     """To standard output, or beside it where that holds the notifications."""
-    verb = "new" if wish.is_dry else "sent" if wish.output is None else "written"
+    verb: Verb = "new" if wish.is_dry else "sent" if wish.output is None else "written"
     is_beside = wish.output == STANDARD_OUTPUT and not wish.is_dry
     console = Console(stderr=True, highlight=False) if is_beside else for_people()
     if wish.as_json:
         for one in found.told if wish.explains else ():
-            click.echo(explained_row(one), err=is_beside)
+            print_compact(entry_of(one), err=is_beside)
         if is_beside:
-            click.echo(_compact(as_json(found, verb)), err=True)
+            print_compact(as_json(found, verb), err=True)
         else:
             print_document(as_json(found, verb))
         return
@@ -114,9 +114,3 @@ def _say(found: Harvest, wish: Wish) -> None:
         write_explained(found.told, console)
         console.print()
     write_summary(found, verb, console)
-
-
-def _compact(said: dict[str, object]) -> str:
-    import orjson
-
-    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()

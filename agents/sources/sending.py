@@ -51,5 +51,5 @@ async def _require_topics(
             )
 
 
-def _topic(settings: Settings, said: Notification) -> str:
-    return settings.topic(INPUT_TOPIC_OF[type_name(said)])
+def _topic(settings: Settings, notification: Notification) -> str:
+    return settings.topic(INPUT_TOPIC_OF[type_name(notification)])

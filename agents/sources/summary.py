@@ -1,33 +1,40 @@
 """What `dueclock ingest` says at the end: tables for people, JSON for scripts, the story of each entry on demand."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal, TypeAlias
 
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from agents.sources.harvest import Harvest, Told, counted
 from agents.terminal import table
+from schemas.answers.sources import Entry, Ingested, LeftOutFor, MadeOfType, Refused
 from streams.sources.findings import REASONS
 
+Verb: TypeAlias = Literal["sent", "written", "new"]
+"""What became of the notifications that are left."""
 
-def as_json(found: Harvest, verb: str) -> dict[str, Any]:
+
+def as_json(found: Harvest, verb: Verb) -> Ingested:
     """For scripts."""
     left = counted(found.notifications)
-    return {
-        "entries": len(found.told),
-        "left_out": {
-            reason: {"class": REASONS[reason].kind, "count": count, "meaning": REASONS[reason].meaning}
-            for reason, count in sorted(found.reasons.items())
+
+    def went_on(count: int) -> dict[Verb, int]:
+        return {verb: count}
+
+    return Ingested(
+        entries=len(found.told),
+        notifications={kind: MadeOfType(made=made, **went_on(left[kind])) for kind, made in found.made.items()},
+        left_out={
+            reason: LeftOutFor(kind=REASONS[reason].kind, count=count, meaning=REASONS[reason].meaning)
+            for reason, count in found.reasons.items()
         },
-        "notifications": {kind: {"made": made, verb: left[kind]} for kind, made in sorted(found.made.items())},
-        verb: len(found.notifications),
-        "unrecognised": found.unrecognised,
-    }
+        unrecognised=found.unrecognised,
+        **went_on(len(found.notifications)),
+    )
 
 
-def write_summary(found: Harvest, verb: str, console: Console) -> None:
+def write_summary(found: Harvest, verb: Verb, console: Console) -> None:
     """For people: what it became, and what became nothing."""
     left = counted(found.notifications)
     if found.made:
@@ -56,15 +63,9 @@ def write_explained(told: Sequence[Told], console: Console) -> None:
     console.print(rows)
 
 
-def explained_row(one: Told) -> str:
-    """For scripts: an entry as one line of JSON."""
-    said = {
-        "about": one.about,
-        "became": one.became,
-        "left_out": [{"field": field, "reason": reason} for reason, field in one.left_out],
-        "where": one.where,
-    }
-    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
+def entry_of(one: Told) -> Entry:
+    """For scripts: what became of an entry."""
+    return Entry(list(one.where), one.about, list(one.became), [Refused(*left) for left in one.left_out])
 
 
 def _where(one: Told) -> str:

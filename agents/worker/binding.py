@@ -39,11 +39,11 @@ class Binding:
         """The topic that the producer wrote to; None where a record that was sent on does not say."""
         if record.topic != self._repartition:
             return record.topic
-        said = dict(record.headers).get(HEADER_ORIGIN)
-        origin = Origin.parse(said.decode("utf-8", "replace")) if said else None
+        origin_bytes = dict(record.headers).get(HEADER_ORIGIN)
+        origin = Origin.parse(origin_bytes.decode("utf-8", "replace")) if origin_bytes else None
         return None if origin is None else origin.topic
 
 
 def _said_type(record: Record) -> str:
-    said: dict[str, str] = orjson.loads(record.value or b"{}")
-    return said["type"]
+    document: dict[str, str] = orjson.loads(record.value or b"{}")
+    return document["type"]

@@ -52,5 +52,5 @@ class ClocksPage:
 
 def as_builtins(clock: DueClock) -> dict[str, Any]:
     """A clock as it goes over the wire."""
-    said: dict[str, Any] = msgspec.to_builtins(clock)
-    return said
+    members: dict[str, Any] = msgspec.to_builtins(clock)
+    return members

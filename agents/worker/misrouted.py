@@ -26,7 +26,7 @@ class Router:
         self.partitions = partitions
         self._topic = repartition_topic
         self._home: dict[str, int] = {}
-        self._said: set[str] = set()
+        self._warned_of: set[str] = set()
 
     def home_of(self, account: str) -> int:
         """The partition that keeps an account."""
@@ -42,8 +42,8 @@ class Router:
         origin, home = origin_of(record), self.home_of(account)
         headers = [(HEADER_ORIGIN, str(origin).encode())]
         outbox.put(self._topic, home, account.encode(), journal_value(body), headers=headers)
-        if origin.topic not in self._said:
-            self._said.add(origin.topic)
+        if origin.topic not in self._warned_of:
+            self._warned_of.add(origin.topic)
             log.warning(
                 "%s has notifications under another key than <seller_id>/<marketplace_id> "
                 "(first at partition %d, offset %d, at home in %d); they are sent on through %s",

@@ -65,7 +65,7 @@ class Ownership:
         self._chosen = choice
         self._metrics = metrics
         self._skipped = skipped
-        self.logical = {settings.topic(logical): logical for logical in READ_TOPICS}
+        self.logical: dict[str, str] = {settings.topic(logical): logical for logical in READ_TOPICS}
         self.inputs = tuple(self.logical)
         self._changelog = settings.topic(CHANGELOG)
         self._partitions: dict[int, Partition] = {}

@@ -70,13 +70,12 @@ def _refused(topic: str, record: Outgoing, largest: int, numbers: set[int]) -> U
 
 def _name(key: bytes | None, headers: Mapping[str, bytes]) -> str:
     """What a record is, and which."""
-    said = {name: text.decode(errors="replace") for name, text in headers.items()}
-    if HEADER_TOPIC in said:
-        return f"the dead letter of {said[HEADER_TOPIC]}/{said[HEADER_PARTITION]}/{said[HEADER_OFFSET]}"
-    if "ce_id" in said:
-        return (
-            f"the event {said['ce_id']} ({said['ce_type']} of {said['ce_subject']}, journal line {said[HEADER_LINE]})"
-        )
-    if HEADER_LINE in said:
-        return f"the journal line {said[HEADER_LINE]}"
+    texts = {name: text.decode(errors="replace") for name, text in headers.items()}
+    if HEADER_TOPIC in texts:
+        return f"the dead letter of {texts[HEADER_TOPIC]}/{texts[HEADER_PARTITION]}/{texts[HEADER_OFFSET]}"
+    if "ce_id" in texts:
+        event = f"{texts['ce_id']} ({texts['ce_type']} of {texts['ce_subject']}"
+        return f"the event {event}, journal line {texts[HEADER_LINE]})"
+    if HEADER_LINE in texts:
+        return f"the journal line {texts[HEADER_LINE]}"
     return f"the state row {(key or b'').decode(errors='replace')}"

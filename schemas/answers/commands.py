@@ -1,6 +1,7 @@
 """Which command answers with what: the name of each command that has `--json`, and the struct of its document.
 
-A command that answers with several writes one on each line.
+A command that answers with several writes one on each line. The commands of a group that answer alike stand under the
+group's name; what a flag adds stands under both.
 """
 
 from typing import Final
@@ -9,12 +10,14 @@ from schemas.answers.findings import Audit, Difference, Rebuild, Seal
 from schemas.answers.members import Answer
 from schemas.answers.operations import (
     EmbeddedKafka,
+    Examination,
     ListedClock,
     ListedLetter,
     PolicyFile,
     TopicDifferences,
     WholeLetter,
 )
+from schemas.answers.sources import Entry, Ingested
 from schemas.answers.story import Story
 
 ANSWERS: Final[dict[str, type[Answer]]] = {
@@ -24,7 +27,10 @@ ANSWERS: Final[dict[str, type[Answer]]] = {
     "deadletter list": ListedLetter,
     "deadletter redrive": ListedLetter,
     "deadletter show": WholeLetter,
+    "doctor": Examination,
     "explain": Story,
+    "ingest": Ingested,
+    "ingest --explain": Entry,
     "kafka start": EmbeddedKafka,
     "kafka status": EmbeddedKafka,
     "policies check": PolicyFile,
@@ -36,4 +42,9 @@ ANSWERS: Final[dict[str, type[Answer]]] = {
 
 def file_of(command: str) -> str:
     """The name of a command's schema and example below `answers/`."""
-    return f"answers/{command.replace(' ', '-')}.json"
+    return f"answers/{key_of(command)}.json"
+
+
+def key_of(command: str) -> str:
+    """A command as one word."""
+    return command.replace(" --", "-").replace(" ", "-")

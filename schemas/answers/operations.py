@@ -65,6 +65,25 @@ class EmbeddedKafka(Answer, frozen=True):
     pid: Annotated[int | None, Meta(description="Its process; null if there is none.")]
 
 
+class Step(Answer, frozen=True):
+    """What one step found."""
+
+    step: Annotated[
+        str,
+        one_of("connection", "versions", "topics", "clock", "right", "rights"),
+        Meta(description="What was tried; `right`: one that is missing, `rights`: all are there."),
+    ]
+    is_well: Annotated[bool, Meta(description="Whether nothing is missing.")]
+    sentence: Annotated[str, Meta(description="What was found, in a sentence.")]
+    commands: Annotated[list[str], Meta(description="What mends it, where commands do.")]
+
+
+class Examination(Answer, frozen=True):
+    """The way to Kafka, step by step, as far as it could be gone."""
+
+    findings: Annotated[list[Step], Meta(description="What each step found, in their order.")]
+
+
 class TopicDifferences(Answer, frozen=True):
     """A sentence for each difference."""
 

@@ -24,7 +24,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, Topic
 from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import Settings
 from schemas.policies import shipped_policies
-from schemas.registry import OUTPUT_TOPICS
+from schemas.registry import OUTPUT_TOPICS, Logical
 from tests.bench.seeding import Row, Seeded
 from tests.bench.workload import Sent
 
@@ -122,7 +122,7 @@ class Seen(NamedTuple):
 class Reader:
     """A `read_committed` consumer of the journal and all output topics."""
 
-    def __init__(self, installation: Installation, *logical: str) -> None:
+    def __init__(self, installation: Installation, *logical: Logical) -> None:
         self._journal = installation.settings.topic("sla-journal")
         self._consumer = Consumer(
             {
@@ -239,7 +239,7 @@ class Installation:
         self._workers.append(worker)
         return worker
 
-    def reader(self, *logical: str) -> Reader:
+    def reader(self, *logical: Logical) -> Reader:
         """A consumer of these topics from their start; of the journal and all outputs if none is named."""
         reader = Reader(self, *logical)
         self._readers.append(reader)

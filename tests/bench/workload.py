@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from agents.demo.cast import Cast
 from agents.demo.roles import ORDINARY, ROLES, Role
 from schemas.codec import canonical_json, format_instant
-from schemas.registry import INPUT_TOPIC_OF
+from schemas.registry import INPUT_TOPIC_OF, Logical
 
 LIFE_SIZE: Final = 7_200
 """Seconds of life in a second of a story."""
@@ -33,7 +33,7 @@ class Sent(NamedTuple):
     """One notification: when it is told, to which input topic (logical name), under which key."""
 
     at_ms: int
-    topic: str
+    topic: Logical
     key: bytes
     value: bytes
 

@@ -32,7 +32,7 @@ from agents.settings import Settings
 from agents.zones import machine_zones
 from schemas.decoding import decode_journal_value
 from schemas.headers import line_number
-from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, OUTPUT_TOPICS
+from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS, OUTPUT_TOPICS, Logical
 from streams.engine import Line, new_state, step
 from streams.partitioner import partition_of
 from streams.replay import Replay
@@ -267,7 +267,7 @@ class Live:
             started.wait_for("recovered: partitions")
         return started
 
-    async def alter_topic(self, logical: str, changes: dict[str, str]) -> None:
+    async def alter_topic(self, logical: Logical, changes: dict[str, str]) -> None:
         """Change settings of a topic as an operator does; those that matter here and are not named stay."""
         topic = self.settings.topic(logical)
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -293,7 +293,7 @@ class Live:
         """Produce records as they are; topic names without prefix."""
         return asyncio.run(produce(self.bootstrap, [r._replace(topic=self.prefix + r.topic) for r in records]))
 
-    def read(self, *logical: str) -> list[ConsumerRecord]:
+    def read(self, *logical: Logical) -> list[ConsumerRecord]:
         """All committed records of these topics."""
         return asyncio.run(read_to_end(self.bootstrap, [self.settings.topic(name) for name in logical]))
 
@@ -313,7 +313,9 @@ class Live:
             within_s=within_s,
         )
 
-    def wait_for_event(self, kind: str, topic: str, *, times: int = 1, within_s: float = 20.0) -> list[dict[str, Any]]:
+    def wait_for_event(
+        self, kind: str, topic: Logical, *, times: int = 1, within_s: float = 20.0
+    ) -> list[dict[str, Any]]:
         """Wait until this many events of a type stand on a topic; the events."""
         found: list[dict[str, Any]] = []
 

@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from agents.kafka.topics import create_topics
 from agents.worker.belonging import names_of
+from schemas.registry import Logical
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, WorkerProcess, answer, question, reply_within, seller_on
 from tests.cli.command import dueclock
@@ -38,7 +39,7 @@ def grow(live: Live, names: tuple[str, ...], partitions: int) -> None:
     with_admin(live, lambda admin: admin.create_partitions(wanted))
 
 
-def make_anew(live: Live, *logical: str) -> None:
+def make_anew(live: Live, *logical: Logical) -> None:
     """Delete these topics, and make them again as they were."""
     names = [live.settings.topic(name) for name in logical]
 

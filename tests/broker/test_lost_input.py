@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from deploy.embedded_folder import free_port
+from schemas.registry import Logical
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, question, seller_on, wait_until
 from tests.cli.command import dueclock
@@ -20,7 +21,7 @@ from tests.cli.command import dueclock
 pytestmark = [pytest.mark.broker]
 
 
-def cut(live: Live, logical: str, partition: int, before: int) -> None:
+def cut(live: Live, logical: Logical, partition: int, before: int) -> None:
     """What stands before this offset is gone, as if its retention were over."""
 
     async def run() -> None:

@@ -19,6 +19,7 @@ from agents.kafka.topics import create_topics
 from agents.kafka.transactions import Outbox, Transactions
 from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
+from schemas.registry import Logical
 from tests.audit.history import BREACH, HOME, PARTITIONS, History
 from tests.cli.command import Ended, dueclock
 from tests.kafka_fixtures import Outgoing, read_to_end
@@ -42,7 +43,7 @@ def settings(loose_kafka: EmbeddedKafka, kafka_prefix: str) -> Settings:
     return settings
 
 
-def leave_hanging(settings: Settings, records: list[Outgoing], *topics: str) -> None:
+def leave_hanging(settings: Settings, records: list[Outgoing], *topics: Logical) -> None:
     """Write these records as one transaction of the partition's owner; in these topics it gets no end."""
 
     async def run() -> None:
@@ -80,7 +81,7 @@ def audited(settings: Settings, folder: Path) -> Ended:
 
 @pytest.mark.parametrize("topic", ["sla-breach", "sla-journal"])
 def test_what_hangs_is_committed_where_the_rest_of_its_transaction_is(
-    settings: Settings, tmp_path: Path, topic: str
+    settings: Settings, tmp_path: Path, topic: Logical
 ) -> None:
     history = History().tell(BREACH)
     events = history.event_records(settings)

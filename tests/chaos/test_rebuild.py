@@ -18,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from agents.kafka.topics import create_topics
 from agents.kafka.transactions import Outbox
 from agents.settings import Settings
+from schemas.registry import Logical
 from streams.rows import PARTITION_KEY, decode_partition, encode_row
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, HOME, History, write
@@ -63,7 +64,7 @@ def prove_rows(now: dict[tuple[int, bytes], bytes], before: dict[tuple[int, byte
             assert now[place] == value, place
 
 
-async def delete_topic(live: Live, logical: str) -> None:
+async def delete_topic(live: Live, logical: Logical) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=live.bootstrap)
     await admin.start()
     try:

@@ -19,6 +19,7 @@ from agents.errors import UserError
 from agents.kafka.transactions import Outbox, Transactions
 from agents.settings import Settings
 from schemas.dead_letters import Rejected, dead_letter_headers
+from schemas.registry import Logical
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import write
 from tests.broker.conftest import MakeLive, make_live
@@ -38,7 +39,7 @@ def letter(
     reason: Any,
     value: bytes | None,
     *,
-    topic: str = "buyer-message",
+    topic: Logical = "buyer-message",
     partition: int = 0,
     at: int = 0,
 ) -> Outgoing:
@@ -50,7 +51,7 @@ def letter(
     return Outgoing(settings.topic("dead-letter"), value, key=b"S1/M1", partition=partition, headers=tuple(headers))
 
 
-def read(settings: Settings, topic: str, *, count: int = 0) -> list[Any]:
+def read(settings: Settings, topic: Logical, *, count: int = 0) -> list[Any]:
     """The committed records of a topic; a transaction is visible some moments after it has been answered."""
     found: list[Any] = []
 

@@ -13,7 +13,6 @@ from agents.cli.main import CLOSED_PIPE, CTRL_C
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.metrics.names import METRICS, SOURCE_METRICS, metric_rows
 from agents.settings import DEFAULT_FILE, Settings, settings_rows
-from agents.topic_roles import PROBE, PROBE_SETTINGS
 from schemas.dead_letters import (
     HEADER_REDRIVEN,
     HEADER_REDRIVEN_FROM,
@@ -23,7 +22,7 @@ from schemas.dead_letters import (
     dead_letter_headers,
     letter_of,
 )
-from schemas.registry import TOPICS, Topic
+from schemas.registry import ALL_TOPICS, PROBE_TOPIC, TOPICS, Topic
 from tests.audit.history import History
 from tests.docs.command_pages import statuses_of_commands
 
@@ -54,7 +53,7 @@ def code(names: Iterable[str]) -> str:
 def topics_page() -> str:
     """Each topic of the registry: what it carries, what producers send there, how it is kept and stamped."""
     rows = [(f"`{topic.name}`", topic.description, _types(topic), _kept(topic)) for topic in TOPICS]
-    by_topic = {topic.name: topic.kafka_settings() for topic in TOPICS} | {PROBE: PROBE_SETTINGS}
+    by_topic = {topic.name: topic.kafka_settings() for topic in ALL_TOPICS}
     settings = [
         (f"`{topic}`", ", ".join(f"`{name}={value}`" for name, value in own.items())) for topic, own in by_topic.items()
     ]
@@ -64,8 +63,8 @@ def topics_page() -> str:
         "(the changelog is called `sla-changelog` unless it is named otherwise). All need the same number of "
         "partitions. Any known type is accepted on any input topic; the column says where producers should send it.",
         table(("topic", "carries", "types", "kept"), rows),
-        f"Beside these stands `{PROBE}`, with one partition, kept an hour: each worker writes a few bytes to it "
-        "every five seconds to learn the broker's time.",
+        f"Beside these stands `{PROBE_TOPIC.name}`, with one partition, kept an hour: each worker writes a few bytes "
+        "to it every five seconds to learn the broker's time.",
         "## Topic settings",
         "`dueclock topics create` sets them, `dueclock topics check` says each difference. Where "
         "`message.timestamp.type` or `cleanup.policy` differs no worker starts. With three copies or more each topic "

@@ -120,6 +120,16 @@ OTHERWISE: Final = {
 """Names that mean something else on purpose, by module, and what they mean."""
 
 
+WHERE_IT_IS_SAID: Final = (
+    "agents/cli/source",
+    "agents/sources",
+    "schemas/decoding",
+    "streams/applying",
+    "streams/sources",
+)
+"""Where `said` may be a name: what comes from outside, before anybody knows whether it is a notification."""
+
+
 class Named(NamedTuple):
     """A class, a function or the module itself, and the module that it is in."""
 
@@ -163,6 +173,28 @@ NAMES: Final = tuple(names())
 
 def test_a_word_of_the_contract_names_nothing_else() -> None:
     assert strays(NAMES) == []
+
+
+def said_in(tree: ast.AST) -> set[str]:
+    """Every name of this tree that is `said` alone, of a variable, a parameter, a member or a function."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.Attribute(attr=name) | ast.FunctionDef(name=name):
+                found |= {name} & {"said", "_said"}
+    return found
+
+
+def test_said_names_nothing_but_what_a_source_says() -> None:
+    """Everything is said by someone; a name says what it is: a document, a notification, a sentence, a difference."""
+    found = {
+        module: said_in(ast.parse(file.read_text()))
+        for package in (*HELD, "deploy")
+        for file in sorted((ROOT / package).rglob("*.py"))
+        if not is_at(module := file.relative_to(ROOT).with_suffix("").as_posix(), WHERE_IT_IS_SAID)
+    }
+    assert {module: names for module, names in found.items() if names} == {}
+    assert said_in(ast.parse("def _said(a):\n    said = a.said")) == {"said", "_said"}
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import Consumer, Producer
 from confluent_kafka import TopicPartition as Place
 
+from schemas.registry import Logical
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, WorkerProcess, question, seller_on
 from tests.hostile.foreign import send, set_topic
@@ -25,7 +26,7 @@ def ends_with_a_sentence(worker: WorkerProcess, *, status: int = 1, within_s: fl
     return last
 
 
-def ends_of(live: Live, logical: str) -> list[int]:
+def ends_of(live: Live, logical: Logical) -> list[int]:
     """Where each partition of a topic ends, aborted records counted."""
     consumer = Consumer(
         {"bootstrap.servers": live.bootstrap, "group.id": "none", "isolation.level": "read_uncommitted"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,14 @@ def held(command: str, written: str | bytes) -> dict[str, Any]:
     answer = msgspec.json.decode(written, type=ANSWERS[command])
     assert orjson.loads(json_document(answer)) == document, command
     return document
+
+
+def held_as_example(command: str, written: str | bytes) -> None:
+    """As `held`, and the example has the same members: `DUECLOCK_TEST_REWRITE=1` makes this one the example."""
+    document = held(command, written)
+    if os.environ.get("DUECLOCK_TEST_REWRITE"):
+        EXAMPLES.joinpath(file_of(command)).write_bytes(json_document(document))
+    assert orjson.loads(example(command)).keys() == document.keys(), "DUECLOCK_TEST_REWRITE=1 writes it anew"
 
 
 def example(command: str) -> bytes:

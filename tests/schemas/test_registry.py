@@ -1,19 +1,24 @@
 """The topics: nothing without a home, and each kept and stamped as its purpose asks."""
 
+from typing import get_args
+
 import pytest
 
-from schemas.codec import DAY_MS
+from schemas.codec import DAY_MS, HOUR_MS
 from schemas.dead_letters import LARGEST_KEY_BYTES, LARGEST_VALUE_BYTES
 from schemas.events import EVENT_TYPES
 from schemas.notifications import NOTIFICATION_TYPES, type_name
 from schemas.registry import (
+    ALL_TOPICS,
+    CHANGELOG_TOPIC,
     DEAD_LETTER_TOPIC,
     INPUT_TOPIC_OF,
     INPUT_TOPICS,
     JOURNAL_TOPIC,
     OUTPUT_TOPICS,
-    TOPIC_BY_NAME,
+    PROBE_TOPIC,
     TOPICS,
+    Logical,
     Topic,
 )
 
@@ -40,7 +45,20 @@ def test_the_topics_are_those_of_the_contract() -> None:
         "dead-letter",
         "changelog",
     ]
-    assert list(TOPIC_BY_NAME.values()) == list(TOPICS)
+
+
+def test_every_topic_has_a_name_that_types_know_and_no_name_is_left_over() -> None:
+    assert [topic.name for topic in ALL_TOPICS] == list(get_args(Logical))
+    assert [topic for topic in ALL_TOPICS if topic not in TOPICS] == [PROBE_TOPIC]
+
+
+def test_the_probes_topic_is_stamped_by_the_broker_and_forgets_within_two_hours() -> None:
+    assert PROBE_TOPIC.kafka_settings() == {
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": str(HOUR_MS),
+        "segment.ms": str(HOUR_MS),
+    }
 
 
 def test_every_notification_has_one_input_topic() -> None:
@@ -87,6 +105,6 @@ def test_dead_letters_are_gone_after_a_week_and_have_room_for_what_an_input_lets
 
 
 def test_state_rows_are_compacted_and_never_die_of_age() -> None:
-    settings = TOPIC_BY_NAME["changelog"].kafka_settings()
+    settings = CHANGELOG_TOPIC.kafka_settings()
     assert settings["cleanup.policy"] == "compact"
     assert "retention.ms" not in settings

@@ -24,6 +24,7 @@ from agents.kafka.rights import INPUTS, Right, Role, rights_of
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.codec import format_instant
+from schemas.registry import Logical
 from tests.cli.command import ROOT, Ended, dueclock, environment, sentence_of
 from tests.kafka_fixtures import eventually_now
 from tests.secured.conftest import Secured, run
@@ -91,7 +92,7 @@ def question(name: str) -> bytes:
     return json.dumps({**said, "event_id": name, "message_id": name, "thread_id": name, "occurred_at": at}).encode()
 
 
-async def send(settings: Settings, topic: str, value: bytes) -> None:
+async def send(settings: Settings, topic: Logical, value: bytes) -> None:
     producer = new_producer(settings)
     try:
         await producer.start()
@@ -100,7 +101,7 @@ async def send(settings: Settings, topic: str, value: bytes) -> None:
         await producer.stop()
 
 
-async def read(settings: Settings, topics: Sequence[str], *, group: str, wanted: bytes) -> bytes:
+async def read(settings: Settings, topics: Sequence[Logical], *, group: str, wanted: bytes) -> bytes:
     """As a subscriber reads: in a group, until a record holds what is wanted."""
     consumer = new_consumer(settings, group_id=group, auto_offset_reset="earliest", isolation_level="read_committed")
     consumer.subscribe([settings.topic(topic) for topic in topics])

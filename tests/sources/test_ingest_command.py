@@ -11,6 +11,7 @@ import pytest
 
 from schemas.policies import shipped_policies
 from tests.cli.command import Ended, sentence_of
+from tests.schemas.answered import held, held_as_example
 from tests.sources.here import dueclock_here as dueclock
 from tests.sources.samples import (
     CHAIR,
@@ -157,7 +158,9 @@ def test_settlements_transactions_and_performance_have_commands_of_their_own(fol
         ("transactions", "transactions.json", "refund.issued"),
         ("performance-report", "performance.json", "account.metrics_reported"),
     ):
-        assert types_of(dueclock("ingest", command, file, *ACCOUNT, "--output", "-", folder=folder)) == [kind]
+        ended = dueclock("ingest", command, file, *ACCOUNT, "--json", "--output", "-", folder=folder)
+        assert types_of(ended) == [kind]
+        assert held("ingest", ended.err)["written"] == 1
 
 
 def test_pages_of_transactions_may_stand_one_a_line(folder: Path) -> None:
@@ -175,10 +178,12 @@ def test_each_row_says_what_it_became_or_why_nothing(folder: Path) -> None:
         "ingest", "returns-report", "odd.txt", *ACCOUNT, "--explain", "--json", "--output", "out.jsonl", folder=folder
     )
     documents = ended.out.splitlines()
-    told = {one["where"][0]: one for one in map(json.loads, documents[:3])}
+    told = {one["where"][0]: one for one in (held("ingest --explain", line) for line in documents[:3])}
     assert told["odd.txt:2"]["became"] == ["return.requested", "return.approved", "return.received"]
     assert told["odd.txt:3"]["left_out"] == [{"field": "Is prime", "reason": "flag_unknown"}]
     assert told["odd.txt:4"]["left_out"] == [{"field": "Order ID", "reason": "no_order"}]
+    held_as_example("ingest --explain", documents[1])
+    held_as_example("ingest", "\n".join(documents[3:]))
     summary = json.loads("\n".join(documents[3:]))
     assert summary["unrecognised"] == 2
     assert summary["notifications"]["return.received"] == {"made": 1, "written": 1}
@@ -199,6 +204,10 @@ def test_a_dry_run_writes_nothing(folder: Path) -> None:
         "ingest", "returns-report", "returns.txt", *ACCOUNT, "--dry-run", "--output", "o.jsonl", folder=folder
     )
     assert "7 notifications new." in ended.out
+    dry = dueclock(
+        "ingest", "returns-report", "returns.txt", *ACCOUNT, "--dry-run", "--json", "--output", "o", folder=folder
+    )
+    assert held("ingest", dry.out)["new"] == 7
     assert not (folder / "o.jsonl").exists()
 
 

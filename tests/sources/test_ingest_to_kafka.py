@@ -15,6 +15,7 @@ from streams.calendar import Calendar
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import Live
 from tests.cli.command import Ended, dueclock, sentence_of
+from tests.schemas.answered import held
 from tests.sources.samples import (
     BOOK,
     JAPAN,
@@ -53,7 +54,7 @@ def ingest(live: Live, *arguments: str, marketplace: str = US) -> Ended:
 
 def sent(ended: Ended) -> int:
     assert ended.status == 0, ended.err
-    found: int = json.loads(ended.out)["sent"]
+    found: int = held("ingest", ended.out)["sent"]
     return found
 
 

@@ -15,6 +15,7 @@ from agents.sources.mails import MAX_MAIL_BYTES, Unreadable, raw_mails, read_mai
 from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
 from tests.cli.command import Ended, sentence_of
+from tests.schemas.answered import held
 from tests.sources.here import dueclock_here
 from tests.sources.mailbox import HOST, LANGUAGES, SELLER, STORIES, Month, outcomes
 from tests.sources.samples import US
@@ -68,12 +69,12 @@ def test_messages_are_left_out_where_no_reply_would_be_seen(tmp_path: Path) -> N
     month = Month(datetime(2026, 11, 20, tzinfo=UTC).date(), stories=8).told()
     (tmp_path / "received.mbox").write_bytes(month.received)
     ended = ingest(tmp_path, "received.mbox", *ACCOUNT, "--authserv-id", HOST, "--output", "out.jsonl", "--json")
-    assert "message.received" not in json.loads(ended.out)["notifications"]
+    assert "message.received" not in held("ingest", ended.out)["notifications"]
     assert "Messages were left out, since no reply would ever stop their clocks" in ended.err
     told = ingest(
         tmp_path, "received.mbox", *ACCOUNT, "--authserv-id", HOST, "--output", "o.jsonl", "--json", "--copies"
     )
-    assert json.loads(told.out)["notifications"]["message.received"]["written"] > 0
+    assert held("ingest", told.out)["notifications"]["message.received"]["written"] > 0
     assert told.err == ""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.settings import Settings
+from schemas.registry import TOPICS
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import POLICIES, write
 from tests.cli.command import Ended, dueclock, sentence_of
@@ -22,7 +23,8 @@ WORDS = (
 
 
 def put(settings: Settings, *records: Outgoing) -> None:
-    write(settings, [one._replace(topic=settings.topic(one.topic)) for one in records])
+    names: dict[str, str] = {topic.name: settings.topic(topic.name) for topic in TOPICS}
+    write(settings, [one._replace(topic=names[one.topic]) for one in records])
 
 
 def says_so(ended: Ended, status: int) -> None:
