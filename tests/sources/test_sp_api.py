@@ -25,14 +25,17 @@ __all__ = ["api", "make_live"]
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 
 
-def read_once(live: Live, api: FakeApi, refresh: str = "refresh", *more: str) -> Ended:
+def arguments(live: Live, api: FakeApi, refresh: str = "refresh") -> list[str]:
     keys = live.folder / "keys.toml"
     keys.write_text(f'client_id = "c"\nclient_secret = "s"\nrefresh_token = "{refresh}"\n')
-    return dueclock_here(
-        "--settings", live.settings_file, "source", "sp-api", "--seller", SELLER, "--marketplace", US, "--once",
+    return [
+        "--settings", str(live.settings_file), "source", "sp-api", "--seller", SELLER, "--marketplace", US, "--once",
         "--base", api.url, "--tokens-at", f"{api.url}/token", "--keys-file", "keys.toml", "--poll", "0s",
-        "--log-level", "error", *more, folder=live.folder,
-    )  # fmt: skip
+    ]  # fmt: skip
+
+
+def read_once(live: Live, api: FakeApi, refresh: str = "refresh", *more: str) -> Ended:
+    return dueclock_here(*arguments(live, api, refresh), "--log-level", "error", *more, folder=live.folder)
 
 
 def types(live: Live) -> list[str]:
