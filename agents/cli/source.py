@@ -164,6 +164,61 @@ def sp_api(settings: Settings, seller: str, marketplace: str, keys_file: str, **
     return 0
 
 
+@source.command()
+@with_settings(*_SETTINGS)
+@click.option("--seller", required=True, metavar="ID", help="The seller whose notifications come into the queue.")
+@click.option("--marketplace", "marketplaces", required=True, multiple=True, metavar="ID", help="One (repeatable).")
+@click.option("--queue", required=True, metavar="URL", help="The queue's address.")
+@click.option("--aws-region", metavar="NAME", help="Its region, where its address does not say it.")
+@click.option("--region", type=click.Choice(["na", "eu", "fe"]), default="na", show_default=True, help="The endpoint.")
+@click.option("--base", metavar="URL", hidden=True, help="Another endpoint.")
+@click.option("--tokens-at", metavar="URL", hidden=True, help="Another place for tokens.")
+@click.option("--keys-file", required=True, metavar="FILE", help="client_id, client_secret, refresh_token (TOML).")
+@click.option("--refunds-elsewhere", is_flag=True, help="Leave the refunds out: they come in another way.")
+@click.option("--switch-refunds", is_flag=True, help="From now on take the account's refunds from here.")
+@click.option(
+    "--hide-for",
+    "hidden_ms",
+    type=Duration(),
+    default="15m",
+    show_default=True,
+    metavar="DURATION",
+    help="How long a message that is being handled is kept from others; one that was not finished comes again.",
+)
+@click.option("--once", is_flag=True, help="Read what is there, and end.")
+def sqs(settings: Settings, seller: str, marketplaces: tuple[str, ...], keys_file: str, **flags: Any) -> int:
+    """Read what Amazon's notifications in a queue (SQS) tell to be ready: reports, and refunds of an order.
+
+    They are triggers: nothing but `source sp-api` reads what nobody told of, so let that run too, every few hours.
+    AWS's credentials are found as its own tools find them: a role, a file, variables.
+    """
+    from agents.logs import set_up_logging
+    from agents.sources.passing_on import PassingOn, account_of, state_of
+    from agents.sources.sp_api import REGIONS, TOKENS_AT
+    from agents.sources.sqs import region_of
+    from agents.sources.sqs_source import Part, SqsSource, SqsWish
+
+    wish = SqsWish(
+        queue=flags["queue"],
+        region=region_of(flags["queue"], flags["aws_region"]),
+        hidden_s=max(1, flags["hidden_ms"] // 1000),
+        base=flags["base"] or REGIONS[flags["region"]],
+        tokens_at=flags["tokens_at"] or TOKENS_AT,
+        keys=_keys(keys_file),
+        is_once=flags["once"],
+        takes_refunds=not flags["refunds_elsewhere"],
+        switches_refunds=flags["switch_refunds"],
+    )
+    set_up_logging(settings.log_level, settings.log_format)
+    state = state_of(settings)
+    accounts = [account_of(state, seller, marketplace) for marketplace in dict.fromkeys(marketplaces)]
+    for account in accounts:
+        _warn("sqs", account, state)
+    parts = [Part(account, PassingOn(settings, state, account)) for account in accounts]
+    SqsSource(settings, parts, wish).run(_stopped_by_signal())
+    return 0
+
+
 def _keys(file: str) -> Any:
     """The application's keys, from a file that only its owner should read."""
     import tomllib

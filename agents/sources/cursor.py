@@ -5,6 +5,8 @@ at all. A process that dies between the two sends the same bytes again, which ar
 keeps which source the account's refunds come from: one refund by two names would count twice.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import orjson
 
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.sources.return_book import source_folder, write_whole
+from agents.sources.return_book import held, source_folder, write_whole
 from schemas.decoding import journal_value
 from schemas.notifications import Notification
 
@@ -67,6 +69,15 @@ def read_cursor(path: Path) -> Cursor:
         raise UserError(
             f"Cannot read {path}, the note of what was sent; remove it, and all is sent once more (which does no harm)."
         ) from None
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[Cursor]:
+    """The note as it stands, written when the block ends; nobody else changes it meanwhile."""
+    with held(path):
+        cursor = read_cursor(path)
+        yield cursor
+        write_cursor(path, cursor)
 
 
 def write_cursor(path: Path, cursor: Cursor) -> None:

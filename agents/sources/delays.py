@@ -16,6 +16,7 @@ _REFUNDS: Final = ("sfp-refund", "mfn-refund")
 NEWS_OF: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "mailbox": (15 * MINUTE_MS, ("buyer-message-reply", *_REFUNDS)),
     "sp-api": (48 * HOUR_MS, _REFUNDS),
+    "sqs": (48 * HOUR_MS, _REFUNDS),
 }
 """Of each source how late it may be, and the rules that its news ends."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.sources.cursor import Cursor, cursor_file, read_cursor, write_cursor
+from agents.sources.cursor import changing, cursor_file, read_cursor
 from agents.sources.harvest import Harvest, harvest
 from agents.sources.return_book import ReturnBook
 from agents.sources.sending import send_all
@@ -56,38 +56,45 @@ class PassingOn:
         self._retention = state.book.policies.retention
         self._name = f"{account.seller_id}/{account.marketplace_id}"
         self._path = cursor_file(settings, self._name)
-        self._cursor: Cursor = read_cursor(self._path)
+        self._refunds, self._switches = "", False
+        read_cursor(self._path)  # what cannot be read is said at the start
 
     def sort_out(self, mapped: Sequence[Mapped], now_ms: int) -> Harvest:
         """What of it is new and would be taken now."""
-        return harvest(mapped, self._state, now_ms=now_ms, cursor=self._cursor)
+        return harvest(mapped, self._state, now_ms=now_ms, cursor=read_cursor(self._path))
 
     def agree_on_refunds(self, source: str, found: Harvest, *, is_allowed: bool) -> None:
         """Refunds have one source: another one gives the same refund another name, and it would count twice."""
-        if not any(isinstance(said, RefundIssued) for said in found.notifications):
-            return
-        before = self._cursor.refunds
-        if before not in ("", source) and not is_allowed:
+        self._refunds, self._switches = "", is_allowed
+        if any(isinstance(said, RefundIssued) for said in found.notifications):
+            self._check_refunds(read_cursor(self._path).refunds, source)
+            self._refunds = source
+
+    def _check_refunds(self, before: str, source: str) -> None:
+        if before not in ("", source) and not self._switches:
             raise UserError(
                 f"The refunds of {self._name} were taken from {before} until now, and one taken from {source} too "
                 "would count twice; stay with the one, or add --switch-refunds and send no day from both.",
                 2,
             )
-        self._cursor.refunds = source
 
     def send(
         self, found: Harvest, mapped: Sequence[Mapped], now_ms: int, tell: Callable[[str], None] = lambda _: None
     ) -> None:
         """Send what is left of it, part by part, and note each part once it is acknowledged."""
-        self._cursor.drop_before(now_ms - self._retention.settled_ms)
+        if self._refunds:
+            with changing(self._path) as cursor:  # before any of them is sent: another source may be about to
+                self._check_refunds(cursor.refunds, self._refunds)
+                cursor.refunds = self._refunds
         sent = 0
 
         def on_sent(part: Sequence[Notification]) -> None:
             nonlocal sent
             sent += len(part)
-            for said in part:
-                self._cursor.note(said)
-            write_cursor(self._path, self._cursor)
+            with changing(self._path) as cursor:
+                cursor.drop_before(now_ms - self._retention.settled_ms)
+                for said in part:
+                    cursor.note(said)
             tell(f"{sent:,} of {len(found.notifications):,} sent")
 
         if found.notifications:

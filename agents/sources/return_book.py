@@ -5,8 +5,10 @@ entry that has not been seen for as long as an unsettled matter is kept is dropp
 does not know yet wait in a second file, by number and time alone, and are tried again whenever the book has changed.
 """
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -79,11 +81,12 @@ class ReturnBook:
         new = {book_key(one.tracking): Noted(one, now_ms) for one in tracked}
         if not new:
             return
-        self.refresh()
         since_ms = now_ms - self._kept_ms
-        self._noted = {name: one for name, one in {**self._noted, **new}.items() if one.seen_ms > since_ms}
-        write_whole(self._path, msgspec.json.encode(self._noted, order="sorted"))
-        self._version = self._path.stat().st_mtime_ns
+        with held(self._path):
+            self._noted = {**_read(self._path, dict[str, Noted]), **new}
+            self._noted = {name: one for name, one in self._noted.items() if one.seen_ms > since_ms}
+            write_whole(self._path, msgspec.json.encode(self._noted, order="sorted"))
+            self._version = self._path.stat().st_mtime_ns
 
     def park(self, delivery: Delivery, accounts: Iterable[str], now_ms: int) -> None:
         """Let a delivery wait. It is on the disk when this returns."""
@@ -100,6 +103,15 @@ class ReturnBook:
         young = [(name, one) for name, one in self.parked.items() if one.since_ms > since_ms]
         self.parked = dict(young[-PARKED_AT_MOST:])
         write_whole(self._parked_path, msgspec.json.encode(self.parked))
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Nobody else who asks for it changes the file meanwhile: several sources write into one folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a process that ends lets go of it, however it ends
+        yield
 
 
 def write_whole(path: Path, content: bytes) -> None:

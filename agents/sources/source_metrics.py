@@ -19,7 +19,7 @@ from agents.sources.harvest import Harvest
 from schemas.notifications import Notification, type_name
 from streams.sources.findings import REASONS
 
-SourceName: TypeAlias = Literal["mailbox", "sp-api", "gateway"]
+SourceName: TypeAlias = Literal["mailbox", "sp-api", "sqs", "gateway"]
 _HELD_BACK = "held_back"
 
 
@@ -97,6 +97,11 @@ class SourceMetrics:
     def _succeeded(self) -> None:
         self._has_succeeded = True
         self._last_success.labels(self._source).set_to_current_time()
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether anything has come to its end since the start."""
+        return self._has_succeeded
 
     def failed(self) -> None:
         """A reading came to nothing."""

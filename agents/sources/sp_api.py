@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, ClientSession
 
@@ -69,6 +70,17 @@ class SpApi:
                 raise SpApiError(f"the report {kind} ended with {status}")
             await asyncio.sleep(self._poll_s)
 
+    async def finished_report(self, report_id: str) -> tuple[frozenset[str], bytes | None]:
+        """The marketplaces of a report that was made, and what it holds; None where it has no rows."""
+        said = await self._call("GET", f"/reports/2021-06-30/reports/{quote(report_id, safe='')}")
+        marketplaces = frozenset(map(str, said.get("marketplaceIds") or ()))
+        status = said.get("processingStatus")
+        if status == "CANCELLED":
+            return marketplaces, None
+        if status != "DONE":
+            raise SpApiError(f"the report that was told to be ready stands at {status}")
+        return marketplaces, await self._document(str(said.get("reportDocumentId")))
+
     async def _document(self, document_id: str) -> bytes:
         for _ in range(TRIES):
             said = await self._call("GET", f"/reports/2021-06-30/documents/{document_id}")
@@ -82,8 +94,18 @@ class SpApi:
 
     async def transactions(self, posted_after: str, posted_before: str) -> list[Any]:
         """All transactions of a time, of all marketplaces: for orders in the US store none may be named."""
+        return await self._posted({"postedAfter": posted_after, "postedBefore": posted_before})
+
+    async def transactions_of(self, order_id: str) -> list[Any]:
+        """All transactions of an order."""
+        return await self._posted({"relatedIdentifierName": "ORDER_ID", "relatedIdentifierValue": order_id})
+
+    async def log_in(self) -> None:
+        """Ask for a token, so that a refused one is known at the start. Raises SpApiError, ClientError."""
+        await self._access_token()
+
+    async def _posted(self, query: dict[str, str]) -> list[Any]:
         found: list[Any] = []
-        query = {"postedAfter": posted_after, "postedBefore": posted_before}
         while True:
             page = (await self._call("GET", "/finances/2024-06-19/transactions", query=query)).get("payload") or {}
             found.extend(page.get("transactions") or [])

@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout
 
@@ -128,23 +128,35 @@ async def _read(account: SourceAccount, wish: SpApiWish) -> list[Read]:
         found: list[Read] = []
         refunds: list[Mapped] = []
         if wish.takes_refunds:
-            after, before_ms = now_ms - TRANSACTIONS_DAYS * DAY_MS, now_ms - POSTED_BEFORE_MS
-            posted = await api.transactions(format_instant(after), format_instant(before_ms))
-            refunds.extend(map_transactions(posted, account, where="transactions"))
-            found.append(Read("transactions", before_ms, refunds))
+            refunds.extend(map_transactions(await posted_of_late(api, now_ms), account, where="transactions"))
+            found.append(Read("transactions", now_ms - POSTED_BEFORE_MS, refunds))
         since = format_instant(now_ms - RETURNS_DAYS * DAY_MS)
         raw = await api.report(RETURNS, account.marketplace_id, since)
-        returns: list[Mapped] = []
-        if raw is not None:
-            rows = rows_of_returns("the returns report", raw, account)
-            returns.extend(map_returns(rows, account, refunded_orders=orders_refunded(refunds), seen_ms=now_ms))
-        found.append(Read("returns", now_ms, returns))
+        found.append(Read("returns", now_ms, returns_in(raw, account, refunds, now_ms)))
         raw = await api.report(PERFORMANCE, account.marketplace_id)
-        figures: list[Mapped] = []
-        if raw is not None:
-            figures.extend(map_performance(_json_of(raw), account, where="performance", read_ms=now_ms))
-        found.append(Read("performance", now_ms, figures))
+        found.append(Read("performance", now_ms, figures_in(raw, account, now_ms)))
     return found
+
+
+async def posted_of_late(api: SpApi, now_ms: int) -> list[Any]:
+    """The transactions of the last 30 days: Amazon adds to them for as long."""
+    after, before = now_ms - TRANSACTIONS_DAYS * DAY_MS, now_ms - POSTED_BEFORE_MS
+    return await api.transactions(format_instant(after), format_instant(before))
+
+
+def returns_in(raw: bytes | None, account: SourceAccount, refunds: Sequence[Mapped], now_ms: int) -> list[Mapped]:
+    """A returns report, mapped; None is one without rows. UserError where it is another document."""
+    if raw is None:
+        return []
+    rows = rows_of_returns("the returns report", raw, account)
+    return list(map_returns(rows, account, refunded_orders=orders_refunded(refunds), seen_ms=now_ms))
+
+
+def figures_in(raw: bytes | None, account: SourceAccount, now_ms: int) -> list[Mapped]:
+    """A performance report, mapped; None is one without figures."""
+    if raw is None:
+        return []
+    return list(map_performance(_json_of(raw), account, where="performance", read_ms=now_ms))
 
 
 def _json_of(raw: bytes) -> object:

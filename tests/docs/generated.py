@@ -118,7 +118,7 @@ def metrics_page() -> str:
         "otherwise. Names and labels are an interface. A topic is called by its logical name; no label is an id.",
         table(("metric", "type", "meaning"), metric_rows()),
         "## Sources",
-        "`dueclock source mailbox` and `source sp-api` serve these with `--metrics-port` in the same way; the gateway "
+        "`dueclock source mailbox`, `sp-api` and `sqs` serve these with `--metrics-port` in the same way; the gateway "
         "serves them under `/metrics` where it listens.",
         table(("metric", "type", "meaning"), metric_rows(SOURCE_METRICS)),
         "## Buckets",

@@ -43,7 +43,7 @@ VALUES = {
     "digest": ("0123456789ab",),
     "calendar": ("us-federal-pacific", "jp"),
     "version": ("0.1.0",),
-    "source": ("mailbox", "sp-api", "gateway"),
+    "source": ("mailbox", "sp-api", "sqs", "gateway"),
     "feed": ("inbox", "returns", "notifications"),
     "path": ("notifications", "hooks"),
 }

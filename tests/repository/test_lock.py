@@ -36,8 +36,14 @@ def asked_for() -> list[Requirement]:
     said = project()
     groups = [*said["dependency-groups"]["dev"], *said["dependency-groups"]["docs"]]
     return [
-        Requirement(text) for text in [*said["project"]["dependencies"], *groups, *said["build-system"]["requires"]]
+        Requirement(text)
+        for text in [*said["project"]["dependencies"], *extras(), *groups, *said["build-system"]["requires"]]
     ]
+
+
+def extras() -> list[str]:
+    """What one way in alone needs."""
+    return [text for texts in project()["project"]["optional-dependencies"].values() for text in texts]
 
 
 def test_every_requirement_is_one_version_with_its_hashes() -> None:
@@ -85,7 +91,7 @@ def imported_by(folders: tuple[str, ...]) -> set[str]:
 def test_whatever_is_imported_is_asked_for_by_name(folders: tuple[str, ...]) -> None:
     said = project()
     groups = [*said["dependency-groups"]["dev"], *said["dependency-groups"]["docs"]]
-    asked = [*said["project"]["dependencies"], *(groups if "tests" in folders else [])]
+    asked = [*said["project"]["dependencies"], *extras(), *(groups if "tests" in folders else [])]
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}
     makers = importlib.metadata.packages_distributions()
     unasked = {

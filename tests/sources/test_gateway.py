@@ -59,17 +59,18 @@ VARIABLES = {"HELPDESK_TOKEN": TOKEN, "WAREHOUSE_SECRET": SECRET, "HOOK_PATH": P
 
 
 class Served:
-    """A gateway as a process."""
+    """A gateway as a process; `kill` names a step of `tests.sources.killed`, and at which passing."""
 
-    def __init__(self, folder: Path, settings: Path) -> None:
+    def __init__(self, folder: Path, settings: Path, *, kill: str = "") -> None:
         (folder / "clients.toml").write_text(CLIENTS)
         self._log = (folder / "gateway.log").open("wb")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DUECLOCK_")}
-        command = [sys.executable, "-m", "agents", "--settings", str(settings), "gateway"]
+        module = "tests.sources.killed" if kill else "agents"
+        command = [sys.executable, "-m", module, "--settings", str(settings), "gateway"]
         self.process = subprocess.Popen(
             [*command, "--listen", "127.0.0.1:0", "--clients", "clients.toml"],
             cwd=folder,
-            env={**environ, **VARIABLES, "PYTHONPATH": str(ROOT)},
+            env={**environ, **VARIABLES, "PYTHONPATH": str(ROOT), "DUECLOCK_TEST_KILL": kill},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )

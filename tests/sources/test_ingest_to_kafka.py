@@ -121,6 +121,29 @@ def test_a_cancellation_is_sent_once_though_each_reading_dates_it_anew(make_live
     assert sent(ingest(live, "returns-report", "returns.txt")) == 0
 
 
+def test_duties_that_were_done_long_ago_are_never_called_breached(make_live: MakeLive) -> None:
+    live = make_live(shipped_policies())
+    day = TODAY - timedelta(days=15)
+    orders = [f"111-{number:07}-{number:07}" for number in range(1, 9)]  # in whatever order their names would come
+    dates = {"Return_request_date": days_ago(20), "Return_delivery_date": days_ago(16), "Refunded_Amount": "39.99"}
+    rows = [changed(LAMP, Order_ID=order, Amazon_RMA_ID=f"D{order[-2:]}", **dates) for order in orders]
+    posted = (
+        refund_line(order, adjustment_id=f"A{order[-2:]}", posted_date_time=f"{day} 09:22:10 UTC") for order in orders
+    )
+    (live.folder / "returns.txt").write_text(tab_file(rows))
+    (live.folder / "settlement.txt").write_text(settlement_file(*posted))
+    assert sent(ingest(live, "returns-report", "returns.txt", "--refunds", "settlement.txt")) == 4 * len(orders)
+    live.worker()
+    live.wait_until_finished(4 * len(orders))
+    told = live.told()
+    told.prove()
+    assert Counter(event["rule"] for event in told.events("clock.opened")) == dict.fromkeys(
+        ("mfn-refund", "return-response"), len(orders)
+    )
+    for kind in ("clock.breached", "clock.escalated", "clock.retracted"):
+        assert told.events(kind) == []
+
+
 def test_an_accounts_refunds_have_one_source(make_live: MakeLive) -> None:
     live = make_live(shipped_policies())
     day = TODAY - timedelta(days=1)

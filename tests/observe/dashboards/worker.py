@@ -8,7 +8,7 @@ from schemas.registry import INPUT_TOPICS, REPARTITION_TOPIC
 from tests.observe.dashboards.look import BAD, CARE, GOOD, Query, Said, Sheet, coloured, figure, heat, lines, listing
 
 TOPICS = tuple(topic.name for topic in (*INPUT_TOPICS, REPARTITION_TOPIC))
-SOURCES = ("mailbox", "sp-api", "gateway")
+SOURCES = ("mailbox", "sp-api", "sqs", "gateway")
 HERE = 'instance=~"$instance"'
 
 
