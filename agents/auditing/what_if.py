@@ -60,7 +60,7 @@ class World:
         for one in lines:
             line = one.line
             if self._is_to_activate:
-                line = self._activated(line)
+                line = self._instead_of_seal(line)
             elif self._policies is not None and isinstance(line.body, PolicyActivated):
                 line = Line(line.number, line.journal_ms, _instead(line, line.body, self._policies))
             for event in folded(self._state, one._replace(line=line)):
@@ -69,7 +69,7 @@ class World:
                     self._note(event.subject, event.type, event.value)
         self._state.take_changes()
 
-    def _activated(self, line: Line) -> Line:
+    def _instead_of_seal(self, line: Line) -> Line:
         """In place of the seal behind a snapshot, which changes nothing, the other policies come into force."""
         self._is_to_activate = False
         book = self._state.book

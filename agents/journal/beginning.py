@@ -68,8 +68,8 @@ async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) ->
         found = [one for one in snapshots_in(store, folder, partition) if first_line and one.line + 1 >= first_line]
     except StoreError as error:
         raise UserError(
-            f"The head of partition {partition} of the journal is gone, and what is kept of it cannot be read: {error}; see "
-            "the setting `snapshots`.",
+            f"The head of partition {partition} of the journal is gone, and what is kept of it cannot be read: "
+            f"{error}; see the setting `snapshots`.",
             COULD_NOT_RUN,
         ) from None
     start = None if first_line == 1 or not found else fetched_snapshot(store, found[0])

@@ -1,7 +1,7 @@
 """Where a journal is read from, a cluster or an exported file: either gives batches of lines, and has a name.
 
-Read-only, in no group, committed records. What retention has taken from a topic is read from the archive, if there is one.
-A file knows neither offsets nor origins.
+Read-only, in no group, committed records. What retention has taken from a topic is read from the archive where
+there is one. A file knows neither offsets nor origins.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
