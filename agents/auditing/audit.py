@@ -19,6 +19,7 @@ from agents.auditing.comparison import Comparison, Found, Sent, names_of
 from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
 from agents.files import opened
+from agents.journal.beginning import Beginning, at_snapshot, beginning_of
 from agents.journal.lines import JournalCheck, JournalError, JournalLine, Progress
 from agents.journal.notes import kept_notes
 from agents.journal.records import Record, Snapshot
@@ -125,8 +126,9 @@ async def audit_live(
         audited: list[Audited] = []
         for partition in chosen:
             start = starts.get(partition)
-            check = JournalCheck(partition, count, start=None if start is None else start.seal)
-            audited.append(await _Live(settings, partition, journal, cursors, start).audit(check, progress))
+            begin = await beginning_of(settings, journal, partition) if start is None else at_snapshot(start)
+            check = JournalCheck(partition, count, start=None if begin.start is None else begin.start.seal)
+            audited.append(await _Live(settings, partition, journal, cursors, begin).audit(check, progress))
     notes = await kept_notes(settings, chosen) if await has_topic(settings, CHANGELOG) else {}
     return [
         one._replace(lost=tuple(notes[one.partition].lost), lost_records=notes[one.partition].lost_records)
@@ -145,28 +147,27 @@ class _Live:
         partition: int,
         journal: LogCursor,
         cursors: dict[Logical, LogCursor],
-        start: Snapshot | None,
+        begin: Beginning,
     ) -> None:
         self._settings = settings
         self._partition = partition
         self._journal = journal
-        self._start = start
-        self._fold = Fold(partition, has_headers=True, start=start)
+        self._begin = begin
+        self._fold = Fold(partition, has_headers=True, start=begin.start)
         self._outputs = [OutputReader(topic, cursor, self._fold.first_line) for topic, cursor in cursors.items()]
         self._comparison = Comparison(partition, OUTPUTS)
 
     async def audit(self, check: JournalCheck, progress: Progress) -> Audited:
         comparison = self._comparison
-        from_offset = 0 if self._start is None else self._start.seal.offset + 1
         for output in self._outputs:
             await output.cursor.start(self._settings.topic(output.topic), self._partition)
-        journal = from_cluster(self._settings, self._journal, self._partition, check, from_offset=from_offset)
-        async with journal as source:
+        async with from_cluster(self._settings, self._journal, self._partition, check, self._begin) as source:
             broken = await self._folded(source.batches, progress)
         lines = self._fold.state.lines
-        if self._start is not None and not self._fold.seals:
+        start = self._begin.start
+        if start is not None and not self._fold.seals:
             raise UserError(
-                f"No seal of partition {self._partition} confirms the snapshot of line {self._start.seal.line}"
+                f"No seal of partition {self._partition} confirms the snapshot of line {start.seal.line}"
                 f"{'' if broken is None else f' ({broken.sentence})'}; take another snapshot, or audit from the start.",
                 2,
             )
@@ -257,12 +258,18 @@ def _audited(comparison: Comparison, fold: Fold, broken: JournalError | None, la
     )
 
 
-async def audit_files(journal: str, events: Sequence[str], progress: Progress) -> list[Audited]:
-    """Audit an exported journal against files of the events that its partition sent, in any order."""
-    fold = Fold(0, has_headers=False)
+async def audit_files(
+    journal: str, events: Sequence[str], progress: Progress, start: Snapshot | None = None
+) -> list[Audited]:
+    """Audit an exported journal against files of the events that its partition sent, in any order.
+
+    From a snapshot on, where the journal's head is gone: the events are then those that its lines brought, no others.
+    """
+    fold = Fold(0, has_headers=False, start=start)
     comparison = Comparison(0, OUTPUTS, is_order_known=False)
+    since = b"" if start is None else format_instant(fold.state.journal_ms).encode()
     try:
-        async with from_file(journal) as source:
+        async with from_file(journal, start=None if start is None else start.seal) as source:
             async for lines in source.batches:
                 for topic, expected in fold.expected(lines).items():
                     comparison.hold(topic, expected, [])
@@ -274,7 +281,9 @@ async def audit_files(journal: str, events: Sequence[str], progress: Progress) -
     bound = None if fold.broken is None else format_instant(fold.state.journal_ms).encode()
     for place, (topic, value) in enumerate(_values(events), 1):
         found = Found(None, place, Sent(None, value, None))
-        if bound is None or _is_decided_before(value, bound) or comparison.is_awaited(topic, found.sent):
+        decided_at = _decided_at(value)
+        is_judged = (bound is None or decided_at < bound) and (not since or decided_at > since)
+        if is_judged or comparison.is_awaited(topic, found.sent):
             comparison.hold(topic, [], [found])
     first: dict[tuple[str, str], int] = {}
     strays = comparison.strays()
@@ -289,10 +298,9 @@ async def audit_files(journal: str, events: Sequence[str], progress: Progress) -
 _DECIDED_AT = b'"decided_at":"'
 
 
-def _is_decided_before(value: bytes, bound: bytes) -> bool:
-    """Whether an event was decided before the journal broke off: beyond that nothing is judged."""
-    _, found, rest = value.partition(_DECIDED_AT)
-    return not found or rest[: len(bound)] < bound
+def _decided_at(value: bytes) -> bytes:
+    """When an event was decided, as it says: nothing is judged before a snapshot, or where the journal broke off."""
+    return value.partition(_DECIDED_AT)[2].partition(b'"')[0]
 
 
 def _values(files: Sequence[str]) -> Iterator[tuple[Logical, bytes]]:

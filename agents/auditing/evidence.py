@@ -54,16 +54,17 @@ class SealRecord(NamedTuple):
 class RecordingCheck(JournalCheck):
     """Checks lines as an audit does, and keeps the records of one account, the partition's own, and the chain."""
 
-    def __init__(self, partition: int, partitions: int, name: ClockName) -> None:
-        super().__init__(partition, partitions, name.account)
+    def __init__(self, partition: int, partitions: int, name: ClockName, start: StateSealed | None = None) -> None:
+        super().__init__(partition, partitions, name.account, start)
         self.name = name
         self.records: dict[int, Record] = {}
         self.links: list[Link] = []
         self.seals: list[SealRecord] = []
-        self.since = UNBROKEN
+        self.since = self.journal or UNBROKEN
         self.seal_before: SealRecord | None = None
         self._keys = (name.account.encode(), str(partition).encode())
         self._has_begun = False
+        self._is_from_snapshot = start is not None
 
     def line(self, record: Record) -> JournalLine:
         """The line, checked. The chain is kept from the last seal before the first fact of the clock's matter."""
@@ -77,6 +78,7 @@ class RecordingCheck(JournalCheck):
             if not self._has_begun:
                 self.since, self.links, self.seals = before, [], []
                 self.seal_before = SealRecord(number, record.offset, body)
+                self._has_begun = self._is_from_snapshot  # nobody can say where its matter began
             else:
                 self.seals.append(SealRecord(number, record.offset, body))
         digest = record_digest(record.timestamp, record.key, record.value, record.headers)
@@ -109,7 +111,7 @@ def pack_of(following: Following, story: Story, sent: dict[str, Sighting], check
     """The files of a pack by name, its manifest included."""
     fact_lines = {told.at.line.number for told in following.facts}
     event_lines = {one.at.line.number for one in following.events}
-    proof = proof_of(check, max(fact_lines | event_lines))
+    proof = proof_of(check, max(fact_lines | event_lines, default=following.behind))
     seals = [one for one in (proof.seal_before, proof.seal_after) if one is not None]
     digests = {one.digest for one in following.events}
     activations = [one for one in following.activations if one.policies.digest in digests]
@@ -131,6 +133,9 @@ def pack_of(following: Following, story: Story, sent: dict[str, Sighting], check
         "proof.json": _packed(_proof(check, proof)),
         "verify.py": resources.files("agents.auditing").joinpath("evidence_verify.py").read_bytes(),
     }
+    before = following.policies_before
+    if before is not None and before.policies.digest in digests | {story.policy.digest}:
+        files[f"policies-{before.policies.digest[:12]}.toml"] = before.policies.toml.encode()
     for one in activations:
         files[f"policies-{one.policies.digest[:12]}.toml"] = one.policies.toml.encode()
     if story.due.calendar is not None and following.bound_under is not None:
@@ -233,6 +238,12 @@ def _readme(story: Story, proof: Proof, *, has_missing: int) -> str:
         if has_missing
         else ""
     )
+    gone = (
+        f"\nThe records before line {story.journal.from_line:,} are gone. What they had told of the matter is known "
+        "from a snapshot whose digest the first seal here confirms: `facts_before` in `story.json`.\n"
+        if story.journal.from_line > 1
+        else ""
+    )
     return f"""# Evidence: {story.clock_id}
 
 Outcome: {story.outcome}; started {story.started_at}, due {story.due_at}. The story is in `story.txt`, the same
@@ -255,7 +266,7 @@ Check it:
 
 {sealed} A policy record that stands before the chain begins is not covered by it; the digest in its file's name, in the
 header `policy` of each event and in `story.json` ties it to the events.
-{others}
+{others}{gone}
 A record's digest is SHA-256 over `<timestamp in ms>:` and then key, value, and name and value of each header in order,
 each as `<length>:<bytes>` (a null: `-`). The chain after a record is SHA-256 over the chain before it and the record's
 digest; before the first record of a journal it is 32 zero bytes. To hold the seal itself against the journal, or

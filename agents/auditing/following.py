@@ -9,9 +9,10 @@ does as well, without offsets. The story itself is composed in `agents/auditing/
 from copy import deepcopy
 from typing import NamedTuple
 
-from agents.auditing.refold import folded
+from agents.auditing.refold import folded, restored
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
+from agents.journal.records import Snapshot
 from schemas.notifications import Notification, PolicyActivated, TimeTick
 from schemas.policies import Policies
 from schemas.rules import RULES
@@ -72,12 +73,21 @@ class Glimpse(NamedTuple):
 
 
 class Following:
-    """One clock followed line by line."""
+    """One clock followed line by line; from a snapshot on where the lines before it are gone.
 
-    def __init__(self, clock: ClockName, clock_id: str, partition: int, at_ms: int | None) -> None:
+    `behind` is the last line that was not read, 0 where all were. What is known of its matter from before is in
+    `known_before`: the facts without their lines.
+    """
+
+    def __init__(
+        self, clock: ClockName, clock_id: str, partition: int, at_ms: int | None, start: Snapshot | None = None
+    ) -> None:
         self.name = clock
         self.clock_id = clock_id
-        self.state: State = new_state(partition)
+        self.state: State = new_state(partition) if start is None else restored(start)
+        self.behind = self.state.lines
+        self.known_before: list[Fact] = []
+        self.policies_before = self.state.book
         self.facts: list[Told] = []
         self.events: list[Brought] = []
         self.activations: list[Activated] = []
@@ -91,6 +101,16 @@ class Following:
         self._at_ms = at_ms
         self._rows: dict[bytes, bytes] = {}
         self._bound: tuple[int, int, int] | None = None
+        if start is not None:
+            self._rows = dict(start.rows) if at_ms is not None else {}
+            self._look_back()
+
+    def _look_back(self) -> None:
+        """What a snapshot knows of the clock's matter."""
+        row: MatterRow | None = self.state.find(self.name.row_id)  # type: ignore[assignment] # the id is a matter's
+        if row is not None:
+            self.known_before = sorted(row.facts, key=lambda fact: fact.when)
+            self._keep(row)
 
     def follow(self, lines: list[JournalLine]) -> None:
         """Fold these lines. JournalError for one that cannot be applied."""

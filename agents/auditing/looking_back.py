@@ -5,18 +5,21 @@ from collections.abc import Callable, Sequence
 from agents.auditing import following as one_clock
 from agents.auditing.following import Following
 from agents.auditing.what_if import WhatIf
+from agents.journal.beginning import Beginning, beginning_of
 from agents.journal.lines import JournalCheck, Progress
+from agents.journal.records import Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL, OUTPUTS
+from schemas.notifications import StateSealed
 from schemas.policies import Policies
 from streams.explaining import ClockName
 from streams.partitioner import partition_of
 
-MakeCheck = Callable[[int, int], JournalCheck]
-"""A check of the lines of this partition, of so many."""
+MakeCheck = Callable[[int, int, StateSealed | None], JournalCheck]
+"""A check of the lines of this partition, of so many, behind what this seal says."""
 
 
 async def follow_live(
@@ -30,19 +33,25 @@ async def follow_live(
     """Follow a clock through the journal of a cluster; the check may keep what it reads."""
     count = await partitions_of(settings, JOURNAL, *OUTPUTS)
     partition = partition_of(name.account.encode(), count)
-    following = Following(name, clock_id, partition, at_ms)
-    async with (
-        log_cursor(settings) as cursor,
-        from_cluster(settings, cursor, partition, make_check(partition, count)) as source,
-    ):
-        await one_clock.follow(source, following, progress)
+    async with log_cursor(settings) as cursor:
+        begin = await beginning_of(settings, cursor, partition)
+        following = Following(name, clock_id, partition, at_ms, begin.start)
+        check = make_check(partition, count, _seal_of(begin))
+        async with from_cluster(settings, cursor, partition, check, begin) as source:
+            await one_clock.follow(source, following, progress)
     return following
 
 
-async def follow_file(file: str, name: ClockName, clock_id: str, at_ms: int | None, progress: Progress) -> Following:
-    """Follow a clock through an exported journal."""
-    following = Following(name, clock_id, 0, at_ms)
-    async with from_file(file, name.account) as source:
+def _seal_of(begin: Beginning) -> StateSealed | None:
+    return None if begin.start is None else begin.start.seal
+
+
+async def follow_file(
+    file: str, name: ClockName, clock_id: str, at_ms: int | None, progress: Progress, start: Snapshot | None = None
+) -> Following:
+    """Follow a clock through an exported journal, from a snapshot on where its head is gone."""
+    following = Following(name, clock_id, 0, at_ms, start)
+    async with from_file(file, name.account, None if start is None else start.seal) as source:
         await one_clock.follow(source, following, progress)
     return following
 
@@ -53,8 +62,10 @@ async def what_if_live(settings: Settings, policies: Policies, progress: Progres
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
         for partition in range(count):
-            async with from_cluster(settings, cursor, partition, JournalCheck(partition, count)) as source:
-                await what_if.replay(source, partition, progress)
+            begin = await beginning_of(settings, cursor, partition)
+            check = JournalCheck(partition, count, start=_seal_of(begin))
+            async with from_cluster(settings, cursor, partition, check, begin) as source:
+                await what_if.replay(source, partition, progress, begin.start)
     return what_if
 
 

@@ -16,7 +16,7 @@ from schemas.registry import Logical
 from streams.engine import restore_state, step
 from streams.events import SlaEvent
 from streams.logic import CHANGES, OtherVersionError
-from streams.rows import RowError
+from streams.rows import RowError, apply_changes
 from streams.sealing import rows_digest, state_digest
 from streams.state import State, new_state
 
@@ -60,6 +60,8 @@ class Fold:
         self.policies: list[str] = []
         self.logics: list[int] = []
         self.broken: JournalError | None = None
+        self.rows: dict[bytes, bytes] | None = None
+        """Where the rows are wanted too: those of the start, kept up to date."""
         self._has_headers = has_headers
 
     def expected(self, lines: Sequence[JournalLine]) -> Expected:
@@ -82,7 +84,9 @@ class Fold:
                 self.logics.append(self.state.logic)
             for event in events:
                 expected[event.topic].append((line.number, event, self._sent(event, line.number)))
-        self.state.take_changes()
+        changes = self.state.take_changes()
+        if self.rows is not None:
+            apply_changes(self.rows, changes)
         return expected
 
     def _check(self, seal: StateSealed, one: JournalLine) -> None:

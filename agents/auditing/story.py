@@ -16,6 +16,7 @@ from schemas.answers.story import (
     DayTold,
     DueTold,
     EventTold,
+    FactBefore,
     FactTold,
     GlimpseTold,
     JournalTold,
@@ -35,6 +36,7 @@ from schemas.policy_types import DUE_TYPES, CalendarSpec
 from streams.calendar import Calendar
 from streams.day_count import CountedDay, count_days
 from streams.explaining import parts_of
+from streams.facts import Fact
 from streams.matters import next_of_clock
 from streams.policies import Agreement, Binding
 from streams.rows import OUTCOME_NAMES, STANDING, Clock
@@ -67,7 +69,9 @@ def story_of(following: Following, sent: dict[str, Sighting] | None, *, partitio
         rule=name.rule,
         subject=name.subject,
         matter=MatterName(kind, matter),
-        journal=JournalTold(partition, state.lines, format_instant(state.journal_ms), following.logics),
+        journal=JournalTold(
+            partition, state.lines, following.behind + 1, format_instant(state.journal_ms), following.logics
+        ),
         outcome=OUTCOME_NAMES[clock.outcome],
         started_at=format_instant(clock.start_ms),
         due_at=format_instant(clock.due_ms),
@@ -77,6 +81,7 @@ def story_of(following: Following, sent: dict[str, Sighting] | None, *, partitio
         forgotten=None if following.forgotten is None else _place(following.forgotten),
         policy=_policy(following, binding),
         due=_due(following, clock, binding),
+        facts_before=[_fact_before(following, fact) for fact in following.known_before],
         facts=[_fact(following, told) for told in following.facts],
         events=[_event(one, sent) for one in following.events],
         at=None if following.glimpse is None else _glimpse(following, following.glimpse),
@@ -187,11 +192,19 @@ def _fact(following: Following, told: Told) -> FactTold:
     )
 
 
+def _fact_before(following: Following, fact: Fact) -> FactBefore:
+    return FactBefore(fact.TYPE, fact.event_id, format_instant(fact.at_ms), _decided_by(following, fact))
+
+
 def _decides(following: Following, told: Told) -> list[str]:
     """What the fact decides of the duty as it stands; nothing if the duty is the same without it."""
-    if told.status not in ("counts", "forgotten") or following.row is None:
+    return _decided_by(following, told.fact) if told.status in ("counts", "forgotten") else []
+
+
+def _decided_by(following: Following, asked: Fact) -> list[str]:
+    if following.row is None:
         return []
-    own = next((fact for fact in (*following.row.facts, *following.programs) if fact == told.fact), None)
+    own = next((fact for fact in (*following.row.facts, *following.programs) if fact == asked), None)
     if own is None:
         return []
     name = following.name

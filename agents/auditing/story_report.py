@@ -36,7 +36,7 @@ def write_story(story: Story, console: Console) -> None:
     """Write a story (`agents/auditing/story.py`)."""
     _write_head(story, console)
     _write_due(story, console)
-    _write_facts(story.facts, console)
+    _write_facts(story, console)
     _write_events(story.events, console)
     if story.at is not None:
         _write_glimpse(story, story.at, console)
@@ -58,6 +58,12 @@ def _write_head(story: Story, console: Console) -> None:
     journal = story.journal
     where = "An exported journal" if journal.partition is None else f"Journal partition {journal.partition}"
     _say(console, f"{where}, {journal.lines:,} lines, until {journal.journal_time}.")
+    if journal.from_line > 1:
+        _say(
+            console,
+            f"Read from line {journal.from_line:,} on: the lines before it are gone, and what they had told is known "
+            "from a snapshot that a seal confirms.",
+        )
     if journal.logics[1:]:
         _say(console, f"It was judged by logic {', then '.join(map(str, journal.logics))}.")
     if story.forgotten is not None:
@@ -105,8 +111,18 @@ def _write_due(story: Story, console: Console) -> None:
     _say(console, f"In time is a stop {due.in_time}; the due timer stands at {due.due_timer_at}.")
 
 
-def _write_facts(facts: Sequence[FactTold], console: Console) -> None:
+def _write_facts(story: Story, console: Console) -> None:
     _heading(console, "What was known of its matter")
+    if story.facts_before:
+        rows = table("happened at", f"fact known before line {story.journal.from_line:,}", "decides", is_ruled=True)
+        for known in story.facts_before:
+            rows.add_row(known.occurred_at, f"{known.type} {known.event_id}", ", ".join(known.decides) or "-")
+        console.print(rows)
+    if story.facts or not story.facts_before:
+        _write_told(story.facts, console)
+
+
+def _write_told(facts: Sequence[FactTold], console: Console) -> None:
     headings = ("line", "offset", "known at", "happened at", "fact", "origin", "status", "decides")
     rows = table(*headings, right=("line", "offset"), is_ruled=True)
     for fact in facts:

@@ -11,13 +11,16 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import orjson
 
-from agents.auditing.refold import folded
+from agents.auditing.refold import folded, restored
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
+from agents.journal.records import Snapshot
 from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Verdict
+from schemas.codec import format_instant
 from schemas.notifications import PolicyActivated
 from schemas.policies import Policies
 from streams.engine import Line, new_state
+from streams.rows import OUTCOME_NAMES, account_of
 
 _OUTCOME_OF = {
     "clock.opened": "open",
@@ -39,22 +42,43 @@ class World:
         self.events: dict[str, int] = {}
         self._policies = policies
         self._state = new_state(0)
+        self._is_to_activate = False
 
-    def begin(self) -> None:
-        """Another partition."""
-        self._state = new_state(0)
+    def begin(self, start: Snapshot | None) -> None:
+        """Another partition, from the state of a snapshot on where its first lines are gone."""
+        self._state = new_state(0) if start is None else restored(start)
+        self._is_to_activate = start is not None and self._policies is not None
+        for row_id, row in self._state.matters():
+            for clock in row.clocks:
+                if clock.standing:
+                    clock_id = f"{account_of(row_id)}/{clock.name}"
+                    due_at = format_instant(clock.due_ms)
+                    self.clocks[clock_id] = Verdict(OUTCOME_NAMES[clock.outcome], due_at, clock.version)
 
     def fold(self, lines: Sequence[JournalLine]) -> None:
         """Fold these lines. JournalError for one that cannot be applied."""
         for one in lines:
             line = one.line
-            if self._policies is not None and isinstance(line.body, PolicyActivated):
+            if self._is_to_activate:
+                line = self._instead_of_seal(line)
+            elif self._policies is not None and isinstance(line.body, PolicyActivated):
                 line = Line(line.number, line.journal_ms, _instead(line, line.body, self._policies))
             for event in folded(self._state, one._replace(line=line)):
                 self.events[event.type] = self.events.get(event.type, 0) + 1
                 if event.rule:
                     self._note(event.subject, event.type, event.value)
         self._state.take_changes()
+
+    def _instead_of_seal(self, line: Line) -> Line:
+        """In place of the seal behind a snapshot, which changes nothing, the other policies come into force."""
+        self._is_to_activate = False
+        book = self._state.book
+        assert book is not None  # a sealed partition has policies
+        assert self._policies is not None  # the caller has seen to that
+        own = PolicyActivated(
+            digest=book.policies.digest, toml=book.policies.toml, zones=dict(book.zones), logic=self._state.logic
+        )
+        return Line(line.number, line.journal_ms, _instead(line, own, self._policies))
 
     def _note(self, clock_id: str, kind: str, value: bytes) -> None:
         event = orjson.loads(value)
@@ -92,10 +116,15 @@ class WhatIf:
         self.after = World(policies)
         self.lines = 0
 
-    async def replay(self, source: JournalSource, place: int, progress: Progress) -> None:
-        """Fold one partition in both worlds. UserError (status 2) where its journal does not hold."""
-        self.before.begin()
-        self.after.begin()
+    async def replay(
+        self, source: JournalSource, place: int, progress: Progress, start: Snapshot | None = None
+    ) -> None:
+        """Fold one partition in both worlds. UserError (status 2) where its journal does not hold.
+
+        From a snapshot on the other policies come into force at its line: what was decided before stays as it was.
+        """
+        self.before.begin(start)
+        self.after.begin(start)
         done = 0
         try:
             async for lines in source.batches:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.group(short_help="Prove that what was sent follows from the journal.", invoke_without_command=True)
-@with_settings("broker", "topic_prefix", "state_dir")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
 @click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
 @click.option("--snapshot", multiple=True, metavar="FILE", help="Begin at this snapshot of a partition (repeatable).")
 @click.option("--journal", metavar="FILE", help="Audit an exported journal instead of a cluster.")
@@ -47,16 +47,16 @@ def audit(
 
     if (journal is None) != (not events):
         raise UserError("--journal and --events go together: a journal is held against the events it brought.", 2)
-    if journal is not None and snapshot:
-        raise UserError("--snapshot goes with a cluster; an exported journal is audited from its first line.", 2)
     starts = _starts(snapshot, partition)
+    if journal is not None and len(starts) > 1:
+        raise UserError("An exported journal is of one partition: give one --snapshot.", 2)
     look_for_cycles_rarely()
     started_s = monotonic()
     with or_could_not_run(), audit_report.progress(is_shown=not as_json) as told:
         if journal is None:
             audited = run_with_broker(settings, lambda: audit_live(settings, partition, told, starts))
         else:
-            audited = asyncio.run(audit_files(journal, events, told))
+            audited = asyncio.run(audit_files(journal, events, told, next(iter(starts.values()), None)))
     if as_json:
         print_document(audit_report.as_json(audited))
     else:

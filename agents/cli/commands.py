@@ -97,7 +97,7 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     "transaction_timeout_ms",
     "fetch_max_wait_ms",
     "seal_every_s",
-    "snapshot_dir",
+    "snapshots",
     "metrics_host",
     "metrics_port",
     "log_level",

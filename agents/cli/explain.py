@@ -23,20 +23,28 @@ if TYPE_CHECKING:
     from agents.auditing.sightings import Sighting
     from agents.journal.lines import Progress
     from schemas.answers.story import Story
+    from schemas.notifications import StateSealed
     from streams.explaining import ClockName
 
 
 @click.command(short_help="Tell the story of one clock.")
 @click.argument("clock_id", metavar="CLOCK_ID")
-@with_settings("broker", "topic_prefix", "state_dir")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
 @click.option("--at", metavar="INSTANT", help="Tell also what was known at this time (journal time).")
 @click.option("--journal", metavar="FILE", help="Read an exported journal instead of a cluster.")
+@click.option("--snapshot", metavar="FILE", help="With --journal: the snapshot that it follows, if its head is gone.")
 @click.option(
     "--evidence", metavar="DIR", help="Write a pack that can be checked without dueclock; DIR is new or empty."
 )
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def explain(
-    settings: Settings, clock_id: str, at: str | None, journal: str | None, evidence: str | None, as_json: bool
+    settings: Settings,
+    clock_id: str,
+    at: str | None,
+    journal: str | None,
+    snapshot: str | None,
+    evidence: str | None,
+    as_json: bool,
 ) -> int:
     """Tell what was known of a clock and when, how its due was counted, what was sent and why; change nothing.
 
@@ -48,6 +56,8 @@ def explain(
     name, at_ms = _named(clock_id), None if at is None else _instant(at)
     if evidence is not None:
         _check_evidence(evidence, journal)
+    if snapshot is not None and journal is None:
+        raise UserError("--snapshot goes with --journal: on a cluster the snapshots are found by themselves.", 2)
     sent, partition, checks = None, None, list["RecordingCheck"]()
     with telling(_READING, is_shown=not as_json) as tell:
         progress: Progress = lambda _, lines: tell(f"{lines:,} journal lines")  # noqa: E731 - a name for its type
@@ -56,8 +66,10 @@ def explain(
             partition = following.state.partition
         else:
             from agents.auditing.looking_back import follow_file
+            from agents.journal.snapshots import read_snapshot
 
-            following = asyncio.run(follow_file(journal, name, clock_id, at_ms, progress))
+            start = None if snapshot is None else read_snapshot(Path(snapshot))
+            following = asyncio.run(follow_file(journal, name, clock_id, at_ms, progress, start))
     if following.clock is None:
         raise UserError(_unknown(following))
     story = story_of(following, sent, partition=partition)
@@ -73,7 +85,7 @@ def explain(
 
 
 @click.command("what-if", short_help="What other policies would have changed.")
-@with_settings("broker", "topic_prefix", "state_dir")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
 @click.option("--policies", "file", required=True, metavar="NEW", help="The policies to try.")
 @click.option("--journal", multiple=True, metavar="FILE", help="Exported journals instead of a cluster (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: all clocks that would have differed.")
@@ -120,10 +132,10 @@ def _live(
     from agents.journal.lines import JournalCheck
     from agents.kafka.clients import run_with_broker
 
-    def make_check(partition: int, partitions: int) -> JournalCheck:
+    def make_check(partition: int, partitions: int, start: "StateSealed | None") -> JournalCheck:
         if checks is None:
-            return JournalCheck(partition, partitions, name.account)
-        checks.append(RecordingCheck(partition, partitions, name))
+            return JournalCheck(partition, partitions, name.account, start)
+        checks.append(RecordingCheck(partition, partitions, name, start))
         return checks[-1]
 
     async def followed() -> tuple["Following", "dict[str, Sighting]"]:

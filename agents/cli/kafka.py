@@ -1,13 +1,18 @@
 """The commands that look after a Kafka: `dueclock kafka`, `dueclock topics`, `dueclock journal`."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from agents.cli.options import with_settings
+from agents.errors import UserError, or_could_not_run
 from agents.files import opened
 from agents.settings import Settings
-from agents.terminal import print_document
+from agents.terminal import print_document, telling
+
+if TYPE_CHECKING:
+    from agents.journal.lines import Progress
 
 
 @click.group(
@@ -132,11 +137,11 @@ def journal() -> None:
 
 
 @journal.command()
-@with_settings("broker", "topic_prefix", "state_dir")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
 @click.option("--partition", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Which one.")
 @click.option("--output", metavar="FILE", help="Write here (default: standard output).")
 def export(settings: Settings, partition: int, output: str | None) -> None:
-    """Write one partition's journal as a file for `dueclock replay`."""
+    """Write one partition's journal as a file for `dueclock replay`; what is archived of it is read from there."""
     from agents.journal.export import export_journal
 
     if output is None:
@@ -146,8 +151,42 @@ def export(settings: Settings, partition: int, output: str | None) -> None:
             exported = export_journal(settings, partition, out)
         click.echo(f"{exported.lines:,} journal lines of partition {partition} are in {output}.", err=True)
     if exported.first_line > 1:
-        click.echo(
-            f"The journal begins at line {exported.first_line:,}: retention has taken the lines before it, so a replay "
-            "differs from what was sent until the clocks of that time have ended.",
-            err=True,
+        click.echo(f"The journal begins at line {exported.first_line:,}: {_cut(exported.snapshot, output)}", err=True)
+
+
+def _cut(snapshot: bytes | None, output: str | None) -> str:
+    """What an export says whose head is gone; the snapshot that it follows is put beside it."""
+    if snapshot is None:
+        return (
+            "retention has taken the lines before it, so a replay differs from what was sent until the clocks of that "
+            "time have ended."
         )
+    if output is None:
+        return "the lines before it are gone; with --output the snapshot that it follows is put beside it."
+    beside = f"{output}.snapshot"
+    with opened(beside, "wb", "--output") as out:
+        out.write(snapshot)
+    return f"the lines before it are gone, and the snapshot that it follows is {beside} (give it with --snapshot)."
+
+
+@journal.command(short_help="Put what is sealed where retention does not reach.")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
+@click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
+def archive(settings: Settings, partition: tuple[int, ...]) -> None:
+    """Put the sealed lines of each journal partition into the place that `snapshots` names; go on where it was.
+
+    Audit, explain, what-if, rebuild and export read them from there when retention has taken them from the topic.
+    """
+    from agents.journal.archive import archive as archiving
+    from agents.journal.store import Store
+    from agents.kafka.clients import run_with_broker
+
+    if not settings.snapshots:
+        raise UserError("There is no place for an archive: name a folder or s3://bucket/prefix by `snapshots`.", 2)
+    store = Store(settings.snapshots)
+    with or_could_not_run(), telling("archiving", is_shown=True) as tell:
+        progress: Progress = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type
+        done = run_with_broker(settings, lambda: archiving(settings, store, partition, progress))
+    for one in done:
+        waiting = f"; {one.unsealed:,} lines wait for the next seal" if one.unsealed else ""
+        click.echo(f"partition {one.partition}: {one.lines:,} lines more, archived to line {one.last_line:,}{waiting}")

@@ -22,8 +22,9 @@ from agents.auditing.audit import Audited, audit_live
 from agents.auditing.refold import Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
+from agents.journal.beginning import beginning_of
 from agents.journal.lines import JournalCheck, Progress
-from agents.journal.source import live_lines
+from agents.journal.source import live_lines, records_of
 from agents.kafka.group import members_of
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader
@@ -37,8 +38,7 @@ from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
 from schemas.registry import Logical
 from streams.logic import OtherVersionError, check_logic
-from streams.rows import PARTITION_KEY, PartitionRow, RowError, apply_changes, decode_partition, encode_row
-from streams.state import State
+from streams.rows import PARTITION_KEY, PartitionRow, RowError, decode_partition, encode_row
 
 RECORDS_AT_ONCE = 2_000
 """In one transaction."""
@@ -61,20 +61,6 @@ class Rebuilt(NamedTuple):
     def is_changed(self) -> bool:
         """Whether anything was to be done."""
         return bool(self.sent or self.rows or self.tombstones or self.ended)
-
-
-class RowsKept(State):
-    """A state that also remembers its rows as the changelog would have them."""
-
-    def __init__(self, partition: int) -> None:
-        super().__init__(partition)
-        self.kept: dict[bytes, bytes] = {}
-
-    def take_changes(self) -> list[tuple[bytes, bytes | None]]:
-        """The changes, taken over into `kept` too."""
-        changes = super().take_changes()
-        apply_changes(self.kept, changes)
-        return changes
 
 
 async def rebuild(
@@ -189,14 +175,14 @@ class _Rebuild:
 
     async def _refolded(self, missing: set[tuple[str, str | None]], progress: Progress) -> dict[bytes, bytes]:
         """Fold the journal once more: send the events that are missing on the way; the rows that it ends with."""
-        state = RowsKept(self._partition)
-        fold = Fold(self._partition, has_headers=True)
-        fold.state = state
         outbox, count = Outbox(), 0
         async with log_cursor(self._settings) as cursor:
-            await cursor.start(self._settings.topic(JOURNAL), self._partition)
-            check = JournalCheck(self._partition, self._count)
-            async with aclosing(live_lines(cursor, check)) as batches:
+            begin = await beginning_of(self._settings, cursor, self._partition)
+            fold = Fold(self._partition, has_headers=True, start=begin.start)
+            kept = fold.rows = {} if begin.start is None else dict(begin.start.rows)
+            check = JournalCheck(self._partition, self._count, start=None if begin.start is None else begin.start.seal)
+            records = records_of(self._settings, cursor, self._partition, begin)
+            async with aclosing(live_lines(records, check)) as batches:
                 async for lines in batches:
                     for topic, events in fold.expected(lines).items():
                         for _, event, sent in events:
@@ -213,10 +199,10 @@ class _Rebuild:
                     if count >= RECORDS_AT_ONCE:
                         await self._write(outbox)
                         outbox, count = Outbox(), 0
-                    progress(self._partition, state.lines)
+                    progress(self._partition, fold.state.lines)
         await self._write(outbox)
         self._journal = check.journal
-        return state.kept
+        return kept
 
     async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
         """The partition's row: it goes on behind the last record of each input that is told of anywhere."""

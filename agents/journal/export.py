@@ -9,7 +9,9 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from agents.errors import UserError
+from agents.journal.beginning import beginning_of
 from agents.journal.records import Record
+from agents.journal.source import records_of
 from agents.kafka.clients import run_with_broker
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import chosen_partitions, partitions_of
@@ -20,10 +22,13 @@ from schemas.headers import line_number
 
 
 class Exported(NamedTuple):
-    """What was written: how many lines, and the number of the first (1 unless retention has taken older ones)."""
+    """What was written: how many lines, the number of the first (1 unless retention has taken older ones), and the
+    snapshot that it follows, as its file, if there is one.
+    """
 
     lines: int
     first_line: int
+    snapshot: bytes | None
 
 
 def export_journal(settings: Settings, partition: int, out: BinaryIO) -> Exported:
@@ -33,8 +38,8 @@ def export_journal(settings: Settings, partition: int, out: BinaryIO) -> Exporte
         chosen_partitions([partition], await partitions_of(settings, JOURNAL))
         first, last = 0, 0
         async with log_cursor(settings) as cursor:
-            await cursor.start(settings.topic(JOURNAL), partition)
-            while records := await cursor.batch():
+            begin = await beginning_of(settings, cursor, partition)
+            async for records in records_of(settings, cursor, partition, begin):
                 for record in records:
                     number = line_number(record.headers)
                     if last and number != last + 1:
@@ -44,7 +49,7 @@ def export_journal(settings: Settings, partition: int, out: BinaryIO) -> Exporte
                         )
                     first, last = first or number, number
                     out.write(file_line(record))
-        return Exported(last - first + 1 if last else 0, first or 1)
+            return Exported(last - first + 1 if last else 0, first or 1, begin.snapshot_file())
 
     return run_with_broker(settings, export)
 

@@ -9,7 +9,7 @@ others come as ticks: they move the partition's time and touch nothing else (con
 from collections.abc import AsyncGenerator, Callable
 from typing import NamedTuple
 
-from agents.errors import UserError
+from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.records import Record
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_journal_value, decode_notification
@@ -56,7 +56,8 @@ class JournalSource(NamedTuple):
 class JournalCheck:
     """Turns the records of one journal partition into lines, and checks each, seals included.
 
-    With `start` the first line is the seal that follows what it says; lines before it are none of its business.
+    With `start`, what the seal of a snapshot says, the first line must be that very seal; lines before it are none of
+    its business. UserError (status 2) where it is another: nothing confirms the snapshot then.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class JournalCheck:
         self._wanted_key = None if account is None else account.encode()
         self._at_home: set[bytes] = set()
         self._taken: dict[str, int] = {}
+        self._unconfirmed = start
         self.last_line = 0 if start is None else start.line
         self.last_ms = 0
         self.last_offset: int | None = None if start is None else start.offset
@@ -86,6 +88,9 @@ class JournalCheck:
             )
         is_wanted = self._wanted_key is None or record.key in (self._wanted_key, self._own_key)
         body = self._body(record, number, origin) if is_wanted else TICK
+        if self._unconfirmed is not None:
+            confirm(self._unconfirmed, body, f"partition {self._partition} of the journal")
+            self._unconfirmed = None
         if isinstance(body, StateSealed):
             self._check_seal(body, number, record.offset)
         self.journal = next_link(
@@ -137,6 +142,22 @@ class JournalCheck:
         if self._taken.get(topic, -1) >= int(taken):
             raise JournalError(f"the input record {origin} was journaled before", line=number, offset=offset)
         self._taken[topic] = int(taken)
+
+
+def confirm(start: StateSealed, body: Body, journal: str) -> None:
+    """Of the line behind a snapshot: UserError (status 2) unless it is the seal that the snapshot says it has."""
+    if not isinstance(body, StateSealed) or _lowered(body) != _lowered(start):
+        raise UserError(
+            f"No seal of {journal} confirms the snapshot of line {start.line}: it is of another journal, or the "
+            "journal was changed; take another.",
+            COULD_NOT_RUN,
+        )
+
+
+def _lowered(seal: StateSealed) -> StateSealed:
+    return StateSealed(
+        line=seal.line, offset=seal.offset, state=seal.state.lower(), journal=seal.journal.lower(), logic=seal.logic
+    )
 
 
 def _gap(last: int, number: int) -> str:

@@ -2,16 +2,17 @@
 
 A seal is a line like any other, with the journal time of the line before it: it moves no time and fires nothing. Its
 digests are those of `streams.sealing`. The state's is worked out in a thread, while this partition rests and the others
-go on. With a folder for snapshots the state itself is written on the way, and has its name once the seal is committed.
+go on. With a place for snapshots the state is written down on the way, and goes there once the seal is committed.
 """
 
 import asyncio
 import contextlib
 import logging
-from pathlib import Path
 
-from agents.journal.snapshots import SnapshotWriter, no_snapshot
+from agents.journal.snapshots import SnapshotWriter, journal_folder
+from agents.journal.store import Store, StoreError
 from agents.settings import Settings
+from agents.topic_roles import JOURNAL
 from schemas.notifications import StateSealed
 from streams.engine import State
 from streams.sealing import canonical_rows, next_link, record_digest, rows_digest
@@ -25,7 +26,9 @@ class Sealer:
     def __init__(self, settings: Settings, state: State, offset: int | None) -> None:
         self._state = state
         self._every_ms = settings.seal_every_s * 1000
-        self._folder = Path(settings.snapshot_dir) if settings.snapshot_dir else None
+        self._store = Store(settings.snapshots) if settings.snapshots else None
+        self._kept_days = settings.snapshots_kept_days
+        self._topic = settings.topic(JOURNAL)
         self._offset = offset
         self._snapshot: SnapshotWriter | None = None
 
@@ -59,29 +62,31 @@ class Sealer:
 
     def _digest(self) -> bytes:
         rows = canonical_rows(self._state)
-        if self._folder is None:
+        if self._store is None:
             return rows_digest(rows)
         self._snapshot = None
         try:
-            self._snapshot = SnapshotWriter(self._folder, self._state.partition, self._state.lines)
+            name, _, topic_id = self._state.row.notes.journal_topic.partition("/")
+            folder = journal_folder(name or self._topic, topic_id)
+            self._snapshot = SnapshotWriter(self._store, folder, self._state.partition, self._kept_days)
             return rows_digest(self._snapshot.passing(rows))
         except OSError as error:
-            self._give_up(error)
+            self._give_up(f"{error.strerror} {error.filename or ''}".strip())
             return rows_digest(canonical_rows(self._state))
 
     async def sealed(self, seal: StateSealed) -> None:
-        """The seal is committed: the snapshot that it confirms gets its name."""
+        """The seal is committed: the snapshot that it confirms goes to the store."""
         log.info("partition %d: sealed after line %d, state %s", self._state.partition, seal.line, seal.state[:12])
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             try:
-                await asyncio.to_thread(snapshot.finish, seal)
-            except OSError as error:
-                self._give_up(error)
+                await asyncio.to_thread(snapshot.finish, seal, self._state.row.journal_ms)
+            except (OSError, StoreError) as error:
+                self._give_up(str(error))
 
-    def _give_up(self, error: OSError) -> None:
+    def _give_up(self, reason: str) -> None:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             with contextlib.suppress(OSError):
                 snapshot.drop()
-        log.warning("partition %d: %s", self._state.partition, no_snapshot(error))
+        log.warning("partition %d: no snapshot was written (%s); the seal itself stands", self._state.partition, reason)

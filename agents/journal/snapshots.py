@@ -1,61 +1,80 @@
-"""Snapshots: the state of a partition after a sealed line, as a file that an audit can begin at.
+"""Snapshots: the state of a partition after a sealed line, as a file that those who look back can begin at.
 
-One JSON line that says what it is, then the canonical rows (`streams.sealing`), each as two lengths (4 bytes, big
-endian) and its bytes. A file has its name only when it is whole and its seal is committed; the newest few are kept. Who
-reads one believes nothing: its rows must have the digest that a seal in the journal confirms.
+One JSON line that says what it is, then, compressed (zstd), the canonical rows (`streams.sealing`), each as two lengths
+(4 bytes, big endian) and its bytes. A file has its name only when it is whole and its seal is committed. Who reads one
+believes nothing: its rows must have the digest that a seal in the journal confirms.
+
+Old ones are thinned out: the newest three stay, of the last week one a day, before that one in thirty days, until the
+setting `snapshots_kept_days` has passed in journal time. So there is one behind each cut that retention makes.
 """
 
-import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final, NamedTuple
 
+import cramjam
 import orjson
 
 from agents.errors import UserError
 from agents.journal.records import Snapshot
-from schemas.codec import canonical_json
+from agents.journal.store import Store, StoreError
+from schemas.codec import canonical_json, format_instant, parse_instant
 from schemas.notifications import StateSealed
 from streams.logic import BEFORE_LOGIC
 
-KEPT = 8
-"""Snapshots of each partition."""
-FORMAT = "dueclock snapshot 2"
+FORMAT: Final = "dueclock snapshot 3"
+NEWEST: Final = 3
+DAY_MS: Final = 86_400_000
+_DAYS: Final = 7
+_THEN_EACH_DAYS: Final = 30
 _FORMAT_OF_0_1 = "dueclock snapshot 1"
 _LENGTHS = struct.Struct(">II")
 _BUFFER_BYTES = 1 << 20
+_NAME = re.compile(r"(\d{12,})-(\d{8}T\d{6}Z)\.snapshot")
 
 
-def no_snapshot(error: OSError) -> str:
-    """What a person is told who asked for snapshots."""
-    where = f" {error.filename}" if error.filename else ""
-    return f"no snapshot was written ({error.strerror}{where}); the seal itself stands"
+class Named(NamedTuple):
+    """A snapshot in a store: its name, the line that it stands behind, its journal time (ms UTC, of whole seconds)."""
+
+    name: str
+    line: int
+    journal_ms: int
+
+
+def journal_folder(topic: str, topic_id: str) -> str:
+    """Where a store keeps what belongs to a journal: by the topic's id (hex), so that one made anew is another."""
+    return f"{topic}-{topic_id}" if topic_id else topic
 
 
 class SnapshotWriter:
-    """One file being written. OSError from all of it."""
+    """A snapshot being written, its rows in a nameless file until it has a seal. OSError, StoreError from all of it."""
 
-    def __init__(self, folder: Path, partition: int, line: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+    def __init__(self, store: Store, folder: str, partition: int, kept_days: int) -> None:
+        self._store = store
+        self._folder = f"{folder}/{partition}/snapshots"
         self._partition = partition
-        self._rows = folder / f".{partition}-{line:012d}.rows"
+        self._kept_days = kept_days
+        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed by `finish` or `drop`
 
     def passing(self, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """The rows, each written down as it passes."""
-        with self._rows.open("wb", _BUFFER_BYTES) as out:
-            for key, value in rows:
-                out.write(_LENGTHS.pack(len(key), len(value)))
-                out.write(key)
-                out.write(value)
-                yield key, value
+        compressor, waiting = cramjam.zstd.Compressor(), 0
+        for key, value in rows:
+            compressor.compress(_LENGTHS.pack(len(key), len(value)) + key + value)
+            waiting += len(key) + len(value)
+            if waiting >= _BUFFER_BYTES:
+                self._rows.write(bytes(compressor.flush()))
+                waiting = 0
+            yield key, value
+        self._rows.write(bytes(compressor.finish()))
 
-    def finish(self, seal: StateSealed) -> None:
-        """Put the head before the rows, give the file its name, and drop the oldest."""
-        name = self._folder / f"{self._partition}-{seal.line:012d}.snapshot"
-        whole = name.with_name(f".{name.name}")
+    def finish(self, seal: StateSealed, journal_ms: int) -> None:
+        """Put it into the store, behind the head that its seal gives it, and take away what is not kept any longer."""
+        stamp = format_instant(journal_ms).replace("-", "").replace(":", "")
+        name = f"{self._folder}/{seal.line:012d}-{stamp[:15]}Z.snapshot"
         head = {
             "format": FORMAT,
             "partition": self._partition,
@@ -65,27 +84,52 @@ class SnapshotWriter:
             "journal": seal.journal,
             "logic": seal.logic,
         }
-        with whole.open("wb") as out, self._rows.open("rb") as rows:
-            out.write(canonical_json(head) + b"\n")
-            while some := rows.read(_BUFFER_BYTES):
-                out.write(some)
-            out.flush()
-            os.fsync(out.fileno())
-        whole.replace(name)
-        self._rows.unlink()
-        for old in snapshots(self._folder, self._partition)[:-KEPT]:
-            old.unlink()
+        with self._rows:
+            self._rows.seek(0)
+            chunks = iter(lambda: self._rows.read(_BUFFER_BYTES), b"")
+            self._store.write(name, _chained(canonical_json(head) + b"\n", chunks))
+        for old in thinned(_named(self._store, self._folder), self._kept_days):
+            self._store.remove(old.name)
 
     def drop(self) -> None:
         """It will not be finished."""
-        with suppress(FileNotFoundError):
-            self._rows.unlink()
+        self._rows.close()
 
 
-def snapshots(folder: Path, partition: int) -> list[Path]:
-    """The snapshots of a partition, the oldest first."""
-    named = re.compile(rf"{partition}-(\d{{12,}})\.snapshot")
-    return sorted((path for path in folder.iterdir() if named.fullmatch(path.name)), key=lambda path: path.name)
+def _chained(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from chunks
+
+
+def snapshots_in(store: Store, folder: str, partition: int) -> list[Named]:
+    """The snapshots of a partition, the oldest first. StoreError where the store does not say."""
+    return _named(store, f"{folder}/{partition}/snapshots")
+
+
+def _named(store: Store, folder: str) -> list[Named]:
+    found = []
+    for name in store.names(folder):
+        if match := _NAME.fullmatch(name.rpartition("/")[2]):
+            day, time = match[2][:8], match[2][9:15]
+            at = f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z"
+            found.append(Named(name, int(match[1]), parse_instant(at)))
+    return sorted(found, key=lambda one: one.line)
+
+
+def thinned(found: Sequence[Named], kept_days: int) -> list[Named]:
+    """Those, of all of a partition (the oldest first), that are not kept any longer."""
+    if not found:
+        return []
+    now_ms, held = found[-1].journal_ms, set[tuple[str, int]]()
+    gone = []
+    for one in found[:-NEWEST]:
+        age_days = (now_ms - one.journal_ms) // DAY_MS
+        each_ms = DAY_MS if age_days < _DAYS else _THEN_EACH_DAYS * DAY_MS
+        period = (str(each_ms), one.journal_ms // each_ms)
+        if age_days > kept_days or period in held:
+            gone.append(one)
+        held.add(period)
+    return gone
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -94,19 +138,33 @@ def read_snapshot(path: Path) -> Snapshot:
         raw = path.read_bytes()
     except OSError as error:
         raise UserError(f"Cannot read the snapshot {path} ({error.strerror}); give another file.", 2) from None
+    return snapshot_of(raw, str(path))
+
+
+def fetched_snapshot(store: Store, named: Named) -> Snapshot:
+    """A snapshot from a store. UserError (status 2) where it is none, or the store does not give it."""
+    try:
+        raw = store.read(named.name)
+    except StoreError as error:
+        raise UserError(f"A snapshot cannot be read: {error}; try again, or name another with --snapshot.", 2) from None
+    return snapshot_of(raw, f"{store.place}/{named.name}")
+
+
+def snapshot_of(raw: bytes, name: str) -> Snapshot:
+    """What such a file says. UserError (status 2) where it is no snapshot, or not a whole one."""
     first, _, rest = raw.partition(b"\n")
     try:
         head = orjson.loads(first)
         if head["format"] == _FORMAT_OF_0_1:
-            raise UserError(f"The snapshot {path} was written by {BEFORE_LOGIC}", 2)
+            raise UserError(f"The snapshot {name} was written by {BEFORE_LOGIC}", 2)
         if head["format"] != FORMAT:
             raise ValueError(head["format"])
         seal = StateSealed(
             line=head["line"], offset=head["offset"], state=head["state"], journal=head["journal"], logic=head["logic"]
         )
-        return Snapshot(head["partition"], seal, list(_rows(rest)))
-    except (ValueError, KeyError, TypeError, struct.error):
-        raise UserError(f"{path} is no snapshot that dueclock has written, or not a whole one.", 2) from None
+        return Snapshot(head["partition"], seal, list(_rows(bytes(cramjam.zstd.decompress(rest)))))
+    except (ValueError, KeyError, TypeError, struct.error, cramjam.DecompressionError):
+        raise UserError(f"{name} is no snapshot that dueclock has written, or not a whole one.", 2) from None
 
 
 def _rows(raw: bytes) -> Iterator[tuple[bytes, bytes]]:

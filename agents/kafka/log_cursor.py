@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import FETCH_BYTES, LogReader
+from agents.kafka.private import topics_now
 from agents.settings import Settings
 
 
@@ -14,6 +15,7 @@ class LogCursor:
     """Reads up to an end that is looked up when the cursor starts, and again when asked for."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
         self._reader = LogReader(consumer)
         self._source = TopicPartition("none", 0)
         self._next = 0
@@ -27,6 +29,11 @@ class LogCursor:
         ends = (await self._reader.ends([self._source]))[self._source]
         self.first, self.end = ends.first, ends.next
         await self._go_on(max(ends.first, from_offset))
+
+    async def topic_id(self, topic: str) -> str:
+        """The id of a topic (hex); empty where the broker tells none."""
+        found = await topics_now(self._consumer, [topic])
+        return found[topic].id.hex() if topic in found else ""
 
     async def look_again(self) -> int:
         """The end becomes where the topic ends now."""

@@ -39,6 +39,10 @@ class JournalTold(Answer, frozen=True):
 
     partition: Annotated[Partition | None, Meta(description="Its partition; null for an exported journal.")]
     lines: Annotated[Count, Meta(description="How many lines it has.")]
+    from_line: Annotated[
+        Positive,
+        Meta(description="The first line that was read: 1, or the one behind a snapshot where those before are gone."),
+    ]
     journal_time: Annotated[Instant, Meta(description="Journal time of its last line.")]
     logics: Annotated[
         list[Positive], Meta(description="The logics that judged its lines, in the order of their coming.")
@@ -146,6 +150,15 @@ class FactTold(Place, frozen=True):
     brought: Annotated[list[str], Meta(description="The events that its line brought, by `output_id`.")]
 
 
+class FactBefore(Answer, frozen=True):
+    """A fact that a snapshot knows; the line that told it is gone."""
+
+    type: Annotated[str, Meta(description="The type of the notification.")]
+    event_id: Annotated[str, Meta(description="The notification's own id.")]
+    occurred_at: Annotated[Instant, Meta(description="When it happened.")]
+    decides: Annotated[list[str], Meta(description="What it decides of the clock as it stands.")]
+
+
 class SeenOnTopic(Answer, frozen=True):
     """What stands on the output topic."""
 
@@ -222,6 +235,9 @@ class Story(Answer, frozen=True):
     ]
     policy: BindingPolicy
     due: DueTold
+    facts_before: Annotated[
+        list[FactBefore], Meta(description="What was known of its matter before the first line that was read.")
+    ]
     facts: Annotated[list[FactTold], Meta(description="What was known of its matter, in the order of the journal.")]
     events: Annotated[list[EventTold], Meta(description="What was sent, in order.")]
     at: Annotated[GlimpseTold | None, Meta(description="What was known at the instant asked for; null without `--at`.")]

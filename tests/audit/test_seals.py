@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cramjam
 import pytest
 
-from agents.journal.snapshots import KEPT, SnapshotWriter, read_snapshot, snapshots
+from agents.journal.snapshots import DAY_MS, Named, SnapshotWriter, read_snapshot, snapshots_in, thinned
+from agents.journal.store import Store
 from agents.settings import Settings
 from schemas.notifications import StateSealed
 from streams.sealing import canonical_rows
@@ -181,17 +183,18 @@ def test_notes_that_are_none_are_refused(tmp_path: Path) -> None:
 # --- snapshots -------------------------------------------------------------------------------------------------------
 
 
-def snapshot_of(history: History, folder: Path) -> Path:
+def snapshot_of(history: History, folder: Path, journal: str = "sla-journal") -> Path:
     """The state before the last line of a history, which is a seal, as its owner writes it."""
     seal = history.lines[-1].body
     assert isinstance(seal, StateSealed)
     before = History()
     for line in history.lines[1:-1]:
         before.add(line.body, line.journal_ms)
-    writer = SnapshotWriter(folder, HOME, seal.line)
+    store = Store(str(folder))
+    writer = SnapshotWriter(store, journal, HOME, kept_days=400)
     list(writer.passing(canonical_rows(before.state)))
-    writer.finish(seal)
-    return snapshots(folder, HOME)[-1]
+    writer.finish(seal, before.state.journal_ms)
+    return folder / snapshots_in(store, journal, HOME)[-1].name
 
 
 @broker
@@ -227,23 +230,40 @@ def test_a_snapshot_that_was_changed_is_refused(settings: Settings, run: Run, tm
     snapshot = snapshot_of(history, tmp_path)
     history.write(settings)
     raw = snapshot.read_bytes()
-    snapshot.write_bytes(raw.replace(b"sfp", b"mfn"))
+    head, _, rows = raw.partition(b"\n")
+    changed = bytes(cramjam.zstd.compress(bytes(cramjam.zstd.decompress(rows)).replace(b"sfp", b"mfn")))
+    snapshot.write_bytes(head + b"\n" + changed)
     assert "has been changed" in sentence_of(run("audit", "--snapshot", snapshot))
     snapshot.write_bytes(raw[:-3])
     assert "not a whole one" in sentence_of(run("audit", "--snapshot", snapshot))
     assert "Cannot read" in sentence_of(run("audit", "--snapshot", "nowhere"))
 
 
-def test_only_the_newest_snapshots_are_kept_and_none_has_its_name_before_it_is_whole(tmp_path: Path) -> None:
-    state = History().state
-    for line in range(1, KEPT + 4):
-        writer = SnapshotWriter(tmp_path, 3, line)
-        rows = list(writer.passing(canonical_rows(state)))
-        assert len(snapshots(tmp_path, 3)) == min(line - 1, KEPT)
-        writer.finish(StateSealed(line=line, offset=line, state="0" * 64, journal="0" * 64, logic=1))
-        assert read_snapshot(snapshots(tmp_path, 3)[-1]).rows == rows
-    assert [read_snapshot(path).seal.line for path in snapshots(tmp_path, 3)] == list(range(4, KEPT + 4))
-    assert len(list(tmp_path.iterdir())) == KEPT
+def test_a_snapshot_has_its_name_only_when_its_seal_is_there(tmp_path: Path) -> None:
+    state, store = History().state, Store(str(tmp_path))
+    writer = SnapshotWriter(store, "sla-journal", 3, kept_days=400)
+    rows = list(writer.passing(canonical_rows(state)))
+    assert not snapshots_in(store, "sla-journal", 3)
+    writer.finish(StateSealed(line=7, offset=9, state="0" * 64, journal="0" * 64, logic=1), LATER_MS)
+    (named,) = snapshots_in(store, "sla-journal", 3)
+    assert (named.line, named.journal_ms) == (7, LATER_MS // 1000 * 1000)
+    found = read_snapshot(tmp_path / named.name)
+    assert (found.seal.line, found.seal.offset, found.rows) == (7, 9, rows)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [Path(named.name).name]
+
+
+def test_old_snapshots_are_thinned_so_that_one_stands_behind_every_cut() -> None:
+    kept: list[Named] = []
+    for day in range(1_000):
+        kept.append(Named(str(day), day + 1, day * DAY_MS))
+        for one in thinned(kept, kept_days=430):
+            kept.remove(one)
+        if day >= 430:
+            cut_ms = (day - 400) * DAY_MS  # what a retention of 400 days leaves begins here
+            first = next(one for one in kept if one.journal_ms >= cut_ms)
+            assert first.journal_ms - cut_ms <= 30 * DAY_MS
+    assert len(kept) <= 3 + 7 + 430 // 30 + 2
+    assert [one.line for one in kept[-3:]] == [998, 999, 1_000]
 
 
 # --- a worker that seals ---------------------------------------------------------------------------------------------
@@ -252,7 +272,7 @@ def test_only_the_newest_snapshots_are_kept_and_none_has_its_name_before_it_is_w
 @broker
 def test_workers_seal_what_they_write_and_a_restarted_one_goes_on(make_live: MakeLive, tmp_path: Path) -> None:
     folder = tmp_path / "snapshots"
-    live = make_live(reply_within("seconds = 1"), seal_every_s=1, snapshot_dir=str(folder))
+    live = make_live(reply_within("seconds = 1"), seal_every_s=1, snapshots=str(folder))
     sellers = [seller_on(partition, live.partitions) for partition in range(live.partitions)]
 
     def seals() -> list[dict[str, Any]]:
@@ -274,7 +294,10 @@ def test_workers_seal_what_they_write_and_a_restarted_one_goes_on(make_live: Mak
     ended = dueclock("--settings", live.settings_file, "audit", "--json", folder=tmp_path)
     assert ended.status == 0, ended
     assert sum(one["seals"] for one in json.loads(ended.out)["partitions"]) == len(seals())
-    newest = [snapshots(folder, partition)[-1] for partition in range(live.partitions)]
+    (journal,) = (path.name for path in folder.iterdir())
+    newest = [
+        folder / snapshots_in(Store(str(folder)), journal, partition)[-1].name for partition in range(live.partitions)
+    ]
     arguments = [word for path in newest for word in ("--snapshot", str(path))]
     ended = dueclock("--settings", live.settings_file, "audit", "--json", *arguments, folder=tmp_path)
     assert ended.status == 0, ended

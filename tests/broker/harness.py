@@ -223,7 +223,7 @@ class WorkerProcess:
         self._log.close()
 
 
-MORE = ("metrics_port", "seal_every_s", "snapshot_dir", "clocks_token", "http_token_file", "dead_letter_ratio")
+MORE = ("metrics_port", "seal_every_s", "snapshots", "clocks_token", "http_token_file", "dead_letter_ratio")
 
 
 class Live:

@@ -83,7 +83,7 @@ def test_without_an_output_file_the_lines_go_to_standard_output(settings: Settin
 
 def test_an_empty_partition_is_an_empty_file(settings: Settings) -> None:
     out = io.BytesIO()
-    assert export_journal(settings, 0, out) == (0, 1)
+    assert export_journal(settings, 0, out) == (0, 1, None)
     assert out.getvalue() == b""
 
 

@@ -102,7 +102,7 @@ def test_where_clocks_stand_by_their_events_is_where_their_rows_stand(case: str)
     folder = GOLDEN / case
     own = folder / "policies.toml"
     history = History(policies=own.read_text() if own.exists() else POLICIES).tell(case)
-    world.begin()
+    world.begin(None)
     world.fold([JournalLine(line, None, None) for line in history.lines])
     rows = {
         f"{row_id.rsplit('/', 2)[0]}/{clock.name}": OUTCOME_NAMES[clock.outcome]

@@ -1,0 +1,91 @@
+"""Where those who look back begin: at the first line, or, where retention has taken the head, as early as can be.
+
+What the archive has is read as if it stood on the topic. Where the first line is nowhere, the oldest snapshot is taken
+whose following lines are all there. It is believed only if the seal that follows it says the same.
+"""
+
+from typing import NamedTuple
+
+from agents.errors import COULD_NOT_RUN, UserError
+from agents.journal.archive import Segment, segments_in
+from agents.journal.records import Snapshot
+from agents.journal.snapshots import fetched_snapshot, journal_folder, snapshots_in
+from agents.journal.store import Store, StoreError
+from agents.kafka.log_cursor import LogCursor
+from agents.settings import Settings
+from agents.topic_roles import JOURNAL
+from schemas.headers import line_number
+
+
+class Beginning(NamedTuple):
+    """A state to begin with (None: there was none before), archived segments, then the topic from this offset on.
+
+    `named` is the name of the snapshot in the store; None too where a person gave it as a file.
+    """
+
+    start: Snapshot | None = None
+    named: str | None = None
+    store: Store | None = None
+    segments: tuple[Segment, ...] = ()
+    from_offset: int = 0
+
+    def snapshot_file(self) -> bytes | None:
+        """The snapshot's file as it lies in the store. UserError (status 2) where the store does not give it."""
+        if self.named is None or self.store is None:
+            return None
+        try:
+            return self.store.read(self.named)
+        except StoreError as error:
+            raise UserError(f"The snapshot cannot be read: {error}; try again.", COULD_NOT_RUN) from None
+
+    @property
+    def behind_line(self) -> int:
+        """The last line that is not read; 0 where all are."""
+        return 0 if self.start is None else self.start.seal.line
+
+
+def at_snapshot(start: Snapshot) -> Beginning:
+    """Begin at this snapshot, on the topic."""
+    return Beginning(start, from_offset=start.seal.offset + 1)
+
+
+async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) -> Beginning:
+    """Where to begin in this partition. UserError (status 2) where the store that is named does not answer."""
+    topic = settings.topic(JOURNAL)
+    await cursor.start(topic, partition)
+    if cursor.first == 0 or not settings.snapshots:
+        return Beginning()
+    first_line = await _first_line(cursor)
+    if first_line == 1:
+        return Beginning()
+    folder = journal_folder(topic, await cursor.topic_id(topic))
+    store = Store(settings.snapshots)
+    try:
+        segments = segments_in(store, folder, partition)
+        if not segments or (first_line and segments[-1].last_line + 1 < first_line):
+            segments = []  # what it has does not reach what is left
+        first_line = segments[0].first_line if segments else first_line
+        found = [one for one in snapshots_in(store, folder, partition) if first_line and one.line + 1 >= first_line]
+    except StoreError as error:
+        raise UserError(
+            f"The head of partition {partition} of the journal is gone, and what is kept of it cannot be read: "
+            f"{error}; see the setting `snapshots`.",
+            COULD_NOT_RUN,
+        ) from None
+    start = None if first_line == 1 or not found else fetched_snapshot(store, found[0])
+    if start is not None:
+        segments = [one for one in segments if one.last_line > start.seal.line]
+    named = None if start is None else found[0].name
+    if segments:
+        return Beginning(start, named, store, tuple(segments), segments[-1].last_offset + 1)
+    return Beginning() if start is None else Beginning(start, named, store, (), start.seal.offset + 1)
+
+
+async def _first_line(cursor: LogCursor) -> int:
+    """The number of the first line that is left on the topic; 0 where nothing is left, or it has none."""
+    for record in await cursor.batch():
+        try:
+            return line_number(record.headers)
+        except (KeyError, ValueError):
+            break
+    return 0

@@ -1,0 +1,79 @@
+"""Where what is kept of a journal beside Kafka lies: a folder, or a bucket behind the S3 API (`s3://bucket/prefix`).
+
+A file is there whole or not at all. Where a bucket answers, and with which keys, is told as other programs are told it:
+`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, or the machine's own role. What fails is
+a `StoreError`, one sentence without a secret.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+_S3 = "s3://"
+_RETRIES = {"max_retries": 3}
+
+Answer = TypeVar("Answer")
+
+
+class StoreError(Exception):
+    """A store did not do what it was asked; one sentence."""
+
+
+class MissingError(StoreError):
+    """The store has no file of this name."""
+
+
+class Store:
+    """Files by their names, which have `/` between their parts."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._store: LocalStore | S3Store | None = None
+
+    def names(self, prefix: str) -> list[str]:
+        """The names that begin with this folder, in their order."""
+        return sorted(
+            self._tried(lambda store: [one["path"] for some in obstore.list(store, prefix) for one in some], prefix)
+        )
+
+    def read(self, name: str) -> bytes:
+        """A whole file."""
+        return self._tried(lambda store: bytes(obstore.get(store, name).bytes()), name)
+
+    def write(self, name: str, parts: Iterator[bytes]) -> None:
+        """A file with this content; whoever looks meanwhile sees the one before it, or none."""
+        self._tried(lambda store: obstore.put(store, name, parts, use_multipart=True), name)
+
+    def remove(self, name: str) -> None:
+        """Take a file away."""
+        self._tried(lambda store: obstore.delete(store, name), name)
+
+    def _tried(self, ask: Callable[[LocalStore | S3Store], Answer], name: str) -> Answer:
+        try:
+            if self._store is None:
+                self._store = self._opened()
+            return ask(self._store)
+        except FileNotFoundError:
+            raise MissingError(f"{self.place} has no {name}") from None
+        except (OSError, BaseError) as error:
+            raise StoreError(f"{self.place} refused {name} ({_reason(error)})") from None
+
+    def _opened(self) -> LocalStore | S3Store:
+        if not self.place.startswith(_S3):
+            folder = Path(self.place).absolute()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return LocalStore(folder)
+        is_plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        options = {"client_options": {"allow_http": True}} if is_plain else {}
+        return S3Store.from_url(self.place, retry_config=_RETRIES, **options)  # type: ignore[arg-type] # a TypedDict in its stubs alone
+
+
+def _reason(error: Exception) -> str:
+    """What a library says, in its first line: behind it stand its own structures."""
+    said = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
+    return said[0].strip() if said else type(error).__name__
