@@ -18,7 +18,7 @@ from schemas.policies import Policies, load_policies, shipped_policies
 from streams import logic
 from streams.admission import admit
 from streams.engine import Line, step
-from streams.events import SlaEvent
+from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 
 OnDeadLetter = Callable[[int, bytes, Rejected], None]

@@ -52,7 +52,7 @@ def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
     yield PARTITION_KEY, msgspec.msgpack.encode(judged)
     yield from state.policies_row()
     for row_id in state.row_ids():
-        yield row_id.encode(), state.encoded(row_id)
+        yield row_id.encode(), state.rows.encoded(row_id)
 
 
 def record_digest(

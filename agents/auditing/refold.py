@@ -13,10 +13,10 @@ from agents.topic_roles import OUTPUTS
 from schemas.notifications import StateSealed
 from schemas.policies import PolicyError
 from streams.engine import restore_state, step
-from streams.events import SlaEvent
 from streams.logic import CHANGES, OtherVersionError
 from streams.rows import RowError
 from streams.sealing import rows_digest, state_digest
+from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 
 Expected = dict[str, list[tuple[int, SlaEvent, Sent]]]

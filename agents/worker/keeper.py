@@ -28,7 +28,6 @@ from agents.worker.misrouted import Router
 from agents.worker.poison import NOTHING_SKIPPED, Skipped, damaged, poisoned
 from agents.worker.sizes import Sizes
 from agents.worker.slices import LOG_APPEND_TIME, Hand, Held, Record, origin_of
-from agents.worker.tables import OpenClocks
 from agents.worker.ticker import Ticker
 from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
 from schemas.decoding import decode_notification, journal_value
@@ -36,8 +35,8 @@ from schemas.headers import journal_headers
 from schemas.notifications import Body, Notification, TimeTick, type_name
 from streams.admission import admit
 from streams.engine import Line, State, unfold
-from streams.events import SlaEvent
 from streams.routing import account_key
+from streams.sla_event import SlaEvent
 
 log = logging.getLogger("dueclock.keeper")
 
@@ -51,7 +50,6 @@ class Shared(NamedTuple):
     chosen: Chosen
     router: Router
     metrics: Metrics
-    open_clocks: OpenClocks
     broker_now_ms: Callable[[], int | None]
     sizes: Sizes
     skipped: Skipped = NOTHING_SKIPPED
@@ -202,20 +200,16 @@ class Keeper:
 
     async def _fold(self, line: Line, breath: Breath, record: Record | None = None) -> list[SlaEvent]:
         """Apply a line; the loop is given up between its pieces, and nobody else touches the state meanwhile."""
+        events: list[SlaEvent] = []
         try:
-            pieces = unfold(self.state, line)
-            while True:
-                try:
-                    next(pieces)
-                except StopIteration as done:
-                    events: list[SlaEvent] = done.value
-                    return events
+            for _ in unfold(self.state, line, events):
                 if breath.is_due:
                     await breath.take()
         except Exception as error:
             log.exception("partition %d: journal line %d cannot be applied", self.state.partition, line.number)
             origin = None if record is None else origin_of(record)
             raise poisoned(self.state, line, origin, error) from error
+        return events
 
     def _journal(self, line: Line, key: bytes, outbox: Outbox, tally: SliceTally, record: Record | None = None) -> None:
         headers = journal_headers(line.number, None if record is None else origin_of(record))
@@ -274,7 +268,6 @@ class Keeper:
             self._sealer.written(written.get((self._topics[JOURNAL], self.state.partition)))
         tally.seconds["write"] = monotonic() - started_s
         self._shared.metrics.add(tally, sent_ms=self._shared.broker_now_ms(), since_ms=self._since_ms)
-        self._shared.open_clocks.add(self.state.partition, self.state.take_due_changes())
         return True
 
     # --- ticks and policies ------------------------------------------------------------------------------------------

@@ -117,6 +117,7 @@ class PartitionWatch:
         lags = [self._look_at(part, now_ms, seen) for part in parts]
         known = [lag_s for lag_s in lags if lag_s is not None]
         self._worst_lag_s = max(known, default=0.0) if len(known) == len(lags) else None
+        self._owner.open_clocks.show(part.state.census.due for part in parts)
         seen["sla_clocks_open"].update(self._owner.open_clocks.open_clocks().items())
         if now_ms is not None:
             self._count_due(now_ms, seen)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import faust
 import orjson
 import pytest
 
@@ -22,11 +21,10 @@ from agents.worker.misrouted import Router
 from agents.worker.poison import NOTHING_SKIPPED, Skipped, skipped_records
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, Hand, Slice
-from agents.worker.tables import OpenClocks
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
-from streams.engine import Line, State, new_state, step
-from streams.events import SlaEvent
+from streams.engine import Line, State, new_state, unfold
+from streams.sla_event import SlaEvent
 from tests.agents.records import InputRecord
 from tests.zones import chosen_of
 
@@ -66,7 +64,6 @@ class Desk:
             chosen_of(shipped_policies()),
             Router("sla-repartition", 1),
             Metrics(),
-            OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
             lambda: clock.at(self.monotonic_s),
             Sizes(self._largest),
             skipped,
@@ -186,7 +183,7 @@ def test_a_line_that_cannot_be_applied_is_named_and_nothing_is_written(
     for topic in TOPICS:
         desk.answer(topic, 0)
     desk.until_idle()
-    refuse: Callable[..., Any] = lambda state, line: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
+    refuse: Callable[..., Any] = lambda *_: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
     monkeypatch.setattr(module, "unfold", refuse)
     desk.give("buyer-message", 101, message("m1", 101))
     with pytest.raises(UserError, match=r"a timer or the line itself makes the core fail \(RuntimeError: bug\)"):
@@ -202,10 +199,10 @@ def test_a_record_that_makes_the_core_fail_is_named_with_what_to_do(
     for topic in TOPICS:
         desk.answer(topic, 0)
     desk.until_idle()
-    original = step
+    original = unfold
 
-    def fails_behind_the_timers(state: State, line: Line) -> list[SlaEvent]:
-        original(state, line)
+    def fails_behind_the_timers(state: State, line: Line, events: list[SlaEvent]) -> Iterator[None]:
+        yield from original(state, line, events)
         raise RuntimeError("bug")
 
     monkeypatch.setattr(module, "unfold", fails_behind_the_timers)

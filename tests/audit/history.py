@@ -19,10 +19,10 @@ from schemas.notifications import Body, Notification, PolicyActivated, StateSeal
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS
 from streams import logic
 from streams.engine import Line, new_state, step
-from streams.events import SlaEvent
 from streams.partitioner import partition_of
 from streams.routing import account_key
 from streams.sealing import next_link, record_digest, state_digest
+from streams.sla_event import SlaEvent
 from tests.cli.command import GOLDEN
 from tests.kafka_fixtures import Outgoing, produce
 from tests.zones import activation

@@ -144,9 +144,7 @@ def _tell(state: State, said: Iterator[Notification]) -> None:
         step(state, Line(state.lines + 1, max(state.journal_ms, body.occurred_ms), body))
         if not number % 1000:
             state.take_changes()
-            state.take_due_changes()
     state.take_changes()
-    state.take_due_changes()
 
 
 def _opening(first: int, end: int) -> Iterator[Notification]:

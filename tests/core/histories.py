@@ -20,9 +20,9 @@ from schemas.decoding import Decoded, decode_notification
 from schemas.notifications import Body, PolicyActivated, Zones
 from schemas.policies import Policies, PolicyError, load_policies
 from streams.engine import Line, restore_state
-from streams.events import SlaEvent
 from streams.replay import Replay
 from streams.rows import apply_changes
+from streams.sla_event import SlaEvent
 from streams.state import State
 from tests.core.instants import text
 from tests.oracle.histories import plain_policies, random_case

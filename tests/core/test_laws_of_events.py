@@ -16,6 +16,7 @@ from schemas.events import decode_event, encode_event, topic_of
 from tests.core.histories import Event, History, decoded, history_of, is_plain_fact, replay_of, tick, told
 from tests.core.instants import DAY, text
 from tests.core.policy_texts import PLAIN
+from tests.core.stories import due_counts
 
 ENDED = {"clock.met", "clock.superseded", "clock.exempt"}
 ON_DUE = {"clock.breached", "clock.lapsed", "clock.reminder_due"}
@@ -127,14 +128,10 @@ def test_output_ids_are_never_used_twice(history: History) -> None:
 @given(history=told(), asked=st.data())
 def test_the_open_clocks_are_those_counted_step_by_step(history: History, asked: st.DataObject) -> None:
     replay = replay_of(history.policies)
-    counted: dict[tuple[str, str, int], int] = {}
     for raw in history.raws():
         replay.feed(raw)
         if asked.draw(st.booleans()):
-            for key, change in replay.state.take_due_changes().items():
-                assert change
-                counted[key] = counted.get(key, 0) + change
-            assert {key: count for key, count in counted.items() if count} == replay.state.due_counts()
+            assert replay.state.census.due == due_counts(replay.state)
 
 
 # --- the order of arrival --------------------------------------------------------------------------------------------
