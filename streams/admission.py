@@ -46,11 +46,11 @@ def admit(state: State, notification: Notification, journal_ms: int, arrival_ms:
 
 def _full_field(state: State, party: Party, notification: Notification) -> str | None:
     """The field that names what has no room for the notification's fact, or None. A repeat always has room."""
-    if isinstance(notification, ProgramChanged):
+    if type(notification) is ProgramChanged:
         programs = party.row.programs
         is_known = any(change.event_id == notification.event_id for change in programs)
         return "event_id" if len(programs) >= FULL and not is_known else None
-    if isinstance(notification, CaseOpened) and _is_crowded(state, party, notification):
+    if type(notification) is CaseOpened and _is_crowded(state, party, notification):
         return "subject_hash"
     if state.full:
         for routed in route(notification):

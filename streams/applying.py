@@ -47,7 +47,7 @@ def apply_notification(state: State, notification: Notification) -> None:
     A change of programs is not for here: it may touch as many threads as the account has (`switch_program`).
     """
     ledger, party = _opened(state, notification)
-    if isinstance(notification, MetricsReported):
+    if type(notification) is MetricsReported:
         health.report(party, notification, ledger.moment)
         state.census.set_status(party.row_id, health.worst_status(party.row))
         state.rows.mark_changed(party)
@@ -91,8 +91,9 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         state.rows.mark_changed(matter)
         if matter.kind == "order":
             state.note_size(matter)
-            if isinstance(fact, _NAMES_A_PROGRAM):
-                cast(OrderRow, row).programs.setdefault(fact.return_id, fact.program)
+            if type(fact) in _NAMES_A_PROGRAM:
+                returned = cast(facts.ReturnReceived, fact)
+                cast(OrderRow, row).programs.setdefault(returned.return_id, returned.program)
         else:
             _index(state, matter, taken.other)
         called = called_for(matter.name, row, party.row.programs)
@@ -104,12 +105,12 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
     return touched, violations
 
 
-_NAMES_A_PROGRAM: Final = (facts.ReturnRequested, facts.ReturnApproved, facts.ReturnReceived)
+_NAMES_A_PROGRAM: Final = frozenset({facts.ReturnRequested, facts.ReturnApproved, facts.ReturnReceived})
 
 
 def _index(state: State, matter: Matter, replaced: facts.Fact | None) -> None:
     """Keep the indexes that cross matters."""
-    if isinstance(replaced, facts.CaseOpened):
+    if type(replaced) is facts.CaseOpened:
         state.unindex_subject(matter, replaced.subject_hash)
     state.index_matter(matter)
 

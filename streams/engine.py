@@ -54,7 +54,7 @@ def unfold(state: State, line: Line, events: list[SlaEvent]) -> Iterable[None]:
     if isinstance(body, Notification):
         if state.rows.book is None:
             raise ValueError(f"line {line.number} comes before any policies")
-        if not isinstance(body, ProgramChanged) and not state.timers.may_be_due(line.journal_ms):
+        if type(body) is not ProgramChanged and not state.timers.may_be_due(line.journal_ms):
             _begin(state, line, events)
             _let_stand(state, line)
             apply_notification(state, body)

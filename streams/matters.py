@@ -6,7 +6,7 @@ changes and the policies.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from streams.at_work import Matter
 from streams.cases import case_duties, case_view, evidence_violations
@@ -14,7 +14,7 @@ from streams.duties import Called
 from streams.facts import Fact, ProgramChanged
 from streams.orders import OrderView, claims_not_received, order_duties, order_violations, refund_questions
 from streams.policies import Agreement
-from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, MatterRow, OrderRow, ThreadRow
+from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, EvidenceRow, MatterRow, OrderRow, ThreadRow
 from streams.telling import Taken
 from streams.threads import ThreadView, switched_off, thread_duties, thread_violations
 from streams.timer import CLOCK, DUE_STEP, FORGET, MOVE_STEP, Timer
@@ -33,7 +33,7 @@ def name_of(row_id: str) -> str:
 
 def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Called:
     """Derive the matter of this name from scratch. Violations of cases compare several and are not here."""
-    if isinstance(row, OrderRow):
+    if type(row) is OrderRow:
         orders = OrderView(name, row.facts, row.programs)
         return Called(
             order_duties(orders),
@@ -41,12 +41,12 @@ def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Cal
             refund_questions(orders),
             claims_not_received(orders),
         )
-    if isinstance(row, ThreadRow):
+    if type(row) is ThreadRow:
         thread = ThreadView(name, row.facts, switched_off(programs))
         return Called(thread_duties(thread), thread_violations(thread))
-    if isinstance(row, CaseRow):
+    if type(row) is CaseRow:
         return Called(case_duties(case_view(name, row.facts)))
-    return Called((), evidence_violations(name, row.facts))
+    return Called((), evidence_violations(name, cast(EvidenceRow, row).facts))
 
 
 def take_fact(row_id: str, facts: list[Any], fact: Fact) -> Taken:

@@ -29,7 +29,7 @@ def route(notification: Notification) -> tuple[Routed, ...]:
         return ()
     kind, name_of, make = found
     routed = Routed(kind, name_of(notification), make(notification))
-    if isinstance(notification, notifications.MessageReceived) and notification.order_id is not None:
+    if type(notification) is notifications.MessageReceived and notification.order_id is not None:
         return (routed, Routed("order", notification.order_id, _order_message(notification)))
     return (routed,)
 

@@ -150,11 +150,11 @@ class State:
         """Enter a matter into the indexes that cross matters."""
         row = matter.row
         self.note_size(matter)
-        if isinstance(row, ThreadRow):
+        if type(row) is ThreadRow:
             self.questions.put(matter.party.row_id, matter.row_id, questions_to_csba(row.facts))
-        elif isinstance(row, CaseRow):
+        elif type(row) is CaseRow:
             for fact in row.facts:
-                if isinstance(fact, CaseOpened):
+                if type(fact) is CaseOpened:
                     self.cases.put(matter.party.row_id, fact.subject_hash, matter.row_id)
 
     def note_size(self, matter: Matter) -> None:

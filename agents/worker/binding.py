@@ -10,7 +10,7 @@ from agents.settings import Settings
 from agents.topic_roles import REPARTITION
 from agents.worker.slices import Record
 from schemas.dead_letters import WRONG_TOPIC, Rejected
-from schemas.decoding import Decoded
+from schemas.decoded import Decoded
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import type_name
 from schemas.registry import INPUT_TOPIC_OF

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
 from schemas.notifications import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS

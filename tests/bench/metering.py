@@ -7,7 +7,8 @@ import time
 from typing import Final
 
 from agents.metrics.counters import Metrics, SliceTally
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import Notification, type_name
 from schemas.policies import shipped_policies
 from streams.engine import Line, new_state, step

@@ -15,7 +15,8 @@ import orjson
 import psutil
 
 from agents.zones import machine_zones
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import (
     ClaimOpened,
     MessageReceived,

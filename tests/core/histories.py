@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import Body, PolicyActivated, Zones
 from schemas.policies import Policies, PolicyError, load_policies
 from streams.engine import Line, restore_state

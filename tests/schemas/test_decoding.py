@@ -5,7 +5,8 @@ import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, MessageSent, MetricsReported, type_name
 from tests.schemas.golden_files import golden_lines, golden_reasons
 from tests.schemas.plain_validator import FILE_TYPES, TYPES
