@@ -85,10 +85,8 @@ def _ms_of_day(text: str) -> int | None:
 
 def format_instant(ms: int) -> str:
     """The output form, `2026-02-03T18:15:00.000Z`. ValueError outside the years 0001 to 9999."""
-    day, ms_of_day = divmod(ms, DAY_MS)
-    minute, ms_of_minute = divmod(ms_of_day, MINUTE_MS)
-    second, millisecond = divmod(ms_of_minute, 1_000)
-    return _date_part(day) + _MINUTES[minute] + _SECONDS[second] + _FRACTIONS[millisecond]
+    minute, second = ms % DAY_MS // MINUTE_MS, ms % MINUTE_MS // 1_000
+    return f"{_date_part(ms // DAY_MS)}{_MINUTES[minute]}{_SECONDS[second]}{_FRACTIONS[ms % 1_000]}"
 
 
 @lru_cache(maxsize=4_096)

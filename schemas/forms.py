@@ -92,10 +92,12 @@ class Form:
     def journal_value(self, said: dict[str, Any]) -> bytes | None:
         """The value of the journal record of what was read from `said`, None if it is not plain; uses `said` up.
 
-        Plain is what holds nothing but texts and flags of ours, as most do: they stand in the journal as they came.
+        Plain is what holds texts and flags alone, as most do: what is known of them stands in the journal as it came.
         """
-        if not self.is_live or self.bounded or None in said.values() or not self.names.issuperset(said):
+        if not self.is_live or self.bounded or None in said.values():
             return None
+        if not self.names.issuperset(said):
+            said = {name: said[name] for name in said if name in self.names}
         said["occurred_at"] = format_instant(said["occurred_at"])
         return canonical_json(said)
 

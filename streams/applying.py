@@ -201,10 +201,13 @@ _Pair = tuple[str, Matter, Clock | None, Duty | None]
 def _pairs(touched: list[Touched]) -> list[_Pair]:
     """What stands beside what is called for, for each clock of the touched matters, in the order of their ids."""
     pairs: list[_Pair] = []
+    if len(touched) == 1 and len(touched[0].called.duties) == 1 and not touched[0].matter.row.clocks:
+        (only,) = touched[0].called.duties  # as most matters begin
+        return [(only.name, touched[0].matter, None, only)]
     for one in touched:
         duties, names, matter = _by_name(one.called), one.names, one.matter
         for clock in matter.row.clocks:
-            name = clock.name
+            name = f"{clock.rule}/{clock.subject}"
             duty = duties.pop(name, None)
             if names is None or name in names:
                 pairs.append((name, matter, clock, duty))
@@ -217,7 +220,7 @@ def _pairs(touched: list[Touched]) -> list[_Pair]:
 
 
 def _by_name(called: Called) -> dict[str, Duty]:
-    return {duty.name: duty for duty in called.duties}
+    return {f"{duty.rule}/{duty.subject}": duty for duty in called.duties}
 
 
 def _settle_pair(ledger: Ledger, pair: _Pair) -> Clock | None:

@@ -10,18 +10,8 @@ from streams.policies import Agreement
 from streams.rows import AccountRow, MatterRow
 
 
-class AtWork:
-    """A row at work; `is_changed`: it is other than the row at rest, and goes out with the next changes."""
-
-    __slots__ = ("is_changed", "row_id")
-
-    def __init__(self, row_id: str) -> None:
-        self.row_id = row_id
-        self.is_changed = False
-
-
-class Party(AtWork):
-    """An account at work; its id is its row's.
+class Party:
+    """An account at work; its id is its row's. `is_changed`: the row is other than that at rest, and goes out next.
 
     `marketplace_json` and `seller_json` are these fields as all its events have them. `window_ms` is the midnight whose
     window the late and the timely responses `window_late` and `window_on_time` are of, 0 where they were not added up
@@ -32,10 +22,12 @@ class Party(AtWork):
     __slots__ = (
         "agreement",
         "armed_ms",
+        "is_changed",
         "is_judged",
         "marketplace",
         "marketplace_json",
         "row",
+        "row_id",
         "seller_json",
         "window_late",
         "window_ms",
@@ -43,7 +35,8 @@ class Party(AtWork):
     )
 
     def __init__(self, account: str, row: AccountRow, agreement: Agreement) -> None:
-        super().__init__(account)
+        self.row_id = account
+        self.is_changed = False
         seller, self.marketplace = account.split("/", 1)
         self.marketplace_json = f'"marketplace_id":"{self.marketplace}",'
         self.seller_json = f'"seller_id":"{seller}",'
@@ -56,13 +49,14 @@ class Party(AtWork):
         self.armed_ms: int | None = None
 
 
-class Matter(AtWork):
+class Matter:
     """A matter at work: its kind (`order`, `thread`, `case`, `evidence`), its name, and whose it is."""
 
-    __slots__ = ("kind", "name", "party", "row")
+    __slots__ = ("is_changed", "kind", "name", "party", "row", "row_id")
 
     def __init__(self, row_id: str, party: Party, kind: str, name: str, row: MatterRow) -> None:
-        super().__init__(row_id)
+        self.row_id = row_id
+        self.is_changed = False
         self.party = party
         self.kind = kind
         self.name = name

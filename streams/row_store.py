@@ -17,7 +17,7 @@ from streams.policies import PolicyBook
 from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row
 
 KEPT_AT_WORK: Final = 4_096
-"""Rows that stay decoded over `changes`, at most."""
+"""Accounts, and matters, that stay decoded over `changes`, at most."""
 
 
 class RowStore:
@@ -153,8 +153,10 @@ class RowStore:
                 yield row_id, value
         self._changed.clear()
         self._forgotten.clear()
-        if len(self.parties) + len(self.matters) > KEPT_AT_WORK:
+        if len(self.parties) > KEPT_AT_WORK:
             self.rest()
+        elif len(self.matters) > KEPT_AT_WORK:
+            self.matters.clear()
 
     def rest(self) -> None:
         """Put all rows to rest. Nothing may be changed: a matter and its account rest together."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.headers import Headers, event_headers
+from schemas.headers import Header, Headers, event_headers, judged_by, line_header
 
 
 class SlaEvent(msgspec.Struct, frozen=True, gc=False):
@@ -29,12 +29,8 @@ class SlaEvent(msgspec.Struct, frozen=True, gc=False):
 
     def headers(self, line: int, digest: str, logic: int) -> Headers:
         """The headers of its record: `line` brought it, under the policies with this `digest`, judged by `logic`."""
-        return event_headers(
-            output_id=self.output_id,
-            type=self.type,
-            at=self.at,
-            subject=self.subject,
-            line=line,
-            digest=digest,
-            logic=logic,
-        )
+        return self.headed(line_header(line), judged_by(digest, logic))
+
+    def headed(self, line: Header, judged: Headers) -> Headers:
+        """The same from what the events of a line, and of all lines under these policies, share."""
+        return event_headers(self.output_id, self.type, self.at, self.subject, line, judged)

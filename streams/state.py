@@ -105,7 +105,10 @@ class State:
     @property
     def is_repeat(self) -> bool:
         """Whether the notification applied last told facts, and nothing new."""
-        return bool(self.taken) and all(one.how == "repeat" for one in self.taken)
+        for one in self.taken:
+            if one.how != "repeat":
+                return False
+        return bool(self.taken)
 
     def note_record(self, journal: bytes, period: int) -> None:
         """The shell's: the digest of all journal records so far; `period` is the first one's, of journal time."""

@@ -56,8 +56,9 @@ class Record(Protocol):
 def size_of(record: Record) -> int:
     """How much of a record is in memory: all that its producer may make large."""
     size = len(record.value or b"") + len(record.key or b"")
-    for name, value in record.headers:
-        size += len(name) + len(value or b"")
+    if record.headers:
+        for name, value in record.headers:
+            size += len(name) + len(value or b"")
     return size
 
 
@@ -168,10 +169,12 @@ class Hand:
         first.sort(key=attrgetter("at_ms"))
         return first[:limit]
 
-    def finish(self, taken: Held) -> bool:
-        """Drop a record that has been dealt with. True if it was the last one in hand of its topic."""
-        topic = taken.record.topic
+    def finish(self, topic: str, count: int) -> None:
+        """Drop the first `count` records in hand of a topic: they have been dealt with."""
         held = self._held[topic]
-        held.popleft()
-        self._bytes[topic] -= size_of(taken.record)
-        return not held
+        for _ in range(count):
+            self._bytes[topic] -= size_of(held.popleft().record)
+
+    def count(self, topic: str) -> int:
+        """How many records of a topic are in hand."""
+        return len(self._held[topic])

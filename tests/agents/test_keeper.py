@@ -14,7 +14,7 @@ from agents.journal.sealing import Sealer
 from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
-from agents.worker import keeper as module
+from agents.worker import kept_slice as module
 from agents.worker.journal_time import BrokerClock, JournalTime
 from agents.worker.keeper import Keeper, Shared
 from agents.worker.misrouted import Router
