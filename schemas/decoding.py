@@ -6,25 +6,18 @@ contract's order and the first field to blame in the order of the contract's tab
 The types themselves are in `schemas.notifications`.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import orjson
 
 from schemas.codec import MAX_NOTIFICATION_BYTES, canonical_json, format_instant, parse_instant
 from schemas.dead_letters import Rejected
+from schemas.decoded import Decoded
 from schemas.forms import FORMS, Form
 from schemas.notifications import Body, PolicyActivated, type_name
 
-
-class Decoded(NamedTuple):
-    """A valid notification, tick, activation or seal, and what its line in a file says of the journal's time."""
-
-    body: Body
-    arrived_ms: int | None
-    journaled_ms: int | None
-
-
+_NO_TIMES: Final = (None, None)
 _TOO_LARGE: Final = Rejected("too_large", None)
 _NOT_JSON: Final = Rejected("not_json", None)
 _UNKNOWN_TYPE: Final = Rejected("unknown_type", "type")
@@ -45,12 +38,13 @@ def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
     if form is None or not (form.is_live or from_file):
         return _UNKNOWN_TYPE
     body = form.read(said)
-    if body is not None and not from_file:
-        return Decoded(body, None, None)
-    times = _file_times(said) if from_file else None
-    if body is None or times is None or (times == (None, None) and not form.is_live):
-        return Rejected("bad_field", form.first_to_blame(orjson.loads(raw), from_file=from_file))
-    return Decoded(body, *times)
+    if body is not None:
+        if not from_file:
+            return Decoded(body, None, None, form.journal_value(said))
+        times = _file_times(said)
+        if times is not None and (form.is_live or times != _NO_TIMES):
+            return Decoded(body, *times)
+    return Rejected("bad_field", form.first_to_blame(orjson.loads(raw), from_file=from_file))
 
 
 def journal_value(body: Body) -> bytes:
@@ -89,6 +83,8 @@ def _file_times(said: dict[str, Any]) -> tuple[int | None, int | None] | None:
     """`arrived_at` and `journaled_at` of a line, each None where absent; None if one of them is bad."""
     arrived_at = said.get("arrived_at")  # an empty one has been left out by then
     journaled_at = said.get("journaled_at")
+    if arrived_at is None and journaled_at is None:
+        return _NO_TIMES
     try:
         return (
             None if arrived_at is None else parse_instant(arrived_at),

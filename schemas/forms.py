@@ -2,11 +2,13 @@
 
 Derived from the structs of `schemas.notifications` once, at import. `Form.read` is on the path of each notification:
 one regular expression over all required texts together, one conversion. Only what it refuses is looked at field by
-field, by `Form.first_to_blame`. That the two agree is a law of the tests.
+field, by `Form.first_to_blame`. That the two agree is a law of the tests; another is that `Form.journal_value` makes of
+a notification as it came what `schemas.decoding.journal_value` makes of the struct.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, get_type_hints
 
@@ -14,7 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
-from schemas.codec import INSTANT_PATTERN, instant_ms, parse_instant
+from schemas.codec import INSTANT_PATTERN, canonical_json, format_instant, parse_instant
 from schemas.fields import AT_MOST, HOLDS, REWORDING, Rewording, pattern_of, said_of
 from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, Notification, type_name
 
@@ -50,13 +52,15 @@ class Field(NamedTuple):
         )
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Form:
     """One type: its struct, and what the struct's own conversion does not check."""
 
     body_type: type[Any]
     is_live: bool  # whether it may come on an input topic, and so has an envelope
     fields: tuple[Field, ...]  # without `type`, in the order in which they are blamed
-    required_texts: Callable[[dict[str, Any]], tuple[str, ...]]  # `occurred_at` first, where there is one
+    names: frozenset[str]  # of all that a journal record of it may hold
+    required_texts: Callable[[dict[str, Any]], tuple[str, ...]]  # without `occurred_at`
     required_pattern: re.Pattern[str]
     optional_texts: tuple[tuple[str, re.Pattern[str]], ...]
     reworded: tuple[tuple[str, Rewording], ...]
@@ -72,11 +76,10 @@ class Form(NamedTuple):
             if type(text) is str and not is_kept(text):
                 document[name] = otherwise(text)
         try:
-            texts = self.required_texts(document)
-            if self.required_pattern.fullmatch(_JOINT.join(texts)) is None:
+            if self.required_pattern.fullmatch(_JOINT.join(self.required_texts(document))) is None:
                 return None
             if self.is_live:
-                document["occurred_at"] = instant_ms(texts[0])
+                document["occurred_at"] = parse_instant(document["occurred_at"])
             body = msgspec.convert(document, self.body_type)
         except (KeyError, TypeError, ValueError, msgspec.ValidationError):
             return None
@@ -85,6 +88,18 @@ class Form(NamedTuple):
             if text is not None and pattern.fullmatch(text) is None:
                 return None
         return body if not (self.bounded or self.held) or self._is_sound(body, document) else None
+
+    def journal_value(self, document: dict[str, Any]) -> bytes | None:
+        """The journal record's value of what was read from `document`, None if it is not plain; uses it up.
+
+        Plain is what holds texts and flags alone, as most do: what is known of them stands in the journal as it came.
+        """
+        if not self.is_live or self.bounded or None in document.values():
+            return None
+        if not self.names.issuperset(document):
+            document = {name: document[name] for name in document if name in self.names}
+        document["occurred_at"] = format_instant(document["occurred_at"])
+        return canonical_json(document)
 
     def first_to_blame(self, document: Mapping[str, Any], *, from_file: bool) -> str:
         """Of what was refused: the first missing or invalid field in the contract's order."""
@@ -135,12 +150,13 @@ def _form(body_type: type[Struct], *, is_live: bool) -> Form:
     envelope = tuple(declared.pop(name) for name in _ENVELOPE if is_live)
     file_times = tuple(Field(name, is_time=True, is_required=False, hint=str, pattern=None) for name in FILE_TIMES)
     own = tuple(declared.values())
-    exact = [field for field in (*envelope[::-1], *own) if field.pattern and not field.rewording]
+    exact = [field for field in (*envelope, *own) if field.pattern and not field.rewording and not field.is_time]
     required = {field.name: field.pattern for field in exact if field.pattern and field.is_required}
     return Form(
         body_type=body_type,
         is_live=is_live,
         fields=(*envelope, *file_times, *own),
+        names=frozenset(("type", *(field.name for field in (*envelope, *own)))),
         required_texts=_getter(tuple(required)),
         required_pattern=re.compile(_JOINT.join(f"(?:{pattern.pattern})" for pattern in required.values())),
         optional_texts=tuple((field.name, field.pattern) for field in exact if field.pattern and not field.is_required),

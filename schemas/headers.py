@@ -21,7 +21,8 @@ _SPECVERSION: Final = ("ce_specversion", CE_SPECVERSION.encode())
 _SOURCE: Final = ("ce_source", CE_SOURCE.encode())
 _CONTENT: Final = ("content-type", CONTENT_TYPE.encode())
 
-Headers = list[tuple[str, bytes]]
+Header = tuple[str, bytes]
+Headers = list[Header]
 
 
 class Origin(NamedTuple):
@@ -43,17 +44,25 @@ class Origin(NamedTuple):
         return None
 
 
+def line_header(line: int) -> Header:
+    """The header that names a journal line: of its own record, and of every event that it brought."""
+    return (HEADER_LINE, b"%d" % line)
+
+
+def judged_by(digest: str, logic: int) -> Headers:
+    """The headers that say which policies and which logic decided: the same for all events until others do."""
+    return [(HEADER_POLICY, digest[:POLICY_DIGITS].encode()), (HEADER_LOGIC, b"%d" % logic)]
+
+
 def event_headers(
-    *,
     output_id: str,
     type: str,  # noqa: A002 - the name that CloudEvents gives it
     at: str,
     subject: str,
-    line: int,
-    digest: str,
-    logic: int,
+    line: Header,
+    judged: Headers,
 ) -> Headers:
-    """The headers of an event: `subject` is the clock's id or the account, `digest` and `logic` are those in force."""
+    """The headers of an event: `subject` is the clock's id or the account; for the last two see the functions above."""
     return [
         _SPECVERSION,
         ("ce_id", output_id.encode()),
@@ -62,15 +71,14 @@ def event_headers(
         ("ce_time", at.encode()),
         ("ce_subject", subject.encode()),
         _CONTENT,
-        (HEADER_LINE, str(line).encode()),
-        (HEADER_POLICY, digest[:POLICY_DIGITS].encode()),
-        (HEADER_LOGIC, str(logic).encode()),
+        line,
+        *judged,
     ]
 
 
 def journal_headers(line: int, origin: Origin | None) -> Headers:
     """The headers of a journal record; `origin` is None for a tick or an activation."""
-    headers = [(HEADER_LINE, str(line).encode())]
+    headers = [line_header(line)]
     if origin is not None:
         headers.append((HEADER_ORIGIN, str(origin).encode()))
     return headers

@@ -10,10 +10,11 @@ from typing import Final
 
 from schemas.dead_letters import Rejected
 from schemas.notifications import CaseOpened, Notification, ProgramChanged
+from streams.at_work import Party
 from streams.matters import FULL, knows
-from streams.routing import Routed, account_key, route
-from streams.rows import AccountRow
+from streams.routing import account_key, route
 from streams.state import State
+from streams.telling import Routed
 
 FUTURE_MS: Final = 5 * 60_000
 
@@ -28,9 +29,10 @@ def admit(state: State, notification: Notification, journal_ms: int, arrival_ms:
     occurred_ms = notification.occurred_ms
     if arrival_ms is not None and occurred_ms > arrival_ms + FUTURE_MS:
         return Rejected("future", "occurred_at")
-    assert state.book is not None  # nothing is admitted before there are policies
     account = account_key(notification)
-    agreement = state.book.agreement(account)
+    party = state.rows.known_party(account)
+    assert state.book is not None  # nothing is admitted before there are policies
+    agreement = state.book.agreement(account) if party is None else party.agreement
     calendar = agreement.calendar
     if calendar is None:
         return Rejected("no_calendar", "marketplace_id")
@@ -38,36 +40,35 @@ def admit(state: State, notification: Notification, journal_ms: int, arrival_ms:
         return Rejected("calendar_not_covered", "occurred_at")
     if journal_ms - occurred_ms >= agreement.retention.settled_ms:
         return Rejected("too_old", "occurred_at")
-    full = _full_field(state, account, notification)
+    full = None if party is None else _full_field(state, party, notification)
     return None if full is None else Rejected("matter_full", full)
 
 
-def _full_field(state: State, account: str, notification: Notification) -> str | None:
+def _full_field(state: State, party: Party, notification: Notification) -> str | None:
     """The field that names what has no room for the notification's fact, or None. A repeat always has room."""
-    if isinstance(notification, ProgramChanged):
-        row = state.find(account)
-        programs = row.programs if isinstance(row, AccountRow) else []
+    if type(notification) is ProgramChanged:
+        programs = party.row.programs
         is_known = any(change.event_id == notification.event_id for change in programs)
         return "event_id" if len(programs) >= FULL and not is_known else None
-    if isinstance(notification, CaseOpened) and _is_crowded(state, account, notification):
+    if type(notification) is CaseOpened and _is_crowded(state, party, notification):
         return "subject_hash"
     if state.full:
         for routed in route(notification):
-            if _is_full(state, account, routed):
+            if _is_full(state, party, routed):
                 return _FIELD_OF_MATTER[routed.kind]
     return None
 
 
-def _is_full(state: State, account: str, routed: Routed) -> bool:
+def _is_full(state: State, party: Party, routed: Routed) -> bool:
     """Whether the fact would be the 257th of its matter."""
-    row_id = f"{account}/{routed.kind}/{routed.name}"
-    return row_id in state.full and not knows(state.matter(row_id), routed.fact)
+    row_id = f"{party.row_id}/{routed.kind}/{routed.name}"
+    return row_id in state.full and not knows(state.rows.matter(party, routed.kind, routed.name), routed.fact)
 
 
-def _is_crowded(state: State, account: str, opened: CaseOpened) -> bool:
+def _is_crowded(state: State, party: Party, opened: CaseOpened) -> bool:
     """Whether the case would be the 257th known of the account with its subject."""
-    if state.cases.count(account, opened.subject_hash) < FULL:
+    if state.cases.count(party.row_id, opened.subject_hash) < FULL:
         return False
     (routed,) = route(opened)
-    row = state.find(f"{account}/{routed.kind}/{routed.name}")
-    return row is None or isinstance(row, AccountRow) or not knows(row, routed.fact)
+    matter = state.rows.known_matter(f"{party.row_id}/{routed.kind}/{routed.name}")
+    return matter is None or not knows(matter, routed.fact)

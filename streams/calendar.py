@@ -7,6 +7,7 @@ a due. Meaning: contract §3 (targets), §2 (coverage), §5 (zones).
 
 from datetime import date
 
+from schemas.codec import DAY_MS
 from schemas.policies import CalendarSpec
 from streams.zones import Pairs, Zone
 
@@ -30,6 +31,8 @@ class Calendar:
         "_covered",
         "_first",
         "_open",
+        "_surely_from_ms",
+        "_surely_until_ms",
         "_weekend",
         "_zone",
         "name",
@@ -44,6 +47,9 @@ class Calendar:
         self._open = frozenset(map(_day_number, spec.open))
         first, last = map(_day_number, spec.covers)
         self._covered = range(first, last - _RESERVE_DAYS + 1)
+        # No zone is two days from UTC: between these an instant is covered whatever its offset.
+        self._surely_from_ms = (self._covered.start + 2) * DAY_MS
+        self._surely_until_ms = (self._covered.stop - 2) * DAY_MS
         days = _table_days(first, last)
         # By day, from day `_first` on: `_begins` has the first instant of each day, and one more at the end;
         # `_business_until` how many of the days up to and with this one are business days, whose ends, midnights in
@@ -59,7 +65,7 @@ class Calendar:
 
     def is_covered(self, ms: int) -> bool:
         """The local date at `ms` is within the coverage, its last 30 days left out."""
-        return self._zone.local_day(ms) in self._covered
+        return self._surely_from_ms < ms < self._surely_until_ms or self._zone.local_day(ms) in self._covered
 
     def business_days_due(self, start_ms: int, n: int) -> int:
         """The local midnight, in ms, that ends the n-th (from 1) business day after the local date of `start_ms`."""

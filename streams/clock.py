@@ -26,9 +26,9 @@ from typing import Any, Final
 
 from schemas.notifications import MessageMarked, MessageUndelivered, MessageUnmarked, RefundCancelled
 from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Duty, Urgent
-from streams.events import Extra, Moment, SlaEvent, clock_event
-from streams.policies import Binding
+from streams.events import Moment, clock_event
 from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock, Outcome
+from streams.terms import Binding
 
 
 class Say(Enum):
@@ -100,28 +100,33 @@ def outcome_of(duty: Duty, binding: Binding, now_ms: int) -> Outcome:
 
 
 class Settling:
-    """One clock being settled at one moment: says what is to be said and keeps the clock's row in step with it."""
+    """A clock being settled: says what is to be said and keeps the clock's row in step with it.
 
-    __slots__ = ("account", "binding", "clock", "duty", "events", "moment", "prior", "reason", "was_opened")
+    One for each partition, taken up anew (`of`) for each clock. `binding` is what binds the clock, `duty` what its
+    facts call for, None where they call for nothing or were not asked.
+    """
 
-    def __init__(
-        self,
-        account: str,
-        clock: Clock,
-        binding: Binding,
-        duty: Duty | None,
-        moment: Moment,
-        events: list[SlaEvent],
-    ) -> None:
-        self.account = account
+    __slots__ = ("binding", "clock", "duty", "moment", "prior", "reason", "was_opened")
+
+    binding: Binding
+    clock: Clock
+    duty: Duty | None
+    prior: Outcome
+
+    def __init__(self, moment: Moment) -> None:
+        self.moment = moment
+        self.reason = ""
+        self.was_opened = False
+
+    def of(self, clock: Clock, binding: Binding, duty: Duty | None = None) -> Settling:
+        """Take up this clock."""
         self.clock = clock
         self.binding = binding
         self.duty = duty
-        self.moment = moment
         self.prior = clock.outcome
         self.reason = ""
-        self.events = events
         self.was_opened = False
+        return self
 
     # --- the rows of the table ---------------------------------------------------------------------------------------
 
@@ -195,11 +200,6 @@ class Settling:
         else:
             self._end(new)
 
-    def _emit(self, kind: str, at_ms: int, extra: Extra, *, cause: bool) -> bytes:
-        event = clock_event(kind, self.account, self.clock, self.binding, at_ms, self.moment, extra, cause=cause)
-        self.events.append(event)
-        return bytes.fromhex(event.output_id)
-
     def _open(self, binding: Binding) -> None:
         clock = self.clock
         self._bind(binding)
@@ -207,12 +207,13 @@ class Settling:
         clock.revision += 1
         clock.passed = clock.escalated = 0
         clock.outcome = OPEN
-        clock.opened_id = self._emit("clock.opened", clock.start_ms, {"revision": clock.revision}, cause=True)
+        why = f'"revision":{clock.revision},'
+        clock.opened_id = clock_event(self.moment, clock, binding, "clock.opened", clock.start_ms, why=why)
         self.was_opened = True
 
     def _bind(self, binding: Binding) -> None:
         clock, self.binding = self.clock, binding
-        clock.version, clock.due_ms, clock.calendar = binding.version.version, binding.due_ms, binding.calendar
+        clock.version, clock.due_ms, clock.calendar = binding.terms.number, binding.due_ms, binding.calendar
         clock.origin = binding.origin
 
     def _stand(self, kind: str, output_id: bytes) -> None:
@@ -222,9 +223,10 @@ class Settling:
         self._take_back(STANDING[kind], output_id)
 
     def _take_back(self, of: str, output_id: bytes) -> None:
-        reason = self.reason or self._retraction_reason()
-        extra: Extra = {"retracts": output_id.hex(), "of": of, "reason": reason}
-        self._emit("clock.retracted", self.moment.decided_ms, extra, cause=True)
+        clock, moment = self.clock, self.moment
+        why = f'"reason":"{self.reason or self._retraction_reason()}","retracts":"{output_id.hex()}",'
+        about = f'"of":"{of}",'
+        clock_event(moment, clock, self.binding, "clock.retracted", moment.decided_ms, about=about, why=why, of=of)
 
     def _retraction_reason(self) -> str:
         by_fact = _REASON_OF_FACT.get(type(self.moment.notification))
@@ -238,34 +240,42 @@ class Settling:
             self._retract(*standing.pop())
 
     def _breach(self) -> None:
-        version = self.binding.version
-        extra: Extra = {"obligor": self.clock.obligor or version.obligor}
-        if version.on_due == "clock.breached" and version.consequences:
-            extra["consequences"] = version.consequences
-        self._stand(version.on_due, self._emit(version.on_due, self.binding.due_ms, extra, cause=False))
+        binding, clock = self.binding, self.clock
+        version, kind = binding.version, binding.version.on_due
+        about = f'"obligor":"{clock.obligor or version.obligor}",'
+        marks = binding.terms.consequences_json if kind == "clock.breached" else ""
+        event = clock_event(
+            self.moment, clock, binding, kind, binding.due_ms, is_caused=False, marks=marks, about=about
+        )
+        self._stand(kind, event)
         self._pass_steps_after()
 
     def _end(self, new: Outcome) -> None:
         assert self.duty is not None  # only a duty can bring an outcome
-        clock, end = self.clock, self.duty.end
-        extra: Extra = {}
-        if new == EXEMPT and self.duty.marked_ms is not None:
-            at_ms = self.duty.marked_ms
-            extra["reason"] = "no_response_needed"
-        else:
-            assert end is not None  # met, superseded, closed_late and the other exemptions come of an ending fact
-            at_ms = end.at_ms
-            if new == EXEMPT:
-                extra["reason"] = end.reason
-            else:
-                clock.elapsed_ms = extra["elapsed_ms"] = max(0, at_ms - clock.start_ms)
-                if at_ms < clock.start_ms:
-                    extra["stopped_before_start"] = True
-                if new == CLOSED_LATE:
-                    extra["late_by_ms"] = at_ms - self.binding.due_ms
-                if new != MET:
-                    extra["by"] = end.by
-        self._stand(ENDED_TYPES[new], self._emit(ENDED_TYPES[new], at_ms, extra, cause=True))
+        clock, end, marked_ms, kind = self.clock, self.duty.end, self.duty.marked_ms, ENDED_TYPES[new]
+        if new == EXEMPT and marked_ms is not None:
+            why = '"reason":"no_response_needed",'
+            self._stand(kind, clock_event(self.moment, clock, self.binding, kind, marked_ms, why=why))
+            return
+        assert end is not None  # met, superseded, closed_late and the other exemptions come of an ending fact
+        if new == EXEMPT:
+            why = f'"reason":"{end.reason}",'
+            self._stand(kind, clock_event(self.moment, clock, self.binding, kind, end.at_ms, why=why))
+            return
+        elapsed_ms = clock.elapsed_ms = max(0, end.at_ms - clock.start_ms)
+        late = f'"late_by_ms":{end.at_ms - self.binding.due_ms},' if new == CLOSED_LATE else ""
+        event = clock_event(
+            self.moment,
+            clock,
+            self.binding,
+            kind,
+            end.at_ms,
+            ended=f'"by":"{end.by}",' if new != MET else "",
+            figures=f'"elapsed_ms":{elapsed_ms},{late}',
+            early='"stopped_before_start":true,' if end.at_ms < clock.start_ms else "",
+            elapsed_ms=elapsed_ms,
+        )
+        self._stand(kind, event)
 
     # --- escalations -------------------------------------------------------------------------------------------------
 
@@ -289,10 +299,12 @@ class Settling:
         """Say one escalation step, `at` the step's time."""
         self.clock.passed |= 1 << level
         self.clock.escalated |= 1 << level
-        extra: Extra = {"level": level}
-        if collapsed:
-            extra["collapsed"] = True
-        self._emit("clock.escalated", self.binding.step_ms(level), extra, cause=False)
+        self._escalated(
+            self.binding.step_ms(level),
+            level,
+            is_caused=False,
+            marks='"collapsed":true,' if collapsed else "",
+        )
 
     def breach(self) -> None:
         """The due timer of an open clock."""
@@ -302,9 +314,17 @@ class Settling:
     def urge(self, urgent: Urgent, place: int) -> None:
         """An urgent escalation, once for each clock and message or claim; `place` is where the order's row names it."""
         self.clock.urgent.append(place)
-        extra: Extra = {"level": 0, "urgent": True, "reason": urgent.reason}
-        self._emit("clock.escalated", urgent.at_ms, extra, cause=True)
+        self._escalated(urgent.at_ms, 0, why=f'"reason":"{urgent.reason}",', urgent=',"urgent":true')
+
+    def _escalated(
+        self, at_ms: int, level: int, *, is_caused: bool = True, marks: str = "", why: str = "", urgent: str = ""
+    ) -> None:
+        figures, moment = f'"level":{level},', self.moment
+        clock_event(
+            moment, self.clock, self.binding, "clock.escalated", at_ms, is_caused=is_caused, marks=marks,
+            figures=figures, why=why, urgent=urgent, detail=str(level),
+        )  # fmt: skip
 
     def expire(self, at_ms: int) -> None:
         """The matter is forgotten with this clock open or standing breached."""
-        self._emit("clock.expired", at_ms, {}, cause=False)
+        clock_event(self.moment, self.clock, self.binding, "clock.expired", at_ms, is_caused=False)

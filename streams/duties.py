@@ -6,9 +6,12 @@ clock against its duty. No rule keeps state of its own and no rule emits (contra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NewType
 
 import msgspec
+
+from streams.facts import OrderMessage
 
 Rank = NewType("Rank", int)
 ENDS_MET: Final = Rank(0)
@@ -66,6 +69,15 @@ class Urgent(msgspec.Struct, frozen=True, gc=False, order=True):
     source: str
     at_ms: int
     reason: str
+
+
+class Called(msgspec.Struct, frozen=True, gc=False):
+    """Everything that the facts of one matter call for."""
+
+    duties: Sequence[Duty]
+    violations: Sequence[Violation] = ()
+    questions: Sequence[OrderMessage] = ()
+    claims: Sequence[Urgent] = ()
 
 
 def earliest(ends: list[End]) -> End | None:

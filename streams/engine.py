@@ -8,31 +8,21 @@ then for the fact violations, clock events, urgent escalations, health correctio
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-
-import msgspec
+from collections.abc import Iterable, Iterator
 
 from schemas.codec import DAY_MS
-from schemas.notifications import Body, Notification, PolicyActivated, StateSealed
+from schemas.notifications import Notification, PolicyActivated, ProgramChanged, StateSealed
 from schemas.policies import Policies, PolicyError, check_successor, load_policies
-from streams.applying import apply_notification, move_open_clocks
-from streams.events import Moment, SlaEvent
+from streams.applying import apply_notification, move_open_clocks, switch_program
 from streams.firing import fire
 from streams.health import worst_status
-from streams.ledger import arm_account, arm_matter
+from streams.line import Line
 from streams.logic import BEFORE_LOGIC, FIRST, OtherVersionError, check_logic
-from streams.rows import OPEN, AccountRow, kind_of, marketplace_of
+from streams.rows import kind_of
+from streams.sla_event import SlaEvent
 from streams.state import State, load_rows, new_state
 
 __all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step", "unfold"]
-
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One line of the journal: its running number from 1, its journal time (ms UTC), what it says."""
-
-    number: int
-    journal_ms: int
-    body: Body
 
 
 def step(state: State, line: Line) -> list[SlaEvent]:
@@ -43,41 +33,67 @@ def step(state: State, line: Line) -> list[SlaEvent]:
     notification before any policies; PolicyError for an activation that does not load or may not follow the policies in
     force; OtherVersionError for a line that this program cannot judge. Nothing is changed then.
     """
-    pieces = unfold(state, line)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as done:
-            events: list[SlaEvent] = done.value
-            return events
+    events: list[SlaEvent] = []
+    for _ in unfold(state, line, events):
+        pass
+    return events
 
 
-def unfold(state: State, line: Line) -> Generator[None, None, list[SlaEvent]]:
-    """`step` in pieces of one clock or row each, for whoever has other things to do between them.
+def unfold(state: State, line: Line, events: list[SlaEvent]) -> Iterable[None]:
+    """`step` in pieces of one timer, clock or row each, for whoever has other things to do between them.
 
-    A line may make a hundred thousand timers due, or an activation visit every row. Nothing else may be done with the
-    state before the last piece, which returns the events; what is left of it half way is worth nothing.
+    A line may make a hundred thousand timers due, or an activation visit every row. Most make none due and touch their
+    own matter alone: they are applied at once, and no piece is left to ask for. Nothing else may be done with the state
+    before the last piece; what is left of it half way is worth nothing.
     """
-    row = state.row
+    row, body = state.row, line.body
     if line.number != row.lines + 1:
         raise ValueError(f"line {line.number} does not follow line {row.lines}")
     if line.journal_ms < row.journal_ms:
         raise ValueError(f"line {line.number} has journal time {line.journal_ms}, before that of the line before it")
-    body = line.body
+    if isinstance(body, Notification):
+        if state.rows.book is None:
+            raise ValueError(f"line {line.number} comes before any policies")
+        if type(body) is not ProgramChanged and not state.timers.may_be_due(line.journal_ms):
+            _begin(state, line, events)
+            _let_stand(state, line)
+            apply_notification(state, body)
+            return ()
     policies = None
     if isinstance(body, PolicyActivated):
         policies = _checked_policies(state, body, line.number)
     elif isinstance(body, StateSealed):
         check_logic(body.logic)
-    elif isinstance(body, Notification) and state.book is None:
-        raise ValueError(f"line {line.number} comes before any policies")
-    events: list[SlaEvent] = []
-    yield from _advance(state, line, events)
-    if policies is not None and isinstance(body, PolicyActivated):
-        yield from _activate(state, policies, body, line, events)
+    return _in_pieces(state, line, policies, events)
+
+
+def _begin(state: State, line: Line, events: list[SlaEvent]) -> None:
+    state.taken, state.gone = [], []
+    state.ledger.moment.begin_line(line.journal_ms, events)
+
+
+def _let_stand(state: State, line: Line) -> None:
+    """The line's time stands from here on."""
+    state.row.lines = line.number
+    state.row.journal_ms = line.journal_ms
+    state.ledger.midnight_ms = line.journal_ms // DAY_MS * DAY_MS
+
+
+def _in_pieces(state: State, line: Line, policies: Policies | None, events: list[SlaEvent]) -> Iterator[None]:
+    """Fire every timer that the line's journal time has reached, let its time stand, then apply what it says."""
+    body, timers = line.body, state.timers
+    _begin(state, line, events)
+    while (timer := timers.pop_due(line.journal_ms)) is not None:
+        fire(state, timer)
+        yield
+    _let_stand(state, line)
+    state.ledger.moment.begin_line(line.journal_ms, events)
+    if isinstance(body, ProgramChanged):
+        yield from switch_program(state, body)
     elif isinstance(body, Notification):
-        yield from apply_notification(state, body, line.journal_ms, events)
-    return events
+        apply_notification(state, body)
+    elif isinstance(body, PolicyActivated) and policies is not None:
+        yield from _activate(state, policies, body)
 
 
 def _checked_policies(state: State, activation: PolicyActivated, number: int) -> Policies:
@@ -95,28 +111,14 @@ def _checked_policies(state: State, activation: PolicyActivated, number: int) ->
     return policies
 
 
-def _advance(state: State, line: Line, events: list[SlaEvent]) -> Iterator[None]:
-    """Fire every timer that the line's journal time has reached, then let its time stand."""
-    state.taken, state.gone = [], []
-    journal_ms, timers = line.journal_ms, state.timers
-    while (timer := timers.pop_due(journal_ms)) is not None:
-        fire(state, timer, journal_ms, events)
-        yield
-    state.row.lines = line.number
-    state.row.journal_ms = journal_ms
-    state.midnight_ms = journal_ms // DAY_MS * DAY_MS
-
-
-def _activate(
-    state: State, policies: Policies, activation: PolicyActivated, line: Line, events: list[SlaEvent]
-) -> Iterator[None]:
+def _activate(state: State, policies: Policies, activation: PolicyActivated) -> Iterator[None]:
     """Put policies in force: open clocks move at once where an `open` version says so, retention counts anew."""
     before = None if state.book is None else state.book.policies.retention
     state.activate(policies, activation.zones or {}, activation.logic or FIRST)
-    yield from move_open_clocks(state, Moment(line.journal_ms, line.journal_ms), events)
+    yield from move_open_clocks(state)
     if before != policies.retention:
-        for row_id, row in state.matters():
-            arm_matter(state, row_id, row)
+        for matter in state.rows.every_matter():
+            state.ledger.arm(matter)
             yield
 
 
@@ -129,24 +131,21 @@ def next_fire_ms(state: State) -> int | None:
 def restore_state(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
     """The state whose rows these are, tombstones left out, as `take_changes` wrote them.
 
-    Each row is visited once. All open clocks are in the first `take_due_changes` that follows.
+    Each row is visited once.
     Raises RowError for a row of another form, OtherVersionError for what another version of the program has written,
     ValueError for rows without policies.
     """
     state = load_rows(partition, rows)
-    census = state.census
-    for row_id, row in state.every_row():
+    census, store = state.census, state.rows
+    for row_id in store.row_ids():
         census.count_row(kind_of(row_id), +1)
-        if isinstance(row, AccountRow):
-            arm_account(state, row_id)
-            census.set_status(row_id, worst_status(row))
-        else:
-            marketplace = marketplace_of(row_id)
-            state.index_matter(row_id, row)
-            arm_matter(state, row_id, row)
-            census.count_clocks(marketplace, row.clocks, +1)
-            for clock in row.clocks:
-                if clock.outcome == OPEN:
-                    state.count_open(marketplace, clock, +1)
-    state.rest_all()
+        if kind_of(row_id) == "account":
+            party = store.party(row_id)
+            state.ledger.arm_midnight(party)
+            census.set_status(row_id, worst_status(party.row))
+    for matter in store.every_matter():
+        state.index_matter(matter)
+        state.ledger.arm(matter)
+        census.count_clocks(matter.party.marketplace, matter.row.clocks, +1)
+    store.rest()
     return state

@@ -2,156 +2,189 @@
 
 An event is canonical JSON: keys in code-point order, integers only, absent fields left out; `output_id` is taken of the
 event without it. Times enter as ms UTC and leave as RFC 3339.
+
+Events are written as text in that order, and not as dictionaries that are sorted and encoded (three times the work).
+Nothing is escaped here: ids are of letters that JSON takes as they are (schemas/fields.py), the other words are the
+contract's own, and the two texts that a policy file is free in, calendars and consequences, are escaped where they are
+read. Law: the bytes are those of `canonical_json` over the same fields (tests/core/test_rendering.py).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
-import msgspec
+import orjson
 
-from schemas.codec import canonical_json, format_instant
-from schemas.events import EventTopic, topic_of
-from schemas.headers import Headers, event_headers
+from schemas.codec import format_instant
+from schemas.events import topic_of
 from schemas.notifications import Notification
+from streams.at_work import Party
 from streams.duties import Violation
-from streams.policies import Binding
 from streams.rows import Clock
+from streams.sla_event import SlaEvent
+from streams.terms import Binding
 
-
-class SlaEvent(msgspec.Struct, frozen=True, gc=False):
-    """One event, ready to send: logical topic, type, canonical bytes, and what its headers and key need.
-
-    `subject` is the CloudEvents subject (the clock's id, or the account), `at` its RFC 3339 instant, `account` the
-    record key. For those who count: `rule` of a clock's event; `detail`, an escalation's level or a violation's kind;
-    `elapsed_ms` of an answered clock; `fired_ms`, the instant of the timer that brought it (ms UTC), 0 without one.
-    """
-
-    topic: EventTopic
-    type: str
-    value: bytes
-    output_id: str
-    subject: str
-    at: str
-    account: str
-    rule: str = ""
-    detail: str = ""
-    elapsed_ms: int = 0
-    fired_ms: int = 0
-
-    def headers(self, line: int, digest: str, logic: int) -> Headers:
-        """The headers of its record: `line` brought it, under the policies with this `digest`, judged by `logic`."""
-        return event_headers(
-            output_id=self.output_id,
-            type=self.type,
-            at=self.at,
-            subject=self.subject,
-            line=line,
-            digest=digest,
-            logic=logic,
-        )
-
-
-class Moment(msgspec.Struct, frozen=True, gc=False):
-    """Why and when something is decided.
-
-    `decided_ms` is the journal time of the line at work, `now_ms` the time at which outcomes are judged (the line's, or
-    that of the timer that fires), `notification` the one applied, whose event id is the `cause`; `is_timer`: a timer
-    decides.
-    """
-
-    decided_ms: int
-    now_ms: int
-    notification: Notification | None = None
-    is_timer: bool = False
-
-    @property
-    def cause(self) -> str | None:
-        """The event id of the notification applied, None where a timer or an activation decides."""
-        return None if self.notification is None else self.notification.event_id
-
-
-Extra = dict[str, str | int | bool | tuple[str, ...]]
-
-OUTPUT_ID_DIGITS: Final = 32
+OUTPUT_ID_BYTES: Final = 16
 
 instant = lru_cache(maxsize=8_192)(format_instant)
 """An event says four instants, most of which its neighbours say too."""
 
 
-Counted = tuple[str, str, int, int]
-"""The fields of an event that are for those who count: rule, detail, elapsed_ms, fired_ms."""
+@lru_cache(maxsize=1_024)
+def _calendar_json(name: str) -> str:
+    """The field `calendar`: its name is free text of a policy file."""
+    return f'"calendar":{orjson.dumps(name).decode()},' if name else ""
 
 
-def finish(
-    event: dict[str, object], kind: str, at_ms: int, account: str, subject: str, counted: Counted = ("", "", 0, 0)
-) -> SlaEvent:
-    """Give an event its type, instant, account and `output_id`, and encode it."""
-    at = instant(at_ms)
-    event["type"] = kind
-    event["at"] = at
-    event["seller_id"], event["marketplace_id"] = account.split("/", 1)
-    value = canonical_json(event)
-    output_id = sha256(value).hexdigest()[:OUTPUT_ID_DIGITS]
-    place = value.index(_follower(event))
-    value = b"".join((value[:place], b',"output_id":"', output_id.encode(), b'"', value[place:]))
-    topic = topic_of(kind, event["of"] if kind == "clock.retracted" else None)  # type: ignore[arg-type]  # the value of "of" is text
-    return SlaEvent(topic, kind, value, output_id, subject, at, account, *counted)
+class Moment:
+    """Why and when something is decided, about whom, and the events that come of it; one for each partition.
 
-
-def _follower(event: dict[str, object]) -> bytes:
-    """The key that follows `output_id` in canonical order. No value holds it so: its quotes would be escaped there."""
-    if "reason" in event:
-        return b',"reason":'
-    if "revision" in event:
-        return b',"revision":'
-    return b',"rule":' if "rule" in event else b',"seller_id":'
-
-
-def clock_event(
-    kind: str, account: str, clock: Clock, binding: Binding, at_ms: int, moment: Moment, extra: Extra, *, cause: bool
-) -> SlaEvent:
-    """An event of a clock, as it is bound by `binding`; takes the clock's next `seq`.
-
-    `cause` says whether this kind of event names the notification that brought it.
+    `decided_ms` is the journal time of the line at work, `now_ms` the time at which outcomes are judged (the line's, or
+    that of the timer that fires), `notification` the one applied, None where a timer or an activation decides. Its
+    event id is the `cause`; `fired_ms` is the timer's instant, 0 where none fires.
     """
-    rule, subject, order_id, notification = clock.rule, clock.subject, clock.order_id, moment.notification
+
+    __slots__ = (
+        "cause_json",
+        "decided_at",
+        "decided_ms",
+        "events",
+        "fired_ms",
+        "notification",
+        "now_ms",
+        "party",
+    )
+
+    party: Party
+
+    def __init__(self) -> None:
+        self.begin_line(0, [])
+
+    def begin_line(self, decided_ms: int, events: list[SlaEvent]) -> None:
+        """A line is at work: what is decided from here on is decided at its journal time, and said in `events`."""
+        self.decided_ms = self.now_ms = decided_ms
+        self.decided_at = instant(decided_ms)
+        self.events = events
+        self.fired_ms = 0
+        self.notification: Notification | None = None
+        self.cause_json = ""
+
+    def fires(self, fire_ms: int) -> None:
+        """A timer decides, before the line."""
+        self.now_ms = self.fired_ms = fire_ms
+
+    def tells(self, notification: Notification) -> None:
+        """A notification decides: what the line says."""
+        self.now_ms, self.fired_ms = self.decided_ms, 0
+        self.notification = notification
+        self.cause_json = f'"cause":"{notification.event_id}",'
+
+
+def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its name
+    moment: Moment,
+    clock: Clock,
+    binding: Binding,
+    kind: str,
+    at_ms: int,
+    *,
+    is_caused: bool = True,
+    ended: str = "",
+    marks: str = "",
+    figures: str = "",
+    about: str = "",
+    why: str = "",
+    early: str = "",
+    urgent: str = "",
+    of: str | None = None,
+    detail: str = "",
+    elapsed_ms: int = 0,
+) -> bytes:
+    """Say an event of a clock, as it is bound by `binding`; takes the clock's next `seq`. Returns its output id, raw.
+
+    `is_caused`: this kind of event names the notification that brought it. What its kind says besides comes as text,
+    each field with its comma, by the place where it stands: `ended` by; `marks` collapsed, consequences; `figures`
+    elapsed_ms, late_by_ms, level; `about` obligor, of; `why` reason, retracts, revision; `early` stopped_before_start;
+    `urgent` at the end. `of` is the type that a retraction takes back; `detail` and `elapsed_ms` are for those who
+    count.
+    """
+    party, rule, subject, order_id = moment.party, clock.rule, clock.subject, clock.order_id
     clock.seq = seq = clock.seq + 1
-    clock_id = f"{account}/{rule}/{subject}"
-    event: dict[str, object] = {
-        "decided_at": instant(moment.decided_ms),
-        "clock_id": clock_id,
-        "rule": rule,
-        "rule_version": binding.terms.version.version,
-        "subject": subject,
-        "started_at": instant(clock.start_ms),
-        "due_at": instant(binding.due_ms),
-        "seq": seq,
-        **extra,
-    }
-    if binding.calendar:
-        event["calendar"] = binding.calendar
-    if order_id is not None:
-        event["order_id"] = order_id
-    if cause and notification is not None:
-        event["cause"] = notification.event_id
-    fired_ms = moment.now_ms if moment.is_timer else 0
-    detail = str(extra["level"]) if "level" in extra else ""
-    elapsed_ms: int = extra.get("elapsed_ms", 0)  # type: ignore[assignment]  # a number under this name
-    return finish(event, kind, at_ms, account, clock_id, (rule, detail, elapsed_ms, fired_ms))
+    clock_id = f"{party.row_id}/{rule}/{subject}"
+    at = instant(at_ms)
+    head = (
+        f'{{"at":"{at}",{ended}{_calendar_json(binding.calendar)}{moment.cause_json if is_caused else ""}'
+        f'"clock_id":"{clock_id}",{marks}"decided_at":"{moment.decided_at}","due_at":"{instant(binding.due_ms)}",'
+        f"{figures}{party.marketplace_json}{about}{_order_json(order_id)}"
+    )
+    tail = (
+        f'{why}"rule":"{rule}","rule_version":{binding.terms.number},{party.seller_json}"seq":{seq},'
+        f'"started_at":"{instant(clock.start_ms)}",{early}"subject":"{subject}","type":"{kind}"{urgent}}}'
+    )
+    output_id = _output_id(head, tail)
+    moment.events.append(
+        SlaEvent(
+            topic_of(kind, of), kind, _sealed(head, tail, output_id), output_id.hex(), clock_id, at, party.row_id,
+            rule, detail, elapsed_ms, moment.fired_ms,
+        )
+    )  # fmt: skip
+    return output_id
 
 
-def violation_event(account: str, violation: Violation, moment: Moment) -> SlaEvent:
-    """A `policy.violation`, `at` the violating fact."""
-    event: dict[str, object] = {
-        "decided_at": instant(moment.decided_ms),
-        "kind": violation.kind,
-        "subject": violation.subject,
-    }
-    if violation.order_id is not None:
-        event["order_id"] = violation.order_id
-    assert moment.cause is not None  # violations are decided on facts, never by a timer or an activation
-    event["cause"] = moment.cause
-    return finish(event, "policy.violation", violation.at_ms, account, account, ("", violation.kind, 0, 0))
+def violation_event(moment: Moment, violation: Violation) -> None:
+    """Say a `policy.violation`, `at` the violating fact."""
+    party, kind, at = moment.party, "policy.violation", instant(violation.at_ms)
+    head = (
+        f'{{"at":"{at}",{moment.cause_json}"decided_at":"{moment.decided_at}","kind":"{violation.kind}",'
+        f"{party.marketplace_json}{_order_json(violation.order_id)}"
+    )
+    tail = f'{party.seller_json}"subject":"{violation.subject}","type":"{kind}"}}'
+    output_id, account = _output_id(head, tail), party.row_id
+    value = _sealed(head, tail, output_id)
+    moment.events.append(
+        SlaEvent(topic_of(kind, None), kind, value, output_id.hex(), account, at, account, detail=violation.kind)
+    )
+
+
+class Figure(NamedTuple):
+    """What is measured of an account: a metric, its unit (`ms`, `ppm`), over a window of days."""
+
+    metric: str
+    unit: str
+    window: int
+
+
+def health_event(
+    moment: Moment, at_ms: int, figure: Figure, numerator: int, denominator: int, status: str = "", revision: int = 1
+) -> None:
+    """Say an `account.health`: the figure's value, rounded half up; `status` where it has one."""
+    metric, unit, window = figure
+    party, kind, at = moment.party, "account.health", instant(at_ms)
+    scale = 2_000_000 if unit == "ppm" else 2
+    value = (scale * numerator + denominator) // (2 * denominator) if denominator else 0
+    head = (
+        f'{{"at":"{at}",{moment.cause_json}"decided_at":"{moment.decided_at}","denominator":{denominator},'
+        f'{party.marketplace_json}"metric":"{metric}","numerator":{numerator},'
+    )
+    of_status = f'"status":"{status}",' if status else ""
+    tail = (
+        f'"revision":{revision},{party.seller_json}{of_status}"type":"{kind}","unit":"{unit}","value":{value},'
+        f'"window_days":{window}}}'
+    )
+    output_id, account = _output_id(head, tail), party.row_id
+    sealed = _sealed(head, tail, output_id)
+    moment.events.append(SlaEvent(topic_of(kind, None), kind, sealed, output_id.hex(), account, at, account))
+
+
+def _order_json(order_id: str | None) -> str:
+    return "" if order_id is None else f'"order_id":"{order_id}",'
+
+
+def _output_id(head: str, tail: str) -> bytes:
+    """Of an event without it: `head` is what stands before its place, `tail` what stands behind."""
+    return sha256(f"{head}{tail}".encode()).digest()[:OUTPUT_ID_BYTES]
+
+
+def _sealed(head: str, tail: str, output_id: bytes) -> bytes:
+    return f'{head}"output_id":"{output_id.hex()}",{tail}'.encode()

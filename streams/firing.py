@@ -5,59 +5,61 @@ A clock's timers fire on clocks as they stand: an open clock has no ending fact,
 
 from __future__ import annotations
 
-from schemas.codec import DAY_MS
 from streams import health
-from streams.events import Moment, SlaEvent
-from streams.ledger import Ledger, arm_account
+from streams.at_work import Matter
 from streams.matters import is_unsettled
-from streams.rows import account_of
 from streams.state import State
-from streams.timers import CLOCK, DUE_STEP, FORGET, HEALTH, MOVE_STEP, Timer
+from streams.timer import CLOCK, DUE_STEP, HEALTH, MOVE_STEP, Timer
 
 
-def fire(state: State, timer: Timer, decided_ms: int, events: list[SlaEvent]) -> None:
-    """Carry out one timer before the line with journal time `decided_ms`; what it sets takes its place in the order."""
-    passed_ms = timer.fire_ms if timer.kind == HEALTH else timer.fire_ms - 1
-    state.midnight_ms = max(state.midnight_ms, passed_ms // DAY_MS * DAY_MS)
-    moment = Moment(decided_ms, timer.fire_ms, is_timer=True)
+def fire(state: State, timer: Timer) -> None:
+    """Carry out one timer before the line at work; what it sets takes its place in the order."""
+    ledger = state.ledger
+    ledger.pass_time(timer.fire_ms if timer.kind == HEALTH else timer.fire_ms - 1)
+    ledger.moment.fires(timer.fire_ms)
+    if timer.kind == HEALTH:
+        _strike_midnight(state, timer)
+        return
+    matter = state.rows.known_matter(timer.row_id)
+    assert matter is not None  # what is forgotten is disarmed
+    ledger.open(matter.party)
     if timer.kind == CLOCK:
-        _fire_clock(state, timer, moment, events)
-    elif timer.kind == FORGET:
-        _forget(state, timer, moment, events)
+        _fire_clock(state, timer, matter)
     else:
-        row = state.account(timer.row_id)
-        events.extend(health.strike_midnight(timer.row_id, row, timer.fire_ms, moment))
-        state.census.set_status(timer.row_id, health.worst_status(row))
-        state.mark_changed(timer.row_id)
-        arm_account(state, timer.row_id)
+        _forget(state, timer, matter)
 
 
-def _fire_clock(state: State, timer: Timer, moment: Moment, events: list[SlaEvent]) -> None:
+def _strike_midnight(state: State, timer: Timer) -> None:
+    """A UTC midnight of an account."""
+    party, ledger = state.rows.party(timer.row_id), state.ledger
+    ledger.open(party)
+    health.strike_midnight(party, timer.fire_ms, ledger.moment)
+    state.census.set_status(party.row_id, health.worst_status(party.row))
+    state.rows.mark_changed(party)
+    ledger.arm_midnight(party)
+
+
+def _fire_clock(state: State, timer: Timer, matter: Matter) -> None:
     """An escalation step, the due instant, or an `open` version that comes into force."""
-    row_id, account = timer.row_id, account_of(timer.row_id)
-    row = state.matter(row_id)
-    name = timer.timer_id[len(account) + 1 :]
-    clock = next(clock for clock in row.clocks if clock.name == name)
-    ledger = Ledger(state, account, moment, events)
+    ledger, agreement = state.ledger, matter.party.agreement
+    name = timer.timer_id[len(matter.party.row_id) + 1 :]
+    clock = next(clock for clock in matter.row.clocks if clock.name == name)
     settling = ledger.settling(clock)
     ledger.take_out(clock)
     if timer.step == DUE_STEP:
         settling.breach()
     elif timer.step == MOVE_STEP:
-        settling.move(ledger.agreement.moved(settling.binding, clock.start_ms, moment.now_ms))
+        settling.move(agreement.moved(settling.binding, clock.start_ms, timer.fire_ms))
     else:
         settling.escalate(timer.step)
-    ledger.put_back(row_id, clock)
+    ledger.put_back(matter, clock)
     ledger.close()
-    ledger.arm(row_id, row)
+    ledger.arm(matter)
 
 
-def _forget(state: State, timer: Timer, moment: Moment, events: list[SlaEvent]) -> None:
+def _forget(state: State, timer: Timer, matter: Matter) -> None:
     """A matter is forgotten; what was still open or stood breached is said to have expired."""
-    row_id = timer.row_id
-    row = state.matter(row_id)
-    ledger = Ledger(state, account_of(row_id), moment, events)
-    for clock in sorted(row.clocks, key=lambda clock: clock.name):
+    for clock in sorted(matter.row.clocks, key=lambda clock: clock.name):
         if is_unsettled(clock):
-            ledger.settling(clock).expire(timer.fire_ms)
-    state.forget(row_id)
+            state.ledger.settling(clock).expire(timer.fire_ms)
+    state.forget(matter)

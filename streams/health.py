@@ -7,14 +7,14 @@ midnight that was skipped that way leaves a streak of zero.
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from schemas.codec import DAY_MS
 from schemas.notifications import MetricsReported
 from schemas.rules import RULES
+from streams.at_work import Party
 from streams.census import GOOD, STATUSES
-from streams.events import Moment, SlaEvent, finish, instant
+from streams.events import Figure, Moment, health_event
 from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Emitted
 
 WINDOWS: Final = (7, 30, 90)
@@ -31,15 +31,15 @@ def is_counted(rule: str) -> bool:
     return RULES[rule].counts_for is not None
 
 
-def count(row: AccountRow, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
+def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
     """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
-    day = clock.start_ms // DAY_MS
-    met, late = clock.outcome == MET, clock.outcome in (BREACHED, CLOSED_LATE)
+    day, days = clock.start_ms // DAY_MS, party.row.days
+    met, late = clock.outcome == MET, clock.outcome in _LATE
     if not (met or late) or day < newest_midnight_ms // DAY_MS - KEPT_DAYS:
         return
-    counts = row.days.get(day)
+    counts = days.get(day)
     if counts is None:
-        counts = row.days[day] = DayCounts()
+        counts = days[day] = DayCounts()
     if RULES[clock.rule].counts_for == "refunds":
         counts.refunds_met += sign * met
         counts.refunds_late += sign * late
@@ -49,70 +49,32 @@ def count(row: AccountRow, clock: Clock, sign: int, newest_midnight_ms: int) -> 
         if clock.outcome != BREACHED:
             counts.answered += sign
             counts.elapsed_ms += sign * clock.elapsed_ms
+        if 0 < party.window_ms // DAY_MS - day <= STATUS_WINDOW:
+            party.window_on_time += sign * met
+            party.window_late += sign * late
+            party.is_judged = False
     if counts == _NOTHING:
-        del row.days[day]
+        del days[day]
 
 
+_LATE: Final = (BREACHED, CLOSED_LATE)
 _NOTHING: Final = DayCounts()
 
 
-class _Figure(NamedTuple):
-    numerator: int
-    denominator: int
-
-
-class _Spoken(NamedTuple):
-    """What one event says: a figure of a metric over a window."""
-
-    metric: str
-    unit: str
-    window: int
-    figure: _Figure
-    status: str
-    revision: int = 1
-
-
-def _figures(row: AccountRow, midnight_ms: int) -> list[tuple[_Figure, _Figure, _Figure]]:
-    """Average response, late response rate, refund on-time rate of the days before a midnight, for each of WINDOWS."""
-    last = midnight_ms // DAY_MS
-    newest_first = sorted(((last - day, counts) for day, counts in row.days.items() if day < last), key=itemgetter(0))
-    figures = []
-    on_time = late = answered = elapsed_ms = met = refunds_late = taken = 0
-    for window in WINDOWS:  # each holds the one before it
-        for age, counts in newest_first[taken:]:
-            if age > window:
-                break
-            taken += 1
-            on_time += counts.on_time
+def _open_window(party: Party, midnight_ms: int) -> None:
+    """Add up the late and timely responses of the STATUS_WINDOW days before a midnight; `count` goes on from there."""
+    last, late, on_time = midnight_ms // DAY_MS, 0, 0
+    for day, counts in party.row.days.items():
+        if last - STATUS_WINDOW <= day < last:
             late += counts.late
-            answered += counts.answered
-            elapsed_ms += counts.elapsed_ms
-            met += counts.refunds_met
-            refunds_late += counts.refunds_late
-        figures.append(
-            (
-                _Figure(elapsed_ms if answered else 0, answered),
-                _late_responses(late, on_time),
-                _Figure(met, met + refunds_late),
-            )
-        )
-    return figures
+            on_time += counts.on_time
+    party.window_ms, party.window_late, party.window_on_time = midnight_ms, late, on_time
+    party.is_judged = False
 
 
-def _late_responses(late: int, on_time: int) -> _Figure:
-    return _Figure(late, on_time + late)
-
-
-def _late_rate(row: AccountRow, midnight_ms: int) -> _Figure:
-    """The late response rate of the STATUS_WINDOW days before a midnight alone."""
-    last = midnight_ms // DAY_MS
-    counted = [counts for day, counts in row.days.items() if last - STATUS_WINDOW <= day < last]
-    return _late_responses(sum(counts.late for counts in counted), sum(counts.on_time for counts in counted))
-
-
-def _status(figure: _Figure, streak_before: int) -> tuple[str, int]:
+def _status(late: int, responses: int, streak_before: int) -> tuple[str, int]:
     """Status and streak of the late response rate over 30 days."""
-    if 10 * figure.numerator <= figure.denominator:
+    if 10 * late <= responses:
         return "good", 0
     streak = streak_before + 1
     return ("review_risk" if streak >= REVIEW_STREAK else "warn"), streak
@@ -130,32 +92,69 @@ def next_midnight_ms(row: AccountRow, passed_ms: int) -> int | None:
     return max(passed_ms, row.first_ms // DAY_MS * DAY_MS) + DAY_MS
 
 
-def strike_midnight(account: str, row: AccountRow, midnight_ms: int, moment: Moment) -> list[SlaEvent]:
-    """The events of one midnight of one account, and the day that it drops."""
+def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> None:
+    """Say what has changed at one midnight of one account, and let the day go that it drops."""
+    row, last = party.row, midnight_ms // DAY_MS
     _advance(row, midnight_ms)
-    oldest = midnight_ms // DAY_MS - KEPT_DAYS
-    for day in [day for day in row.days if day < oldest]:
+    for day in [day for day in row.days if day < last - KEPT_DAYS]:
         del row.days[day]
-    figures = _figures(row, midnight_ms)
-    events = []
-    for index, (metric, unit) in enumerate(_METRICS):
-        for of_window, window in zip(figures, WINDOWS, strict=True):
-            figure = of_window[index]
-            status = ""
-            if metric == LATE_RATE and window == STATUS_WINDOW:
-                status, row.streak = _status(figure, row.streak_before)
-            key = f"{metric}/{window}"
-            last = row.emitted.get(key, _NOTHING_EMITTED)
-            if (last.numerator, last.denominator) == figure and last.status == (status or "good"):
-                continue
-            row.emitted[key] = Emitted(figure.numerator, figure.denominator, status or "good")
-            if status:
+    figures = _figures(row.days, last)
+    for figure, key, numerator, denominator in _SPOKEN:
+        n, d = figures[numerator], figures[denominator]
+        status, is_judged = GOOD, figure is _JUDGED
+        if is_judged:
+            status, row.streak = _status(n, d, row.streak_before)
+        known = row.emitted.get(key, _NOTHING_EMITTED)
+        if known.numerator != n or known.denominator != d or known.status != status:
+            row.emitted[key] = Emitted(n, d, status)
+            if is_judged:
                 row.corrections = 1
-            events.append(_event(account, moment, midnight_ms, _Spoken(metric, unit, window, figure, status)))
-    return events
+            health_event(moment, midnight_ms, figure, n, d, status if is_judged else "")
 
 
-_METRICS: Final = (("average_response_ms", "ms"), (LATE_RATE, "ppm"), ("refund_on_time_rate", "ppm"))
+_PARTS: Final = ("elapsed_ms", "answered", "late", "responses", "refunds_met", "refunds")
+_WIDTH: Final = len(_PARTS)
+
+
+def _figures(days: dict[int, DayCounts], last: int) -> list[int]:
+    """The sums of _PARTS over the days before a midnight, that of day `last`, for each of WINDOWS one after another."""
+    figures = [0] * (len(WINDOWS) * _WIDTH)
+    for day, counts in days.items():
+        age = last - day
+        if 0 < age <= WINDOWS[-1]:
+            place = 0 if age <= WINDOWS[0] else _WIDTH if age <= WINDOWS[1] else 2 * _WIDTH
+            figures[place] += counts.elapsed_ms
+            figures[place + 1] += counts.answered
+            figures[place + 2] += counts.late
+            figures[place + 3] += counts.late + counts.on_time
+            figures[place + 4] += counts.refunds_met
+            figures[place + 5] += counts.refunds_met + counts.refunds_late
+    for place in range(_WIDTH, len(figures)):  # each window holds the one before it
+        figures[place] += figures[place - _WIDTH]
+    for place in range(0, len(figures), _WIDTH):
+        if not figures[place + 1]:
+            figures[place] = 0  # nobody has answered
+    return figures
+
+
+_METRICS: Final = (
+    ("average_response_ms", "ms", "elapsed_ms", "answered"),
+    (LATE_RATE, "ppm", "late", "responses"),
+    ("refund_on_time_rate", "ppm", "refunds_met", "refunds"),
+)
+_JUDGED: Final = Figure(LATE_RATE, "ppm", STATUS_WINDOW)
+_JUDGED_KEY: Final = f"{LATE_RATE}/{STATUS_WINDOW}"
+_SPOKEN: Final = [
+    (
+        _JUDGED if (metric, window) == (LATE_RATE, STATUS_WINDOW) else Figure(metric, unit, window),
+        f"{metric}/{window}",
+        place * _WIDTH + _PARTS.index(n),
+        place * _WIDTH + _PARTS.index(d),
+    )
+    for metric, unit, n, d in _METRICS
+    for place, window in enumerate(WINDOWS)
+]
+"""What a midnight says, in this order: the figure, its key in the row, the places of its two parts."""
 _NOTHING_EMITTED: Final = Emitted()
 
 
@@ -167,41 +166,51 @@ def _advance(row: AccountRow, midnight_ms: int) -> None:
     row.corrections = 0
 
 
-def correct(account: str, row: AccountRow, passed_ms: int, moment: Moment) -> list[SlaEvent]:
-    """At the newest midnight passed, say the late response rate over 30 days again if its status has changed."""
+def correct(party: Party, passed_ms: int, moment: Moment) -> bool:
+    """At the newest midnight passed, say the late response rate over 30 days again if its status has changed.
+
+    It is judged anew only when a midnight has passed or a day within its window has moved: else nothing has changed.
+    Returns whether it was said.
+    """
+    row = party.row
     if passed_ms <= row.first_ms:
-        return []
+        return False
+    if party.window_ms != passed_ms:
+        _open_window(party, passed_ms)
+    elif party.is_judged:
+        return False
+    party.is_judged = True
     if row.midnight_ms < passed_ms:
         _advance(row, passed_ms)
-    figure = _late_rate(row, row.midnight_ms)
-    status, row.streak = _status(figure, row.streak_before)
-    key = f"{LATE_RATE}/{STATUS_WINDOW}"
-    if row.emitted.get(key, _NOTHING_EMITTED).status == status:
-        return []
-    row.emitted[key] = Emitted(figure.numerator, figure.denominator, status)
+    late, responses = party.window_late, party.window_late + party.window_on_time
+    status, row.streak = _status(late, responses, row.streak_before)
+    if row.emitted.get(_JUDGED_KEY, _NOTHING_EMITTED).status == status:
+        return False
+    row.emitted[_JUDGED_KEY] = Emitted(late, responses, status)
     row.corrections += 1
-    spoken = _Spoken(LATE_RATE, "ppm", STATUS_WINDOW, figure, status, row.corrections)
-    return [_event(account, moment, row.midnight_ms, spoken)]
+    health_event(moment, row.midnight_ms, _JUDGED, late, responses, status, row.corrections)
+    return True
 
 
-def report(account: str, row: AccountRow, reported: MetricsReported, moment: Moment) -> list[SlaEvent]:
+def report(party: Party, reported: MetricsReported, moment: Moment) -> None:
     """`order_defect_rate` as the marketplace reports it; an older or repeated report of a window says nothing."""
+    row, window = party.row, reported.window_days
     when = (reported.occurred_ms, reported.event_id)
-    newest = row.reports.get(reported.window_days)
+    newest = row.reports.get(window)
     if newest is not None and newest >= when:
-        return []
-    row.reports[reported.window_days] = when
-    figure = _Figure(reported.orders_with_defects, reported.order_count)
-    if not figure.denominator:
-        return []
-    status = "good"
-    if 100 * figure.numerator >= figure.denominator:
+        return
+    row.reports[window] = when
+    defects, orders = reported.orders_with_defects, reported.order_count
+    if not orders:
+        return
+    status = GOOD
+    if 100 * defects >= orders:
         status = "bad"
-    elif 200 * figure.numerator < figure.denominator:
+    elif 200 * defects < orders:
         status = "excellent"
-    row.defect_statuses[reported.window_days] = status
-    spoken = _Spoken("order_defect_rate", "ppm", reported.window_days, figure, status)
-    return [_event(account, moment, reported.occurred_ms, spoken)]
+    row.defect_statuses[window] = status
+    figure = Figure("order_defect_rate", "ppm", window)
+    health_event(moment, reported.occurred_ms, figure, defects, orders, status)
 
 
 def worst_status(row: AccountRow) -> str:
@@ -209,23 +218,3 @@ def worst_status(row: AccountRow) -> str:
     found = {last.status for last in row.emitted.values()}
     found.update(row.defect_statuses.values())
     return max(found - {"excellent"}, key=STATUSES.index, default=GOOD)
-
-
-def _event(account: str, moment: Moment, at_ms: int, spoken: _Spoken) -> SlaEvent:
-    n, d = spoken.figure
-    scale = 2_000_000 if spoken.unit == "ppm" else 2
-    event: dict[str, object] = {
-        "decided_at": instant(moment.decided_ms),
-        "metric": spoken.metric,
-        "window_days": spoken.window,
-        "numerator": n,
-        "denominator": d,
-        "unit": spoken.unit,
-        "value": (scale * n + d) // (2 * d) if d else 0,
-        "revision": spoken.revision,
-    }
-    if spoken.status:
-        event["status"] = spoken.status
-    if moment.cause is not None:
-        event["cause"] = moment.cause
-    return finish(event, "account.health", at_ms, account, account)

@@ -1,83 +1,100 @@
 """The ledger: carrying a change of one clock into its row, its account's counters, the indexes and the events.
 
 Whatever happens to a clock happens between `Ledger.take_out` and `Ledger.put_back`, so that counters move in the step
-that changes the outcome or the start (contract §6). A ledger is kept for one moment: one timer, one fact or one
-activation.
+that changes the outcome or the start (contract §6). There is one for each partition; it is opened for each moment (one
+timer, one fact or one activation in one account) and closed behind it.
 """
 
 from __future__ import annotations
 
+from schemas.codec import DAY_MS
 from streams import health
+from streams.at_work import Matter, Party
+from streams.census import Census
 from streams.clock import Settling, outcome_of
 from streams.duties import Duty
-from streams.events import Moment, SlaEvent
+from streams.events import Moment
 from streams.matters import next_timer
-from streams.policies import Agreement, Binding
-from streams.rows import BREACHED, GONE, OPEN, AccountRow, Clock, MatterRow, account_of, marketplace_of
-from streams.state import State
-from streams.timers import HEALTH, Timer
+from streams.row_store import RowStore
+from streams.rows import BREACHED, GONE, OPEN, Clock
+from streams.terms import Binding
+from streams.timer import HEALTH, Timer
+from streams.timers import Timers
 
 
 class Ledger:
-    """What one moment changes in one account: whether its counters moved, and the events said."""
+    """What one moment changes in one account: whether its counters moved, and the events said.
 
-    __slots__ = ("account", "agreement", "events", "has_counted", "marketplace", "moment", "state")
+    `midnight_ms` is the newest midnight that has passed by the moment.
+    """
 
-    def __init__(self, state: State, account: str, moment: Moment, events: list[SlaEvent]) -> None:
-        assert state.book is not None  # there are no clocks before there are policies
-        self.state = state
-        self.account = account
-        self.marketplace = marketplace_of(account)
-        self.agreement: Agreement = state.book.agreement(account)
-        self.moment = moment
-        self.events = events
+    __slots__ = ("_census", "_settling", "_timers", "has_counted", "midnight_ms", "moment", "party", "rows")
+
+    party: Party
+
+    def __init__(self, rows: RowStore, census: Census, timers: Timers) -> None:
+        self.rows = rows
+        self.moment = Moment()
+        self.midnight_ms = 0
+        self._census = census
+        self._timers = timers
+        self._settling = Settling(self.moment)
+        self.has_counted = False
+
+    def pass_time(self, until_ms: int) -> None:
+        """Midnights up to this instant have passed."""
+        self.midnight_ms = max(self.midnight_ms, until_ms // DAY_MS * DAY_MS)
+
+    def open(self, party: Party) -> None:
+        """What follows is about this account."""
+        self.party = self.moment.party = party
         self.has_counted = False
 
     def take_out(self, clock: Clock) -> None:
         """Before a clock changes: take its contribution out of the counters."""
         self._count(clock, -1)
 
-    def put_back(self, row_id: str, clock: Clock) -> None:
+    def put_back(self, matter: Matter, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
         self._count(clock, +1)
-        self.state.mark_changed(row_id)
+        self.rows.mark_changed(matter)
 
     def _count(self, clock: Clock, sign: int) -> None:
-        if clock.outcome == OPEN:
-            self.state.count_open(self.marketplace, clock, sign)
+        outcome = clock.outcome
+        if outcome == OPEN:
+            self._census.count_open(self.party.marketplace, clock, sign)
             return
-        if clock.outcome == BREACHED:
-            self.state.census.count_breached(self.marketplace, clock.rule, sign)
-        if clock.outcome != GONE and health.is_counted(clock.rule):
-            health.count(self.state.account(self.account), clock, sign, self.state.midnight_ms)
+        if outcome == BREACHED:
+            self._census.count_breached(self.party.marketplace, clock.rule, sign)
+        if outcome != GONE and health.is_counted(clock.rule):
+            health.count(self.party, clock, sign, self.midnight_ms)
             self.has_counted = True
 
     def settling(self, clock: Clock, duty: Duty | None = None) -> Settling:
         """The settling of a clock as it stands."""
-        return Settling(self.account, clock, self.agreement.stored(clock), duty, self.moment, self.events)
+        return self._settling.of(clock, self.party.agreement.stored(clock), duty)
 
-    def settle(self, row_id: str, row: MatterRow, clock: Clock | None, duty: Duty | None) -> Settling | None:
+    def settle(self, matter: Matter, clock: Clock | None, duty: Duty | None) -> Settling | None:
         """Bring one clock in line with what the facts call for; None where there was nothing to do."""
-        agreement, now_ms = self.agreement, self.moment.now_ms
-        stands = clock is not None and clock.outcome != GONE
-        if clock is None or not stands or duty is None or duty.start_ms != clock.start_ms:
+        agreement, now_ms = self.party.agreement, self.moment.now_ms
+        if clock is None or clock.outcome == GONE or duty is None or duty.start_ms != clock.start_ms:
             binding = None if duty is None else agreement.bind(duty.rule, duty.start_ms, now_ms, duty.program)
-            return self._begin_or_end(row_id, row, clock, duty, binding)
+            return self._begin_or_end(matter, clock, duty, binding)
         stored = agreement.stored(clock)
         if duty.program is not None and not agreement.still_calls(stored, duty.program):
-            return self._begin_or_end(row_id, row, clock, None, None)
+            return self._begin_or_end(matter, clock, None, None)
         moved = agreement.moved(stored, clock.start_ms, now_ms)
         new = outcome_of(duty, moved, now_ms)
         if new == clock.outcome:
             return None  # what was said stays said, with the version and due of then
-        settling = Settling(self.account, clock, stored, duty, self.moment, self.events)
+        settling = self._settling.of(clock, stored, duty)
         self.take_out(clock)
         settling.change(moved, new)
-        self.put_back(row_id, clock)
+        self.put_back(matter, clock)
         return settling
 
     def _begin_or_end(
-        self, row_id: str, row: MatterRow, clock: Clock | None, duty: Duty | None, binding: Binding | None
+        self, matter: Matter, clock: Clock | None, duty: Duty | None, binding: Binding | None
     ) -> Settling | None:
         """A clock begins, comes back, moves its start, or is gone."""
         stands = clock is not None and clock.outcome != GONE
@@ -87,47 +104,45 @@ class Ledger:
             settling = self.settling(clock, duty)
             self.take_out(clock)
             settling.vanish()
-            self.put_back(row_id, clock)
+            self.put_back(matter, clock)
             return settling
         if clock is None:
             clock = Clock(duty.rule, duty.subject, 0, 0, 0, "", None, "", 0, outcome=GONE)
-            row.clocks.append(clock)
+            matter.row.clocks.append(clock)
         if stands:
             settling = self.settling(clock, duty)
             self.take_out(clock)
             settling.restart(binding, duty)
         else:
-            settling = Settling(self.account, clock, binding, duty, self.moment, self.events)
+            settling = self._settling.of(clock, binding, duty)
             settling.begin(binding, duty)
-        self.put_back(row_id, clock)
+        self.put_back(matter, clock)
         return settling
 
     def close(self) -> None:
-        """The moment ends: if the account's counters moved, its health is corrected and its next midnight armed."""
+        """The moment ends: if the account's counters moved, what follows from them is said."""
         if self.has_counted:
-            row = self.state.account(self.account)
-            corrections = health.correct(self.account, row, self.state.midnight_ms, self.moment)
-            if corrections:
-                self.events.extend(corrections)
-                self.state.census.set_status(self.account, health.worst_status(row))
-            self.state.mark_changed(self.account)
-            arm_account(self.state, self.account)
+            self.correct()
 
-    def arm(self, row_id: str, row: MatterRow) -> None:
-        """Arm the next timer of a matter of the account."""
-        self.state.timers.arm(next_timer(self.agreement, row_id, self.account, row), row_id)
+    def correct(self) -> None:
+        """The account's counters have moved: its health is corrected and its next midnight armed."""
+        party = self.party
+        if health.correct(party, self.midnight_ms, self.moment):
+            self._census.set_status(party.row_id, health.worst_status(party.row))
+        self.rows.mark_changed(party)
+        self.arm_midnight(party)
 
+    # --- timers ------------------------------------------------------------------------------------------------------
 
-def arm_matter(state: State, row_id: str, row: MatterRow) -> None:
-    """Arm the next timer of a matter, whoever's it is."""
-    assert state.book is not None  # a matter has facts, and facts come after policies
-    account = account_of(row_id)
-    state.timers.arm(next_timer(state.book.agreement(account), row_id, account, row), row_id)
+    def arm(self, matter: Matter) -> None:
+        """Arm the next timer of a matter."""
+        self._timers.arm(next_timer(matter), matter.row_id)
 
-
-def arm_account(state: State, account: str) -> None:
-    """Arm the next midnight of an account, if it may have something to say there."""
-    row: AccountRow = state.account(account)
-    midnight_ms = health.next_midnight_ms(row, state.midnight_ms)
-    timer = None if midnight_ms is None else Timer(midnight_ms, HEALTH, account, 0, account)
-    state.timers.arm(timer, account)
+    def arm_midnight(self, party: Party) -> None:
+        """Arm the next midnight of an account, if it may have something to say there and is not armed for it."""
+        midnight_ms = health.next_midnight_ms(party.row, self.midnight_ms)
+        if midnight_ms != party.armed_ms:
+            party.armed_ms = midnight_ms
+            account = party.row_id
+            timer = None if midnight_ms is None else Timer(midnight_ms, HEALTH, account, 0, account)
+            self._timers.arm(timer, account)

@@ -6,34 +6,24 @@ changes and the policies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, cast
 
-import msgspec
-
+from streams.at_work import Matter
 from streams.cases import case_duties, case_view, evidence_violations
-from streams.duties import Duty, Urgent, Violation
-from streams.facts import Fact, OrderMessage, ProgramChanged
+from streams.duties import Called
+from streams.facts import Fact, ProgramChanged
 from streams.orders import OrderView, claims_not_received, order_duties, order_violations, refund_questions
 from streams.policies import Agreement
 from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, EvidenceRow, MatterRow, OrderRow, ThreadRow
+from streams.telling import Taken
 from streams.threads import ThreadView, switched_off, thread_duties, thread_violations
-from streams.timers import CLOCK, DUE_STEP, FORGET, MOVE_STEP, Timer
+from streams.timer import CLOCK, DUE_STEP, FORGET, MOVE_STEP, Timer
 
 FULL: Final = 256
 """Facts of a matter, program changes of an account, cases of an account on one subject: at most so many (contract §2).
 
 A line costs what its matter holds, and a row has to fit a record: what is bounded here bounds both.
 """
-
-
-class Called(msgspec.Struct, frozen=True, gc=False):
-    """Everything that the facts of one matter call for."""
-
-    duties: Sequence[Duty]
-    violations: Sequence[Violation] = ()
-    questions: Sequence[OrderMessage] = ()
-    claims: Sequence[Urgent] = ()
 
 
 def name_of(row_id: str) -> str:
@@ -43,7 +33,7 @@ def name_of(row_id: str) -> str:
 
 def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Called:
     """Derive the matter of this name from scratch. Violations of cases compare several and are not here."""
-    if isinstance(row, OrderRow):
+    if type(row) is OrderRow:
         orders = OrderView(name, row.facts, row.programs)
         return Called(
             order_duties(orders),
@@ -51,31 +41,19 @@ def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Cal
             refund_questions(orders),
             claims_not_received(orders),
         )
-    if isinstance(row, ThreadRow):
+    if type(row) is ThreadRow:
         thread = ThreadView(name, row.facts, switched_off(programs))
         return Called(thread_duties(thread), thread_violations(thread))
-    if isinstance(row, CaseRow):
+    if type(row) is CaseRow:
         return Called(case_duties(case_view(name, row.facts)))
-    return Called((), evidence_violations(name, row.facts))
-
-
-class Taken(NamedTuple):
-    """What became of a fact that a line told: `new`, `repeat` (it does not count) or `replaces`.
-
-    `row_id` is its matter's, or the account's whose programs changed; `other` the fact that it repeats or replaces.
-    """
-
-    row_id: str
-    fact: Fact
-    how: Literal["new", "repeat", "replaces"]
-    other: Fact | None = None
+    return Called((), evidence_violations(name, cast(EvidenceRow, row).facts))
 
 
 def take_fact(row_id: str, facts: list[Any], fact: Fact) -> Taken:
     """Take a fact among those of a row: of two with one key the smaller counts, whichever came first (contract §2)."""
-    kind, key = type(fact), fact.key
+    kind = type(fact)
     for index, known in enumerate(facts):
-        if type(known) is kind and known.key == key:
+        if type(known) is kind and known.key == fact.key:
             if fact.when >= known.when:
                 return Taken(row_id, fact, "repeat", known)
             facts[index] = fact
@@ -84,15 +62,15 @@ def take_fact(row_id: str, facts: list[Any], fact: Fact) -> Taken:
     return Taken(row_id, fact, "new")
 
 
-def knows(row: MatterRow, fact: Fact) -> bool:
+def knows(matter: Matter, fact: Fact) -> bool:
     """Whether a matter has a fact with the key of this one."""
     kind, key = type(fact), fact.key
-    return any(type(known) is kind and known.key == key for known in row.facts)
+    return any(type(known) is kind and known.key == key for known in matter.row.facts)
 
 
-def next_timer(agreement: Agreement, row_id: str, account: str, row: MatterRow) -> Timer:
+def next_timer(matter: Matter) -> Timer:
     """The matter's earliest timer: of one of its clocks, or the one that forgets it."""
-    retention = agreement.retention
+    row, agreement = matter.row, matter.party.agreement
     newest_ms, is_kept_longer = row.facts[0].at_ms, False
     best: tuple[int, str, int] | None = None
     for fact in row.facts:
@@ -109,12 +87,13 @@ def next_timer(agreement: Agreement, row_id: str, account: str, row: MatterRow) 
             fire_ms, step = _clock_timer(agreement, clock)
             if step and (best is None or (fire_ms, clock.name, step) < best):
                 best = (fire_ms, clock.name, step)
-    if isinstance(row, EvidenceRow):
+    retention, row_id = agreement.retention, matter.row_id
+    if matter.kind == "evidence":
         forget_ms = newest_ms + retention.evidence_ms
     else:
         forget_ms = newest_ms + (retention.unsettled_ms if is_kept_longer else retention.settled_ms)
     if best is not None and best[0] <= forget_ms:
-        return Timer(best[0], CLOCK, f"{account}/{best[1]}", best[2], row_id)
+        return Timer(best[0], CLOCK, f"{matter.party.row_id}/{best[1]}", best[2], row_id)
     return Timer(forget_ms, FORGET, row_id, 0, row_id)
 
 

@@ -1,7 +1,6 @@
 """Policies at work: which version binds a clock, when it is due, and which `open` versions move it (contract §3, §5).
 
-Pure functions of a loaded policy file. This is the one place that compares a stop with a due instant (`is_in_time`)
-and the one place that knows when a due timer fires (`due_timer_ms`).
+Pure functions of a loaded policy file. What binds a clock is said in `streams.terms`.
 """
 
 from __future__ import annotations
@@ -10,77 +9,34 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-import msgspec
+import orjson
 
 from schemas.notifications import Zones
 from schemas.policies import CalendarSpec, Policies, Retention, RuleVersion
 from streams.calendar import Calendar
 from streams.rows import Clock
+from streams.terms import Binding, Terms
 from streams.zones import Pairs
 
 KEPT_ACCOUNTS: Final = 10_000
 """Accounts whose agreement is at hand; any other is looked up again."""
 
 
-class Terms(msgspec.Struct, frozen=True, gc=False):
-    """A version made ready: what a binding asks of it again and again.
-
-    Steps are escalation steps as (level, offset from due in ms). `grace_ms` is the time from due to the due timer.
-    `may_be_moved` says that a later version of the rule moves running clocks: in most policies none does.
-    """
-
-    version: RuleVersion
-    is_days: bool
-    elapsed_ms: int
-    grace_ms: int
-    steps_before: tuple[tuple[int, int], ...]
-    steps_after: tuple[tuple[int, int], ...]
-    may_be_moved: bool
-
-
 def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
     is_days = version.target.is_days
     before = tuple((level, -offset_ms) for level, offset_ms in enumerate(version.escalate_before_ms, start=1))
+    consequences = orjson.dumps(version.consequences).decode()  # free texts of a policy file
     return Terms(
         version,
+        version.version,
         is_days,
         version.target.elapsed_ms,
         version.confirm_after_ms + (0 if is_days else 1),
         before,
         tuple(enumerate(version.escalate_after_ms, start=len(before) + 1)),
         any(follower.applies_to == "open" for follower in later),
+        f'"consequences":{consequences},' if version.consequences else "",
     )
-
-
-class Binding(msgspec.Struct, frozen=True, gc=False):
-    """What a clock is measured by: the version, the due instant (ms UTC), and the calendar of day targets.
-
-    `origin` is the number of the version that was in force at the clock's start; one that moves running clocks may have
-    taken its place since.
-    """
-
-    terms: Terms
-    due_ms: int
-    calendar: str
-    origin: int
-
-    @property
-    def version(self) -> RuleVersion:
-        """The version that binds."""
-        return self.terms.version
-
-    @property
-    def due_timer_ms(self) -> int:
-        """When the due timer fires: a target in hours is in time up to and including its due instant."""
-        return self.due_ms + self.terms.grace_ms
-
-    def is_in_time(self, stop_ms: int) -> bool:
-        """Stop < due for targets that end at a local midnight, stop <= due for elapsed ones (contract §3)."""
-        return stop_ms < self.due_ms or (stop_ms == self.due_ms and not self.terms.is_days)
-
-    def step_ms(self, level: int) -> int:
-        """When escalation step `level` (from 1) falls."""
-        return self.due_ms + (*self.terms.steps_before, *self.terms.steps_after)[level - 1][1]
 
 
 class Agreement:
@@ -112,7 +68,7 @@ class Agreement:
         terms = self._in_force(rule, start_ms)
         if terms is None or not (program is None or program in terms.version.programs):
             return None
-        binding = self._measure(terms, start_ms, terms.version.version)
+        binding = self._measure(terms, start_ms, terms.number)
         return None if binding is None else self.moved(binding, start_ms, now_ms)
 
     def still_calls(self, stored: Binding, program: str) -> bool:
@@ -155,13 +111,9 @@ class Agreement:
 
     def _movers(self, bound: Terms) -> list[Terms]:
         """The later versions that move running clocks, oldest first."""
-        number = bound.version.version
+        number = bound.number
         versions = self._versions.get(bound.version.rule, [])
-        return [
-            terms
-            for terms in reversed(versions)
-            if terms.version.version > number and terms.version.applies_to == "open"
-        ]
+        return [terms for terms in reversed(versions) if terms.number > number and terms.version.applies_to == "open"]
 
     def _after_move(self, binding: Binding, terms: Terms, start_ms: int) -> Binding | None:
         """What a version makes of a clock that it moves; None where it does not."""

@@ -7,18 +7,19 @@ Feed it lines in arrival order; it answers with the events that each brings. Wha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import Notification, PolicyActivated, TimeTick, Zones
 from schemas.policies import Policies, load_policies, shipped_policies
 from streams import logic
 from streams.admission import admit
 from streams.engine import Line, step
-from streams.events import SlaEvent
+from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 
 OnDeadLetter = Callable[[int, bytes, Rejected], None]
@@ -65,26 +66,23 @@ class Replay:
         if isinstance(decoded, Rejected):
             self._on_dead_letter(self.line_number, line, decoded)
             return []
-        body = decoded.body
-        if isinstance(body, PolicyActivated) and body.zones is None:
+        state, body, own_ms = self.state, decoded.body, _own_ms(decoded)
+        journal_ms = max(state.row.journal_ms, own_ms)
+        if isinstance(body, Notification):
+            if decoded.journaled_ms is None:
+                arrival_ms = body.occurred_ms if decoded.arrived_ms is None else decoded.arrived_ms
+                rejected = admit(state, body, journal_ms, arrival_ms)
+                if rejected is not None:
+                    self._on_dead_letter(self.line_number, line, rejected)
+                    return []
+        elif isinstance(body, PolicyActivated) and body.zones is None:
             body = msgspec.structs.replace(body, zones=self._machine_zones(load_policies(body.toml)))
-        state = self.state
-        journal_ms = max(state.row.journal_ms, _own_ms(decoded))
-        if isinstance(body, Notification) and decoded.journaled_ms is None:
-            rejected = self._refuse(body, journal_ms, decoded.arrived_ms)
-            if rejected is not None:
-                self._on_dead_letter(self.line_number, line, rejected)
-                return []
         events = step(state, Line(state.row.lines + 1, journal_ms, body))
         self._until_rest -= 1
         if not self._until_rest:
             state.take_changes()
             self._until_rest = REST_EVERY
         return events
-
-    def _refuse(self, notification: Notification, journal_ms: int, arrived_ms: int | None) -> Rejected | None:
-        arrival_ms = notification.occurred_ms if arrived_ms is None else arrived_ms
-        return admit(self.state, notification, journal_ms, arrival_ms)
 
     def close(self, until_ms: int | None = None) -> list[SlaEvent]:
         """The end of the file: nothing fires after the last line, unless `until_ms` says so, as a last tick."""
@@ -99,5 +97,5 @@ def _own_ms(decoded: Decoded) -> int:
         return decoded.journaled_ms
     if decoded.arrived_ms is not None:
         return decoded.arrived_ms
-    assert isinstance(decoded.body, Notification)  # ticks and activations carry one of the two
-    return decoded.body.occurred_ms
+    occurred_ms: int = cast(Notification, decoded.body).occurred_ms  # ticks and activations carry one of the two
+    return occurred_ms

@@ -10,20 +10,11 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
-import msgspec
-
 from schemas import notifications
 from schemas.notifications import Notification
 from streams import facts
 from streams.facts import Fact
-
-
-class Routed(msgspec.Struct, frozen=True, gc=False):
-    """A fact and the matter it belongs to: kind (`order`, `thread`, `case`, `evidence`) and name."""
-
-    kind: str
-    name: str
-    fact: Fact
+from streams.telling import Routed
 
 
 def account_key(notification: Notification) -> str:
@@ -38,7 +29,7 @@ def route(notification: Notification) -> tuple[Routed, ...]:
         return ()
     kind, name_of, make = found
     routed = Routed(kind, name_of(notification), make(notification))
-    if isinstance(notification, notifications.MessageReceived) and notification.order_id is not None:
+    if type(notification) is notifications.MessageReceived and notification.order_id is not None:
         return (routed, Routed("order", notification.order_id, _order_message(notification)))
     return (routed,)
 

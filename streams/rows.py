@@ -9,12 +9,15 @@ clocks, `health` for an account's counters.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, NewType
+from typing import Any, Final, NewType, TypeVar
 
 import msgspec
 
 from streams.facts import CaseFact, EvidenceFact, OrderFact, ProgramChanged, ThreadFact
 from streams.logic import BEFORE_LOGIC, OtherVersionError
+
+_Key = TypeVar("_Key", int, str)
+_Value = TypeVar("_Value")
 
 ROW_VERSION: Final = 2
 _OF_0_1: Final = 1
@@ -303,21 +306,29 @@ def apply_changes(rows: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes
 
 def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
     """The row's bytes; dicts of rows are sorted first, so that equal rows have equal bytes."""
-    if isinstance(row, OrderRow):
-        if len(row.programs) > 1:
-            row.programs = dict(sorted(row.programs.items()))
-    elif isinstance(row, AccountRow):
-        row.days = dict(sorted(row.days.items()))
-        row.emitted = dict(sorted(row.emitted.items()))
-        row.reports = dict(sorted(row.reports.items()))
-        row.defect_statuses = dict(sorted(row.defect_statuses.items()))
-    elif isinstance(row, PartitionRow):
-        row.notes.positions = dict(sorted(row.notes.positions.items()))
-        row.notes.topics = dict(sorted(row.notes.topics.items()))
-        row.notes.last_read = dict(sorted(row.notes.last_read.items()))
-    elif isinstance(row, PoliciesRow):
-        row.zones = dict(sorted(row.zones.items()))
+    if type(row) is OrderRow:
+        row.programs = _sorted(row.programs)
+    elif type(row) is AccountRow:
+        row.days = _sorted(row.days)
+        row.emitted = _sorted(row.emitted)
+        row.reports = _sorted(row.reports)
+        row.defect_statuses = _sorted(row.defect_statuses)
+    elif type(row) is PartitionRow:
+        row.notes.positions = _sorted(row.notes.positions)
+        row.notes.topics = _sorted(row.notes.topics)
+        row.notes.last_read = _sorted(row.notes.last_read)
+    elif type(row) is PoliciesRow:
+        row.zones = _sorted(row.zones)
     return _ENCODER.encode(row)
+
+
+def _sorted(entries: dict[_Key, _Value]) -> dict[_Key, _Value]:
+    """The same by key; itself where it is so already, as nearly always: a new day is the last one."""
+    if len(entries) < 2:
+        return entries
+    keys = list(entries)
+    in_order = sorted(keys)
+    return entries if keys == in_order else {key: entries[key] for key in in_order}
 
 
 def decode_row(row_id: str, value: bytes) -> Row:

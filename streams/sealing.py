@@ -52,7 +52,7 @@ def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
     yield PARTITION_KEY, msgspec.msgpack.encode(judged)
     yield from state.policies_row()
     for row_id in state.row_ids():
-        yield row_id.encode(), state.encoded(row_id)
+        yield row_id.encode(), state.rows.encoded(row_id)
 
 
 def record_digest(
@@ -65,6 +65,14 @@ def record_digest(
     return sha256(
         b"%d:%b" % (timestamp_ms, b"".join([b"-" if part is None else b"%d:%b" % (len(part), part) for part in parts]))
     ).digest()
+
+
+def line_digest(timestamp_ms: int, key: bytes, value: bytes, line: bytes, origin: bytes) -> bytes:
+    """`record_digest` of a record that holds a notification, whose two headers these are, as one format."""
+    content = b"%d:%b%d:%b4:line%d:%b6:origin%d:%b" % (
+        len(key), key, len(value), value, len(line), line, len(origin), origin,
+    )  # fmt: skip
+    return sha256(b"%d:%b" % (timestamp_ms, content)).digest()
 
 
 def next_link(journal: bytes, record: bytes) -> bytes:

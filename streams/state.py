@@ -3,34 +3,31 @@
 Rows are the state (architecture.md): what `take_changes` returns, in order, is what a changelog has to keep, and
 `restore_state` makes an equal state of it. Everything else here (timers, threads that asked csba, cases by subject,
 policies made ready, counts of clocks and rows) is an index, rebuilt at recovery, and never decides anything by itself.
-Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `take_changes`. It
-stays decoded for the next line as long as not too many are: what is decoded and unchanged equals what is at rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, cast
 
-from schemas.codec import DAY_MS, HOUR_MS
+from schemas.codec import DAY_MS
 from schemas.notifications import Zones
 from schemas.policies import Policies, load_policies
+from streams.at_work import Matter
 from streams.cases import CaseSummary, case_summary
 from streams.census import Census
 from streams.crossings import CasesBySubject, QuestionsToCsba
 from streams.facts import CaseOpened
+from streams.ledger import Ledger
 from streams.logic import check_logic
-from streams.matters import FULL, Taken, name_of, next_timer
+from streams.matters import FULL, next_timer
 from streams.policies import PolicyBook
+from streams.row_store import RowStore
 from streams.rows import (
     MOST_LOST,
-    OPEN,
     PARTITION_KEY,
     POLICIES_KEY,
-    ROW_TYPES,
     AccountRow,
     CaseRow,
-    Clock,
     Lost,
     MatterRow,
     PartitionRow,
@@ -38,22 +35,15 @@ from streams.rows import (
     Row,
     RowError,
     ThreadRow,
-    account_of,
     decode_partition,
     decode_policies,
-    decode_row,
     encode_row,
-    kind_of,
-    marketplace_of,
 )
+from streams.telling import Taken
 from streams.threads import questions_to_csba
-from streams.timers import Timer, Timers
+from streams.timer import Timer
+from streams.timers import Timers
 from streams.zones import zones_digest
-
-KEPT_AT_WORK: Final = 4_096
-"""Rows that stay decoded over `take_changes`, at most."""
-
-DueKey = tuple[str, str, int]
 
 
 class State:
@@ -62,28 +52,23 @@ class State:
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.row = PartitionRow()
-        self.book: PolicyBook | None = None
+        self.census = Census()
+        self.rows = RowStore(self.census)
         self.timers = Timers(self._timer_of)
+        self.ledger = Ledger(self.rows, self.census, self.timers)
         self.full: set[str] = set()
         """Ids of the matters that have no room for another fact (contract §2, `matter_full`)."""
         self.questions = QuestionsToCsba()
         self.cases = CasesBySubject()
-        self.midnight_ms = 0
-        self.census = Census()
         self.taken: list[Taken] = []
         """What became of the facts that the last line told, in the order of their matters."""
         self.has_news = False
         """The shell's: its notes hold what no line will take along, so that they are to be written by themselves."""
         self.gone: list[str] = []
         """Ids of the matters that were forgotten before the last line."""
-        self._at_rest: dict[str, bytes] = {}
-        self._at_work: dict[str, Row] = {}
-        self._changed: set[str] = set()
-        self._forgotten: set[str] = set()
         self._left_policies: set[str] = set()
         self._left_zones: set[str] = set()
         self._policies_changed = False
-        self._due_changes: dict[DueKey, int] = {}
 
     # --- the partition's row ---------------------------------------------------------------------------------------
 
@@ -113,9 +98,17 @@ class State:
         return self.row.notes.positions
 
     @property
+    def book(self) -> PolicyBook | None:
+        """The policies in force, made ready; None before the first activation."""
+        return self.rows.book
+
+    @property
     def is_repeat(self) -> bool:
         """Whether the notification applied last told facts, and nothing new."""
-        return bool(self.taken) and all(one.how == "repeat" for one in self.taken)
+        for one in self.taken:
+            if one.how != "repeat":
+                return False
+        return bool(self.taken)
 
     def note_record(self, journal: bytes, period: int) -> None:
         """The shell's: the digest of all journal records so far; `period` is the first one's, of journal time."""
@@ -135,98 +128,42 @@ class State:
         notes.positions[topic] = last + 1
         self.has_news = True
 
-    # --- rows ------------------------------------------------------------------------------------------------------
+    # --- matters -----------------------------------------------------------------------------------------------------
 
-    def find(self, row_id: str) -> Row | None:
-        """The row of a matter or account, ready to work with, or None."""
-        row = self._at_work.get(row_id)
-        if row is None:
-            value = self._at_rest.get(row_id)
-            if value is None:
-                return None
-            row = self._at_work[row_id] = decode_row(row_id, value)
-        return row
-
-    def matter(self, row_id: str) -> MatterRow:
-        """The row of a matter, made where there is none."""
-        row = self._at_work.get(row_id) or self.find(row_id)
-        if row is None:
-            kind = kind_of(row_id)
-            row = self._at_work[row_id] = ROW_TYPES[kind]()
-            self._forgotten.discard(row_id)
-            self.census.count_row(kind, +1)
-        return row  # type: ignore[return-value]  # the id says what kind of row it is
-
-    def account(self, account: str) -> AccountRow:
-        """The row of an account, made where there is none."""
-        row = self._at_work.get(account) or self.find(account)
-        if row is None:
-            row = self._at_work[account] = AccountRow()
-            self.census.count_row("account", +1)
-        return row  # type: ignore[return-value]  # as above
-
-    def mark_changed(self, row_id: str) -> None:
-        """A row at work has changed: it goes out with the next `take_changes`."""
-        self._changed.add(row_id)
-
-    def forget(self, row_id: str) -> None:
+    def forget(self, matter: Matter) -> None:
         """A matter is forgotten: its row becomes a tombstone and leaves every index."""
-        row = cast(MatterRow, self.find(row_id))
-        account = account_of(row_id)
+        row, account = matter.row, matter.party.row_id
         if isinstance(row, ThreadRow):
-            self.questions.drop(account, row_id)
+            self.questions.drop(account, matter.row_id)
         elif isinstance(row, CaseRow):
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
-                    self.cases.drop(account, fact.subject_hash, row_id)
-        for clock in row.clocks:
-            if clock.outcome == OPEN:
-                self.count_open(marketplace_of(account), clock, -1)
-        self.census.count_clocks(marketplace_of(account), row.clocks, -1)
-        self.census.count_row(kind_of(row_id), -1)
-        self._at_work.pop(row_id, None)
-        self._at_rest.pop(row_id, None)
-        self._changed.discard(row_id)
-        self._forgotten.add(row_id)
-        self.full.discard(row_id)
-        self.gone.append(row_id)
-        self.timers.disarm(row_id)
-
-    def own_id(self, row_id: str) -> str:
-        """The id as it is kept here, if it is: of equal texts, which come anew with each line, one is enough."""
-        own = self.timers.own_id(row_id)
-        if own is not None:
-            return own
-        key = _Key(row_id)
-        return key.kept if key in self._at_rest else row_id
+                    self.cases.drop(account, fact.subject_hash, matter.row_id)
+        self.rows.forget(matter)
+        self.full.discard(matter.row_id)
+        self.gone.append(matter.row_id)
+        self.timers.disarm(matter.row_id)
 
     def _timer_of(self, row_id: str) -> Timer | None:
         """The timer of a matter as it stands; None where there is no such matter."""
-        row = self.find(row_id)
-        if row is None:
-            return None
-        assert self.book is not None  # a matter has facts, and facts come after policies
-        account = account_of(row_id)
-        return next_timer(self.book.agreement(account), row_id, account, cast(MatterRow, row))
+        matter = self.rows.known_matter(row_id)
+        return None if matter is None else next_timer(matter)
 
-    def row_ids(self) -> list[str]:
-        """Ids of all rows, in byte order."""
-        return sorted(self._at_rest.keys() | self._at_work.keys())
-
-    def index_matter(self, row_id: str, row: MatterRow) -> None:
+    def index_matter(self, matter: Matter) -> None:
         """Enter a matter into the indexes that cross matters."""
-        self.note_size(row_id, row)
-        if isinstance(row, ThreadRow):
-            self.questions.put(account_of(row_id), row_id, questions_to_csba(row.facts))
-        elif isinstance(row, CaseRow):
+        row = matter.row
+        self.note_size(matter)
+        if type(row) is ThreadRow:
+            self.questions.put(matter.party.row_id, matter.row_id, questions_to_csba(row.facts))
+        elif type(row) is CaseRow:
             for fact in row.facts:
-                if isinstance(fact, CaseOpened):
-                    self.cases.put(account_of(row_id), fact.subject_hash, row_id)
+                if type(fact) is CaseOpened:
+                    self.cases.put(matter.party.row_id, fact.subject_hash, matter.row_id)
 
-    def note_size(self, row_id: str, row: MatterRow) -> None:
+    def note_size(self, matter: Matter) -> None:
         """A matter has taken a fact, or comes back with those it had."""
-        if len(row.facts) >= FULL:
-            self.full.add(row_id)
+        if len(matter.row.facts) >= FULL:
+            self.full.add(matter.row_id)
 
     def case_summaries(self, account: str, subject: str) -> dict[str, CaseSummary]:
         """How the account's cases on a subject stand, by the ids of their rows in byte order."""
@@ -236,14 +173,16 @@ class State:
         return found
 
     def _case_summary(self, account: str, subject: str, row_id: str) -> CaseSummary:
-        row = cast(CaseRow, self.find(row_id))
-        summary = case_summary(name_of(row_id), row.facts, row.violations)
+        matter = self.rows.known_matter(row_id)
+        assert matter is not None  # the index has no other
+        assert isinstance(matter.row, CaseRow)
+        summary = case_summary(matter.name, matter.row.facts, matter.row.violations)
         self.cases.note(account, subject, row_id, summary)
         return summary
 
-    def unindex_subject(self, row_id: str, subject_hash: str) -> None:
+    def unindex_subject(self, matter: Matter, subject_hash: str) -> None:
         """A case's opening was replaced, perhaps by one on another subject."""
-        self.cases.drop(account_of(row_id), subject_hash, row_id)
+        self.cases.drop(matter.party.row_id, subject_hash, matter.row_id)
 
     # --- policies --------------------------------------------------------------------------------------------------
 
@@ -252,7 +191,7 @@ class State:
         row, meaning = self.row, zones_digest(zones)
         _leave(self._left_policies, row.digest, policies.digest)
         _leave(self._left_zones, row.zones, meaning)
-        self.book = PolicyBook(policies, zones)
+        self.rows.agree(PolicyBook(policies, zones))
         row.digest, row.zones, row.logic = policies.digest, meaning, logic
         self._policies_changed = True
 
@@ -271,16 +210,8 @@ class State:
         yield PARTITION_KEY, encode_row(self.row)
         if self._policies_changed:
             yield from self.policies_row()
-        for row_id in sorted(self._changed | self._forgotten):
-            if row_id in self._forgotten:
-                yield row_id.encode(), None
-            else:
-                value = self._at_rest[row_id] = encode_row(self._at_work[row_id])
-                yield row_id.encode(), value
-        if len(self._at_work) > KEPT_AT_WORK:
-            self._at_work.clear()
-        self._changed.clear()
-        self._forgotten.clear()
+        for row_id, value in self.rows.changes():
+            yield row_id.encode(), value
         self._policies_changed = False
         self.has_news = False
 
@@ -296,53 +227,24 @@ class State:
         )
         return [(POLICIES_KEY, encode_row(row))]
 
-    def encoded(self, row_id: str) -> bytes:
-        """A matter's or account's row as it stands, encoded."""
-        return encode_row(self._at_work[row_id]) if row_id in self._changed else self._at_rest[row_id]
-
     def rows_at_rest(self) -> dict[str, bytes]:
         """A copy of every matter's and account's row as `take_changes` last gave it; no later line changes it."""
-        return self._at_rest.copy()
+        return self.rows.at_rest.copy()
 
-    def count_open(self, marketplace: str, clock: Clock, sign: int) -> None:
-        """An open clock appears (+1) or goes (-1), for the view of what falls due."""
-        key = _due_key(marketplace, clock)
-        change = self._due_changes.get(key, 0) + sign
-        if change:
-            self._due_changes[key] = change
-        else:
-            del self._due_changes[key]
+    def row_ids(self) -> list[str]:
+        """Ids of all rows of accounts and matters, in byte order."""
+        return self.rows.row_ids()
 
-    def take_due_changes(self) -> dict[DueKey, int]:
-        """Changes since the last call of the number of open clocks by (rule, marketplace, due hour in ms)."""
-        changes, self._due_changes = self._due_changes, {}
-        return changes
-
-    def due_counts(self) -> dict[DueKey, int]:
-        """The number of open clocks by (rule, marketplace, due hour in ms), counted anew from the rows."""
-        counts: dict[DueKey, int] = {}
-        for row_id, row in self.matters():
-            for clock in row.clocks:
-                if clock.outcome == OPEN:
-                    key = _due_key(marketplace_of(row_id), clock)
-                    counts[key] = counts.get(key, 0) + 1
-        return dict(sorted(counts.items()))
+    def find(self, row_id: str) -> Row | None:
+        """The row of an account or a matter as it stands, or None; to be read only."""
+        return self.rows.find(row_id)
 
     def matters(self) -> Iterator[tuple[str, MatterRow]]:
-        """Every matter with its row, by id."""
-        for row_id, row in self.every_row():
-            if not isinstance(row, AccountRow):
-                yield row_id, row
-
-    def every_row(self) -> Iterator[tuple[str, Row]]:
-        """Every row, by id; rows at rest are decoded for the visit only."""
+        """Every matter with its row, by id; to be read only."""
         for row_id in self.row_ids():
-            yield row_id, self._at_work.get(row_id) or decode_row(row_id, self._at_rest[row_id])
-
-    def rest_all(self) -> None:
-        """Put unchanged rows back to rest."""
-        for row_id in [row_id for row_id in self._at_work if row_id not in self._changed]:
-            del self._at_work[row_id]
+            row = self.find(row_id)
+            if row is not None and not isinstance(row, AccountRow):
+                yield row_id, row
 
     def rest(self, key: bytes, value: bytes) -> None:
         """Take in one row as written to the changelog. RowError where its key is none of ours."""
@@ -350,15 +252,15 @@ class State:
             self.row = decode_partition(value)
             if self.row.logic:
                 check_logic(self.row.logic)
-            self.midnight_ms = self.row.journal_ms // DAY_MS * DAY_MS
+            self.ledger.midnight_ms = self.row.journal_ms // DAY_MS * DAY_MS
         elif key == POLICIES_KEY:
             row = decode_policies(value)
-            self.book = PolicyBook(load_policies(row.toml, zone_names=row.zones), row.zones)
+            self.rows.agree(PolicyBook(load_policies(row.toml, zone_names=row.zones), row.zones))
             self._left_policies = set(row.left_policies)
             self._left_zones = set(row.left_zones)
         else:
             try:
-                self._at_rest[key.decode()] = value
+                self.rows.at_rest[key.decode()] = value
             except UnicodeDecodeError:
                 raise RowError(f"the key {key!r} is no row's: it is not UTF-8") from None
 
@@ -368,23 +270,6 @@ def _leave(left: set[str], before: str, after: str) -> None:
     if before and before != after:
         left.add(before)
     left.discard(after)
-
-
-class _Key(str):
-    """A text that notes what it was compared with last: looked up in a dictionary, the key that is there."""
-
-    __slots__ = ("kept",)
-    __hash__ = str.__hash__
-
-    kept: str
-
-    def __eq__(self, other: object) -> bool:
-        self.kept = cast(str, other)
-        return str.__eq__(self, other)
-
-
-def _due_key(marketplace: str, clock: Clock) -> DueKey:
-    return (clock.rule, marketplace, clock.due_ms // HOUR_MS * HOUR_MS)
 
 
 def new_state(partition: int) -> State:

@@ -37,9 +37,9 @@ class ThreadView:
         self.sent = _delivered(facts)
         self.marks: dict[str, MessageMarked | MessageUnmarked] = {}
         for fact in facts:
-            if isinstance(fact, MessageReceived):
+            if type(fact) is MessageReceived:
                 self.received.append(fact)
-            elif isinstance(fact, MessageMarked | MessageUnmarked):
+            elif type(fact) is MessageMarked or type(fact) is MessageUnmarked:
                 newest = self.marks.get(fact.message_id)
                 if newest is None or fact.when > newest.when:
                     self.marks[fact.message_id] = fact
@@ -48,8 +48,8 @@ class ThreadView:
 
     def marked_ms(self, message_id: str) -> int | None:
         """When the mark "no response needed" that holds for a message was set, if one holds (BSM)."""
-        mark = self.marks.get(message_id)
-        return mark.at_ms if isinstance(mark, MessageMarked) else None
+        mark = self.marks.get(message_id) if self.marks else None
+        return mark.at_ms if type(mark) is MessageMarked else None
 
 
 def _delivered(facts: Sequence[ThreadFact]) -> list[MessageSent]:
@@ -202,7 +202,7 @@ def questions_to_csba(facts: Sequence[ThreadFact]) -> list[tuple[int, int]]:
     asked = [
         fact.at_ms
         for fact in facts
-        if isinstance(fact, MessageReceived) and fact.routed_to == "csba" and fact.from_role == "buyer"
+        if type(fact) is MessageReceived and fact.routed_to == "csba" and fact.from_role == "buyer"
     ]
     if not asked:
         return []
@@ -213,6 +213,6 @@ def questions_to_csba(facts: Sequence[ThreadFact]) -> list[tuple[int, int]]:
 def asks_csba(facts: Sequence[ThreadFact]) -> bool:
     """Whether a switch of CSBA can matter to this thread."""
     for fact in facts:
-        if isinstance(fact, MessageReceived) and fact.routed_to == "csba" and fact.from_role == "buyer":
+        if type(fact) is MessageReceived and fact.routed_to == "csba" and fact.from_role == "buyer":
             return True
     return False

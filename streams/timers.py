@@ -18,30 +18,11 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-import msgspec
-
 from schemas.codec import HOUR_MS
-
-CLOCK: Final = 0
-FORGET: Final = 1
-HEALTH: Final = 2
-
-DUE_STEP: Final = 1_000_000
-MOVE_STEP: Final = 1_000_001
-"""Steps of a clock after its escalation levels."""
+from streams.timer import CLOCK, FORGET, Timer
 
 SLACK: Final = 1_024
 _NEVER_MS: Final = 1 << 62
-
-
-class Timer(msgspec.Struct, frozen=True, gc=False, order=True):
-    """One armed entry; `row_id` is the matter or account that armed it."""
-
-    fire_ms: int
-    kind: int
-    timer_id: str
-    step: int
-    row_id: str
 
 
 class _Hour:
@@ -86,11 +67,6 @@ class Timers:
         if len(self._heap) > 1.25 * len(self._armed) + SLACK:
             self._heap = list(self._armed.values())
             heapify(self._heap)
-
-    def own_id(self, row_id: str) -> str | None:
-        """The id as the row's armed timer holds it, if it has one: of equal texts only one is kept."""
-        timer = self._armed.get(row_id)
-        return None if timer is None else timer.row_id
 
     def disarm(self, row_id: str) -> None:
         """A row has no timer any more."""
@@ -153,11 +129,15 @@ class Timers:
                 places += (2 * place + 1, 2 * place + 2)
         return found
 
+    def may_be_due(self, until_ms: int) -> bool:
+        """Whether a timer may have fire_ms <= until_ms; False is certain, whether the first entry is stale or not."""
+        heap = self._heap
+        return (bool(heap) and heap[0].fire_ms <= until_ms) or self._parked_from_ms <= until_ms
+
     def pop_due(self, until_ms: int) -> Timer | None:
         """Take the next timer with fire_ms <= until_ms, disarmed, or None."""
-        heap = self._heap
-        if (not heap or heap[0].fire_ms > until_ms) and self._parked_from_ms > until_ms:
-            return None  # whether the first is stale or not: all others come later
+        if not self.may_be_due(until_ms):
+            return None
         timer = self.peek()
         if timer is None or timer.fire_ms > until_ms:
             return None

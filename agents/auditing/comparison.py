@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from schemas.answers.findings import Finding
-from streams.events import SlaEvent
+from streams.sla_event import SlaEvent
 
 Headers = tuple[tuple[str, bytes], ...]
 KINDS: Final = ("missing", "extra", "different", "repeated", "order", "journal")

@@ -17,13 +17,13 @@ from schemas.notifications import Notification, PolicyActivated, TimeTick
 from schemas.policies import Policies
 from schemas.rules import RULES
 from streams.engine import Line, restore_state, step
-from streams.events import SlaEvent
 from streams.explaining import ClockName
 from streams.facts import Fact, ProgramChanged
-from streams.matters import Taken
 from streams.policies import PolicyBook
-from streams.rows import Clock, MatterRow, apply_changes
+from streams.rows import AccountRow, Clock, MatterRow, apply_changes
+from streams.sla_event import SlaEvent
 from streams.state import State, new_state
+from streams.telling import Taken
 
 
 class Told:
@@ -179,8 +179,8 @@ class Following:
 
     def _keep(self, row: MatterRow) -> None:
         self.row = row
-        account = self.state.account(self.name.account)
-        self.programs = list(account.programs)
+        account: AccountRow | None = self.state.find(self.name.account)  # type: ignore[assignment] # as above
+        self.programs = [] if account is None else list(account.programs)
         self.clock = clock_in(row, self.name) or self.clock
         if self.clock is not None and self.state.book is not None:
             bound = (self.clock.revision, self.clock.version, self.clock.due_ms)

@@ -14,10 +14,10 @@ from schemas.notifications import StateSealed
 from schemas.policies import PolicyError
 from schemas.registry import Logical
 from streams.engine import restore_state, step
-from streams.events import SlaEvent
 from streams.logic import CHANGES, OtherVersionError
 from streams.rows import RowError, apply_changes
 from streams.sealing import rows_digest, state_digest
+from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 
 Expected = dict[Logical, list[tuple[int, SlaEvent, Sent]]]

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from agents.journal.records import Record
-from streams.events import SlaEvent
+from streams.sla_event import SlaEvent
 
 
 class Wanted(NamedTuple):

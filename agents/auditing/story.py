@@ -38,9 +38,10 @@ from streams.day_count import CountedDay, count_days
 from streams.explaining import parts_of
 from streams.facts import Fact
 from streams.matters import next_of_clock
-from streams.policies import Agreement, Binding
+from streams.policies import Agreement
 from streams.rows import OUTCOME_NAMES, STANDING, Clock
-from streams.timers import DUE_STEP, MOVE_STEP
+from streams.terms import Binding
+from streams.timer import DUE_STEP, MOVE_STEP
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _RETRACTED = {

@@ -15,7 +15,7 @@ from agents.settings import Settings
 from agents.topic_roles import JOURNAL
 from schemas.notifications import StateSealed
 from streams.engine import State
-from streams.sealing import canonical_rows, next_link, record_digest, rows_digest
+from streams.sealing import canonical_rows, line_digest, next_link, record_digest, rows_digest
 
 log = logging.getLogger("dueclock.keeper")
 
@@ -36,6 +36,13 @@ class Sealer:
         """A record goes into the journal."""
         journal = next_link(self._state.row.notes.journal, record_digest(at_ms, key, value, headers))
         self._state.note_record(journal, self._period(at_ms))
+
+    def add_line(self, at_ms: int, key: bytes, value: bytes, line: bytes, origin: bytes) -> None:
+        """A notification goes into the journal, with these two headers: `add`, quicker."""
+        notes = self._state.row.notes
+        notes.journal = next_link(notes.journal, line_digest(at_ms, key, value, line, origin))
+        if not notes.sealed_period:
+            notes.sealed_period = self._period(at_ms)
 
     def _period(self, at_ms: int) -> int:
         return at_ms // self._every_ms if self._every_ms else 0

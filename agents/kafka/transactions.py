@@ -65,6 +65,11 @@ class Outbox:
             records = self.records[topic, partition] = []
         records.append((at_ms, key, value, headers or []))
 
+    def put_all(self, topic: str, partition: int, records: list[Outgoing]) -> None:
+        """Add records as they are put (timestamp, key, value, headers)."""
+        if records:
+            self.records.setdefault((topic, partition), []).extend(records)
+
     def __bool__(self) -> bool:
         return bool(self.records)
 

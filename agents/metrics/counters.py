@@ -19,7 +19,7 @@ from agents.topic_roles import READ_TOPICS
 from schemas.dead_letters import ALL_REASONS
 from schemas.policy_types import DUE_TYPES
 from schemas.registry import INPUT_TOPIC_OF
-from streams.events import SlaEvent
+from streams.sla_event import SlaEvent
 
 Counts = defaultdict[Labels, int]
 _OUTCOMES = {"clock.met": "met", "clock.closed_late": "closed_late", "clock.superseded": "superseded"}

@@ -7,7 +7,8 @@ from agents.settings import Settings
 from agents.sources.passing_on import state_of
 from agents.sources.sending import send_all
 from schemas.codec import canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.forms import FORMS
 from schemas.notifications import Notification
 from streams.admission import admit

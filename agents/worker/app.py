@@ -18,7 +18,7 @@ from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.worker.slices import Answer, Slice
 from agents.worker.tables import OpenClocks, StateTable, Tables
 
-SLICE_BYTES = 256 * 1024
+SLICE_BYTES = 1024 * 1024
 SLICES_BUFFERED = 16
 COMMIT_EVERY_S = 5.0
 

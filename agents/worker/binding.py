@@ -10,7 +10,7 @@ from agents.settings import Settings
 from agents.topic_roles import REPARTITION
 from agents.worker.slices import Record
 from schemas.dead_letters import WRONG_TOPIC, Rejected
-from schemas.decoding import Decoded
+from schemas.decoded import Decoded
 from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import type_name
 from schemas.registry import INPUT_TOPIC_OF
@@ -23,13 +23,13 @@ class Binding:
     """Judges records, if the setting is on."""
 
     def __init__(self, settings: Settings) -> None:
-        self._is_on = settings.bind_types
+        self.is_on = settings.bind_types
         self._repartition = settings.topic(REPARTITION)
         self._topic_of = {name: settings.topic(topic) for name, topic in INPUT_TOPIC_OF.items()}
 
     def judged(self, decoded: Decoded | Rejected, record: Record) -> Decoded | Rejected:
         """What was decoded, or that it came by the wrong topic."""
-        if not self._is_on or (isinstance(decoded, Rejected) and decoded.reason in _NO_TYPE):
+        if not self.is_on or (isinstance(decoded, Rejected) and decoded.reason in _NO_TYPE):
             return decoded
         # A bad field stands behind the type, which is known then.
         name = type_name(decoded.body) if isinstance(decoded, Decoded) else _said_type(record)

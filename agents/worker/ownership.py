@@ -196,7 +196,6 @@ class Ownership:
             self._chosen,
             Router(self._settings.topic(REPARTITION), self._group.partitions_of(self._changelog)),
             self._metrics,
-            self._tables.open_clocks,
             self.broker_now_ms,
             Sizes(self._broker.largest_records),
             self._skipped,

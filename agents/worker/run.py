@@ -16,7 +16,7 @@ from agents.kafka.acls import lacks, missing_rights
 from agents.kafka.refusals import is_refusal, refused
 from agents.kafka.topics import require_topics
 from agents.logs import be_silent, set_up_logging
-from agents.memory import look_for_cycles_rarely
+from agents.memory import look_for_cycles_when_asked
 from agents.metrics.counters import Metrics
 from agents.metrics.endpoint import MetricsServer
 from agents.settings import Settings
@@ -61,8 +61,8 @@ def run_worker(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     metrics.freshness.follow(loop)
-    look_for_cycles_rarely()
     app = build_app(settings, choice, metrics, skipped=skipped, anew=anew)
+    look_for_cycles_when_asked()
     worker = faust.Worker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop
     )

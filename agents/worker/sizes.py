@@ -17,6 +17,8 @@ from schemas.headers import HEADER_LINE
 _BATCH_OVERHEAD_BYTES = 61 + 36
 """The header of a batch, and the lengths in the one record that it holds then."""
 _HEADER_OVERHEAD_BYTES = 10
+_SURELY_SMALL_BYTES = MAX_BATCH_BYTES - 256 * 1024
+"""Of a value: keys (a dead letter's is cut at 64 KiB) and headers of ours never make up for so much."""
 
 Largest = Callable[[Iterable[str]], Awaitable[Mapping[str, int]]]
 """`max.message.bytes` of these topics now; a topic that nobody knows is left out."""
@@ -31,11 +33,12 @@ class Sizes:
 
     async def require(self, outbox: Outbox) -> None:
         """UserError where a record of the outbox is larger than its topic takes."""
-        large = {
-            topic: one
-            for (topic, _), records in outbox.records.items()
-            if (one := max(records, key=_weight, default=None)) is not None and _weight(one) > MAX_BATCH_BYTES
-        }
+        large: dict[str, Outgoing] = {}
+        for (topic, _), records in outbox.records.items():
+            weighed = [one for one in records if one[2] is not None and len(one[2]) > _SURELY_SMALL_BYTES]
+            one = max(weighed, key=_weight, default=None)
+            if one is not None and _weight(one) > MAX_BATCH_BYTES:
+                large[topic] = one
         if not large or not self._too_large(large):
             return
         self._largest.update(await self._ask(large))

@@ -5,11 +5,12 @@ once a slice in the slice's transaction and never key by key. Being a table with
 assignor give one worker the same partitions of all topics (co-ownership).
 
 `OpenClocks` is a tumbling table of one-hour windows by due time: how many clocks are open, by rule and marketplace. It
-is a view: fed from the changes of each slice, counted anew after recovery, without changelog and without expiry
-(Faust's goes by the wall clock, and its broker would delete what lies ahead). No decision reads it.
+is a view: asked of the states whenever somebody looks, without changelog and without expiry (Faust's goes by the wall
+clock, and its broker would delete what lies ahead). No decision reads it.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, cast
 
 import faust
@@ -59,31 +60,17 @@ class OpenClocks:
         table = _View(app, name="open-clocks", default=int, key_type=str)
         self.table: WindowWrapperT = table.tumbling(HOUR_S)
         self._window = cast(WindowT, table.window)
-        self._of_partition: dict[int, dict[tuple[str, str, int], int]] = {}
 
-    def add(self, partition: int, changes: DueCounts) -> None:
-        """Take in changes of a partition's counts."""
-        own = self._of_partition.setdefault(partition, {})
-        for due, change in changes.items():
-            own[due] = own.get(due, 0) + change
-            if not own[due]:
-                del own[due]
-            self._change(due, change)
-
-    def drop(self, partition: int) -> None:
-        """A partition is given away: its counts go with it."""
-        for due, count in self._of_partition.pop(partition, {}).items():
-            self._change(due, -count)
-
-    def _change(self, due: tuple[str, str, int], change: int) -> None:
-        rule, marketplace, due_hour_ms = due
+    def show(self, of_partitions: Iterable[DueCounts]) -> None:
+        """Show these counts, one mapping for each partition that is kept, and no others."""
+        sums: dict[tuple[str, str, int], int] = defaultdict(int)
+        for counts in of_partitions:
+            for due, count in counts.items():
+                sums[due] += count
         data = self.table.table
-        key = (f"{rule}|{marketplace}", self._window.current(due_hour_ms / 1000))
-        count = data.get(key, 0) + change
-        if count:
-            data[key] = count
-        else:
-            data.pop(key, None)
+        data.clear()
+        for (rule, marketplace, due_hour_ms), count in sums.items():
+            data[f"{rule}|{marketplace}", self._window.current(due_hour_ms / 1000)] = count
 
     def open_clocks(self) -> dict[tuple[str, str], int]:
         """Clocks open by rule and marketplace, whenever they fall due."""
@@ -111,9 +98,7 @@ class Tables(NamedTuple):
     def add(self, state: State) -> None:
         """A partition was opened: show it."""
         self.states.states[state.partition] = state
-        self.open_clocks.add(state.partition, state.take_due_changes())
 
     def drop(self, partition: int) -> None:
         """A partition is given away: it is shown no more."""
         self.states.states.pop(partition, None)
-        self.open_clocks.drop(partition)

@@ -1,8 +1,8 @@
 """The watch: once a second it looks how journal time follows, says once when something holds it back, and sets gauges.
 
-It changes nothing. It runs on the loop that it watches, so it leaves a stamp with each look: whether they still come is
-seen by another thread (agents/metrics/freshness.py). Lines are for people: one when a state begins, one when it ends,
-none in between.
+It changes nothing of what it sees. It runs on the loop that it watches, so it leaves a stamp with each look: whether
+they still come is seen by another thread (agents/metrics/freshness.py). Lines are for people: one when a state begins,
+one when it ends, none in between. Once a minute it has cycles swept away (agents/memory.py).
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic, time
 from typing import Protocol
 
+from agents.memory import SWEEP_EVERY_S, sweep
 from agents.metrics.collectors import Labels
 from agents.metrics.counters import Metrics
 from agents.metrics.names import LevelName
@@ -101,11 +102,15 @@ class PartitionWatch:
         return self._owner.is_open and self._worst_lag_s is not None and self._worst_lag_s < READY_LAG_S
 
     async def _run(self) -> None:
+        swept_s = monotonic()
         while True:
             try:
                 self._look()
             except Exception:
                 log.exception("the watch could not look; it tries again")
+            if monotonic() - swept_s > SWEEP_EVERY_S:
+                sweep()
+                swept_s = monotonic()
             await asyncio.sleep(EVERY_S)
 
     def _look(self) -> None:
@@ -117,6 +122,7 @@ class PartitionWatch:
         lags = [self._look_at(part, now_ms, seen) for part in parts]
         known = [lag_s for lag_s in lags if lag_s is not None]
         self._worst_lag_s = max(known, default=0.0) if len(known) == len(lags) else None
+        self._owner.open_clocks.show(part.state.census.due for part in parts)
         seen["sla_clocks_open"].update(self._owner.open_clocks.open_clocks().items())
         if now_ms is not None:
             self._count_due(now_ms, seen)

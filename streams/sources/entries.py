@@ -7,7 +7,8 @@ the field that the contract blames: so no way in can send what the worker would 
 from __future__ import annotations
 
 from schemas.codec import canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.fields import Program
 from schemas.notifications import Notification, type_name
 from streams.sources.accounts import SourceAccount

@@ -7,7 +7,8 @@ import pytest
 from agents.settings import Settings
 from agents.worker.binding import Binding
 from schemas.dead_letters import WRONG_TOPIC, Rejected
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from tests.agents.records import InputRecord
 from tests.repository.tree import ROOT
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import faust
 import orjson
 import pytest
 
@@ -15,18 +14,18 @@ from agents.journal.sealing import Sealer
 from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
-from agents.worker import keeper as module
+from agents.worker import kept_slice as module
 from agents.worker.journal_time import BrokerClock, JournalTime
 from agents.worker.keeper import Keeper, Shared
 from agents.worker.misrouted import Router
 from agents.worker.poison import NOTHING_SKIPPED, Skipped, skipped_records
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, Hand, Slice
-from agents.worker.tables import OpenClocks
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
-from streams.engine import Line, State, new_state, step
-from streams.events import SlaEvent
+from streams.engine import Line, State, new_state, unfold
+from streams.sealing import state_digest
+from streams.sla_event import SlaEvent
 from tests.agents.records import InputRecord
 from tests.zones import chosen_of
 
@@ -66,7 +65,6 @@ class Desk:
             chosen_of(shipped_policies()),
             Router("sla-repartition", 1),
             Metrics(),
-            OpenClocks(faust.App("test-keeper", broker="kafka://localhost:1", autodiscover=False)),
             lambda: clock.at(self.monotonic_s),
             Sizes(self._largest),
             skipped,
@@ -186,7 +184,7 @@ def test_a_line_that_cannot_be_applied_is_named_and_nothing_is_written(
     for topic in TOPICS:
         desk.answer(topic, 0)
     desk.until_idle()
-    refuse: Callable[..., Any] = lambda state, line: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
+    refuse: Callable[..., Any] = lambda *_: (_ for _ in ()).throw(RuntimeError("bug"))  # noqa: E731  a stand-in
     monkeypatch.setattr(module, "unfold", refuse)
     desk.give("buyer-message", 101, message("m1", 101))
     with pytest.raises(UserError, match=r"a timer or the line itself makes the core fail \(RuntimeError: bug\)"):
@@ -202,10 +200,10 @@ def test_a_record_that_makes_the_core_fail_is_named_with_what_to_do(
     for topic in TOPICS:
         desk.answer(topic, 0)
     desk.until_idle()
-    original = step
+    original = unfold
 
-    def fails_behind_the_timers(state: State, line: Line) -> list[SlaEvent]:
-        original(state, line)
+    def fails_behind_the_timers(state: State, line: Line, events: list[SlaEvent]) -> Iterator[None]:
+        yield from original(state, line, events)
         raise RuntimeError("bug")
 
     monkeypatch.setattr(module, "unfold", fails_behind_the_timers)
@@ -345,3 +343,56 @@ def test_what_an_operator_had_skipped_does_not_count() -> None:
     give(desk, bad=12, good=0)
     desk.until_idle()
     assert len(desk.written[1].records["dead-letter", 0]) == 12
+
+
+def refund(number: int, at_s: float) -> bytes:
+    return orjson.dumps(
+        {
+            "event_id": f"r{number}",
+            "type": ("return.received", "refund.issued", "no.such")[number % 3],
+            "seller_id": f"S{number % 5}",
+            "marketplace_id": "ATVPDKIKX0DER",
+            "occurred_at": format_instant(START_MS + int(at_s * 1000)),
+            "order_id": f"111-0000001-{number // 3:07}",
+            "return_id": f"R-{number // 3}",
+            "program": "sfp",
+            "refund_id": f"F-{number}",
+            "issued_by": "seller",
+            "amount": "5.00",
+            "currency": "USD",
+            "unknown": number,
+        }
+    )
+
+
+def kept_in_slices_of(size: int, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, list[Any]], bytes, bytes]:
+    """All records by topic that the same input brings, the state's digest, and that of the journal."""
+    monkeypatch.setattr(Hand.take, "__defaults__", (size,))
+    desk = Desk()
+    for topic in TOPICS:
+        desk.answer(topic, 0)
+    desk.until_idle()
+    for number in range(60):
+        desk.give("buyer-message", 101 + number, message(f"m{number // 2}", 101 + number))
+        desk.give("refund-issued", 101.5 + number, refund(number, 101 + number))
+    for topic in TOPICS:
+        desk.answer(topic, 60, sent_s=200.0)
+    desk.until_idle()
+    records: dict[str, list[Any]] = {}
+    for outbox in desk.written:
+        for (topic, _), several in outbox.records.items():
+            records.setdefault(topic, []).extend(several)
+    del records["sla-changelog"]  # a row goes out once a slice
+    state = desk.keeper.state
+    return records, state_digest(state), state.row.notes.journal
+
+
+def test_slices_of_any_size_bring_the_same_records_and_leave_the_same_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = kept_in_slices_of(1_000, monkeypatch)
+    assert {topic: len(records) for topic, records in whole[0].items()} == {
+        "sla-journal": 101,
+        "sla-clock": 50,
+        "dead-letter": 20,
+    }
+    for size in (1, 2, 7, 64):
+        assert kept_in_slices_of(size, monkeypatch) == whole

@@ -57,8 +57,7 @@ def test_a_topic_is_full_until_its_records_are_finished() -> None:
     hand.give(piece("a", 0, [1] * MAX_RECORDS_IN_HAND))
     assert hand.is_full("a")
     assert not hand.is_full("b")
-    (first,) = hand.take(1)
-    assert not hand.finish(first)
+    hand.finish("a", 1)
     assert not hand.is_full("a")
     assert hand.empty_topics() == ["b"]
 
@@ -68,6 +67,5 @@ def test_a_topic_is_full_of_few_large_records_until_one_of_them_is_finished() ->
     hand.give(piece("a", 0, [1], value=None))
     hand.give(piece("a", 1, [1, 1], value=b"x" * (MAX_BYTES_IN_HAND // 2)))
     assert hand.is_full("a")
-    for held in hand.take(2):
-        hand.finish(held)
+    hand.finish("a", 2)
     assert not hand.is_full("a")

@@ -22,28 +22,27 @@ def view() -> OpenClocks:
 def test_it_is_a_windowed_faust_table_of_whole_hours(view: OpenClocks) -> None:
     assert isinstance(view.table.table, faust.tables.Table)
     assert isinstance(view.table.table.window, WindowT)
-    view.add(0, {(*MESSAGE, THIS_HOUR): 3})
+    view.show([{(*MESSAGE, THIS_HOUR): 3}])
     window = view.table.table.window.current(NOW_MS / 1000)
     assert view.table["buyer-message-reply|US"][window] == 3
     assert window[0] == THIS_HOUR / 1000
 
 
 def test_clocks_are_counted_by_when_they_fall_due(view: OpenClocks) -> None:
-    view.add(0, {(*MESSAGE, THIS_HOUR): 2, (*MESSAGE, THIS_HOUR + HOUR_MS): 5, (*REFUND, THIS_HOUR + 30 * HOUR_MS): 7})
+    view.show([{(*MESSAGE, THIS_HOUR): 2, (*MESSAGE, THIS_HOUR + HOUR_MS): 5, (*REFUND, THIS_HOUR + 30 * HOUR_MS): 7}])
     assert view.due_within(NOW_MS, 0) == {MESSAGE: 2}
     assert view.due_within(NOW_MS, 1) == {MESSAGE: 7}
     assert view.due_within(NOW_MS, 48) == {MESSAGE: 7, REFUND: 7}
     assert view.open_clocks() == {MESSAGE: 7, REFUND: 7}
 
 
-def test_what_was_put_in_can_be_taken_out_and_leaves_nothing(view: OpenClocks) -> None:
+def test_it_shows_the_partitions_that_are_kept_and_what_they_hold_by_now(view: OpenClocks) -> None:
     counts = {(*MESSAGE, THIS_HOUR): 2, (*REFUND, THIS_HOUR - 90 * 24 * HOUR_MS): 1}
-    view.add(0, counts)
-    view.add(1, counts)
-    view.add(0, {(*MESSAGE, THIS_HOUR): -1})
-    view.drop(0)
-    assert view.open_clocks() == {MESSAGE: 2, REFUND: 1}
-    view.drop(1)
+    view.show([counts, counts])
+    assert view.open_clocks() == {MESSAGE: 4, REFUND: 2}
+    view.show([{(*MESSAGE, THIS_HOUR): 1}])
+    assert view.open_clocks() == {MESSAGE: 1}
+    view.show([])
     assert dict(view.table.table) == {}
 
 

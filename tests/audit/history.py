@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
 from schemas.notifications import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from schemas.registry import INPUT_TOPIC_OF, OUTPUT_TOPICS
 from streams import logic
 from streams.engine import Line, new_state, step
-from streams.events import SlaEvent
 from streams.partitioner import partition_of
 from streams.routing import account_key
 from streams.sealing import next_link, record_digest, state_digest
+from streams.sla_event import SlaEvent
 from tests.cli.command import GOLDEN
 from tests.kafka_fixtures import Outgoing, produce
 from tests.zones import activation

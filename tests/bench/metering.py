@@ -7,11 +7,12 @@ import time
 from typing import Final
 
 from agents.metrics.counters import Metrics, SliceTally
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import Notification, type_name
 from schemas.policies import shipped_policies
 from streams.engine import Line, new_state, step
-from streams.events import SlaEvent
+from streams.sla_event import SlaEvent
 from tests.bench.workload import DAY_MS, workload
 from tests.zones import activation
 

@@ -15,7 +15,8 @@ import orjson
 import psutil
 
 from agents.zones import machine_zones
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import (
     ClaimOpened,
     MessageReceived,
@@ -144,9 +145,7 @@ def _tell(state: State, said: Iterator[Notification]) -> None:
         step(state, Line(state.lines + 1, max(state.journal_ms, body.occurred_ms), body))
         if not number % 1000:
             state.take_changes()
-            state.take_due_changes()
     state.take_changes()
-    state.take_due_changes()
 
 
 def _opening(first: int, end: int) -> Iterator[Notification]:

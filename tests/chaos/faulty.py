@@ -97,17 +97,16 @@ def kill_at(told: str) -> None:
 
 def poison(event_id: str) -> None:
     """Make the core raise on one notification."""
-    from agents.worker import keeper
+    from agents.worker import kept_slice
 
-    original = vars(keeper)["unfold"]  # fails where the keeper folds by another name: nothing would be injected
+    original = vars(kept_slice)["unfold"]  # fails where a slice is folded by another name: nothing would be injected
 
-    def unfold(state: Any, line: Any) -> Any:
-        events = yield from original(state, line)
+    def unfold(state: Any, line: Any, events: Any) -> Any:
+        yield from original(state, line, events)
         if getattr(line.body, "event_id", None) == event_id:
             raise RuntimeError(f"the tests make the core fail on {event_id}")
-        return events
 
-    setattr(keeper, "unfold", unfold)  # noqa: B010 - as above
+    setattr(kept_slice, "unfold", unfold)  # noqa: B010 - as above
 
 
 def connect_through(told: str) -> None:

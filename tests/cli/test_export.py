@@ -16,7 +16,8 @@ from agents.settings import Settings
 from agents.zones import machine_zones
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import format_instant, parse_instant
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.headers import journal_headers
 from streams.replay import Replay
 from tests.cli.command import GOLDEN, dueclock, sentence_of

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import Body, PolicyActivated, Zones
 from schemas.policies import Policies, PolicyError, load_policies
 from streams.engine import Line, restore_state
-from streams.events import SlaEvent
 from streams.replay import Replay
 from streams.rows import apply_changes
+from streams.sla_event import SlaEvent
 from streams.state import State
 from tests.core.instants import text
 from tests.oracle.histories import plain_policies, random_case

@@ -26,7 +26,7 @@ from streams.facts import (
 from streams.matters import next_of_clock
 from streams.policies import PolicyBook
 from streams.rows import MET, OPEN, Clock, OrderRow, ThreadRow
-from streams.timers import DUE_STEP
+from streams.timer import DUE_STEP
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 ACCOUNT = "A3GOLDEN/ATVPDKIKX0DER"

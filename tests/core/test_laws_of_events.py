@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from schemas.codec import canonical_json, parse_instant
 from schemas.events import decode_event, encode_event, topic_of
+from streams.health import STATUS_WINDOW
 from tests.core.histories import Event, History, decoded, history_of, is_plain_fact, replay_of, tick, told
 from tests.core.instants import DAY, text
 from tests.core.policy_texts import PLAIN
+from tests.core.stories import due_counts
 
 ENDED = {"clock.met", "clock.superseded", "clock.exempt"}
 ON_DUE = {"clock.breached", "clock.lapsed", "clock.reminder_due"}
@@ -127,14 +129,23 @@ def test_output_ids_are_never_used_twice(history: History) -> None:
 @given(history=told(), asked=st.data())
 def test_the_open_clocks_are_those_counted_step_by_step(history: History, asked: st.DataObject) -> None:
     replay = replay_of(history.policies)
-    counted: dict[tuple[str, str, int], int] = {}
     for raw in history.raws():
         replay.feed(raw)
         if asked.draw(st.booleans()):
-            for key, change in replay.state.take_due_changes().items():
-                assert change
-                counted[key] = counted.get(key, 0) + change
-            assert {key: count for key, count in counted.items() if count} == replay.state.due_counts()
+            assert replay.state.census.due == due_counts(replay.state)
+
+
+@given(history=told())
+def test_the_sums_of_a_window_are_those_of_its_days(history: History) -> None:
+    replay = replay_of(history.policies)
+    for raw in history.raws():
+        replay.feed(raw)
+        for party in replay.state.rows.parties.values():
+            last = party.window_ms // DAY
+            days = [counts for day, counts in party.row.days.items() if last - STATUS_WINDOW <= day < last]
+            if party.window_ms:
+                assert party.window_late == sum(counts.late for counts in days)
+                assert party.window_on_time == sum(counts.on_time for counts in days)
 
 
 # --- the order of arrival --------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 
 from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.notifications import TimeTick, Zones
 from schemas.policies import Policies, PolicyError, load_policies, shipped_policies
 from streams import replay as replay_module

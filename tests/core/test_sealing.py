@@ -10,7 +10,7 @@ from schemas.notifications import StateSealed
 from streams import logic
 from streams.engine import Line, restore_state, step
 from streams.rows import PARTITION_KEY, POLICIES_KEY
-from streams.sealing import UNBROKEN, canonical_rows, next_link, record_digest, rows_digest, state_digest
+from streams.sealing import UNBROKEN, canonical_rows, line_digest, next_link, record_digest, rows_digest, state_digest
 from streams.state import new_state
 from tests.core.histories import History, collect, replay_of, told
 from tests.core.instants import friday_9am, monday_9am, monday_noon
@@ -161,3 +161,13 @@ def test_replay_takes_a_seal_as_it_takes_a_tick() -> None:
     brought = sealed.feed(seal % (b"0" * 64, b"0" * 64))
     assert brought == ticked.until(friday_9am)
     assert "clock.breached" in {event["type"] for event in brought}
+
+
+@given(
+    st.integers(0, 2**62), st.binary(max_size=80), st.binary(max_size=300), st.integers(1, 2**53), st.text(max_size=90)
+)
+def test_the_digest_of_a_line_is_that_of_its_record(
+    at_ms: int, key: bytes, value: bytes, line: int, origin: str
+) -> None:
+    headers = [("line", b"%d" % line), ("origin", origin.encode(errors="replace"))]
+    assert line_digest(at_ms, key, value, headers[0][1], headers[1][1]) == record_digest(at_ms, key, value, headers)

@@ -11,7 +11,7 @@ from streams.state import new_state
 from streams.threads import NEVER_MS
 from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
 from tests.core.policy_texts import PLAIN, effective, policies
-from tests.core.stories import JP, ORDER, SELLER, US, Story
+from tests.core.stories import JP, ORDER, SELLER, US, Story, due_counts
 
 OWN = f"{SELLER}/{US}"
 ACCOUNT = OWN.encode()
@@ -29,7 +29,7 @@ def test_a_new_state_has_nothing_but_its_partition_row() -> None:
     assert (state.logic, state.row.zones, state.policies_row()) == (0, "", [])
     assert [key for key, _ in state.take_changes()] == [PARTITION_KEY]
     assert next_fire_ms(state) is None
-    assert (state.due_counts(), state.take_due_changes()) == ({}, {})
+    assert state.census.due == {}
 
 
 def test_a_key_that_is_no_text_is_refused_as_a_row() -> None:
@@ -67,17 +67,16 @@ def test_the_partition_row_carries_lines_time_policies_and_the_shells_positions(
 def test_an_id_is_kept_once_whether_its_matter_waits_for_a_clock_or_to_be_forgotten() -> None:
     story = Story()
     state, row_id = story.state, ORDER_ROW.decode()
-    assert state.own_id(row_id) is row_id
     story.tell("return.received", monday_9am)
     state.take_changes()
-    (kept,) = (key for key in state._at_rest if key == row_id)
-    again = ORDER_ROW.decode()
-    assert again is not kept
-    assert state.own_id(again) is kept
+    (kept,) = (key for key in state.rows.at_rest if key == row_id)
+    assert state.timers._armed[row_id].row_id is kept
+    state.rows.rest()
     story.tell("refund.issued", monday_noon)
+    assert state.rows.matters[row_id].row_id is kept
+    assert next(hour.ids[0] for hour in state.timers._parked.values()) is kept
     state.take_changes()
-    assert state.timers.own_id(again) is None  # its timer is parked
-    assert state.own_id(again) is kept
+    assert next(key for key in state.rows.at_rest if key == row_id) is kept
 
 
 def test_a_forgotten_matter_is_a_tombstone_once() -> None:
@@ -113,24 +112,11 @@ def test_open_clocks_are_counted_by_rule_marketplace_and_hour_of_due() -> None:
         ("buyer-message-reply", JP, monday_noon + 24 * HOUR): 1,
         ("sfp-refund", US, thursday_midnight): 2,
     }
-    assert story.state.due_counts() == by_hour
-    assert story.state.take_due_changes() == by_hour
-    assert story.state.take_due_changes() == {}
+    assert story.state.census.due == due_counts(story.state) == by_hour
     story.tell("refund.issued", monday_noon + 1)
-    assert story.state.take_due_changes() == {("sfp-refund", US, thursday_midnight): -1}
+    assert story.state.census.due == {**by_hour, ("sfp-refund", US, thursday_midnight): 1}
     story.until(thursday_9am)
-    assert story.state.take_due_changes() == {
-        ("buyer-message-reply", JP, monday_noon + 24 * HOUR): -1,
-        ("sfp-refund", US, thursday_midnight): -1,
-    }
-    assert story.state.due_counts() == {}
-
-
-def test_a_clock_opened_and_ended_within_a_slice_leaves_no_change_of_the_count() -> None:
-    story = Story()
-    story.tell("return.received", monday_9am)
-    story.tell("refund.issued", monday_noon)
-    assert story.state.take_due_changes() == {}
+    assert story.state.census.due == {}
 
 
 def test_a_clock_that_is_forgotten_while_open_is_counted_out() -> None:
@@ -138,19 +124,20 @@ def test_a_clock_that_is_forgotten_while_open_is_counted_out() -> None:
     story.tell("return.received", monday_9am)
     story.until(thursday_midnight + DAY)
     assert story.news()[-1] == "expired sfp-refund"
-    assert story.state.take_due_changes() == {}
+    assert story.state.census.due == {}
 
 
 def test_rows_stay_decoded_until_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.state.KEPT_AT_WORK", 3)
+    monkeypatch.setattr("streams.row_store.KEPT_AT_WORK", 3)
     story = Story()
     story.tell("return.received", monday_9am)
     story.state.take_changes()
-    assert set(story.state._at_work) == {ACCOUNT.decode(), ORDER_ROW.decode()}
+    rows = story.state.rows
+    assert [*rows.parties, *rows.matters] == [ACCOUNT.decode(), ORDER_ROW.decode()]
     story.tell("message.received", monday_noon, thread_id="T-1")
     story.tell("message.received", monday_noon, thread_id="T-2", message_id="M-2")
     story.state.take_changes()
-    assert not story.state._at_work
+    assert [*rows.parties, *rows.matters] == []
 
 
 def test_a_state_restored_from_no_rows_is_a_new_one() -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import HOUR_MS
-from streams.timers import CLOCK, DUE_STEP, FORGET, HEALTH, MOVE_STEP, SLACK, Timer, Timers
+from streams.timer import CLOCK, DUE_STEP, FORGET, HEALTH, MOVE_STEP, Timer
+from streams.timers import SLACK, Timers
 
 
 def timer(fire_ms: int, kind: int = CLOCK, timer_id: str = "a", step: int = 1, row_id: str = "row") -> Timer:
@@ -120,15 +121,6 @@ def test_armed_again_after_it_was_disarmed_a_timer_fires_once() -> None:
     desk.disarm("row")
     desk.arm(timer(5))
     assert drained(desk) == [timer(5)]
-
-
-def test_an_id_is_kept_once_however_often_its_row_is_told_of() -> None:
-    desk = Desk()
-    assert desk.timers.own_id("row/1") is None
-    desk.arm(timer(5, row_id="row/1"))
-    again = b"row/1".decode()
-    assert desk.timers.own_id(again) is desk.timers._armed["row/1"].row_id
-    assert desk.timers.own_id(again) is not again
 
 
 def test_stale_entries_are_cleared_before_they_outnumber_the_armed_ones_by_much() -> None:

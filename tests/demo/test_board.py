@@ -17,8 +17,8 @@ from agents.zones import machine_zones
 from schemas.codec import format_instant
 from schemas.dead_letters import Rejected
 from schemas.rules import RULES
-from streams.events import SlaEvent
 from streams.replay import Replay
+from streams.sla_event import SlaEvent
 
 START_MS = 1_790_000_000_000
 

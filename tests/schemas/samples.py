@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_journal_value, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_journal_value, decode_notification, journal_value
 from schemas.notifications import ReturnReceived
 
 RECEIVED = {

@@ -108,3 +108,19 @@ def test_canonical_json_sorts_keys_by_code_point_and_escapes_nothing_it_need_not
     assert canonical_json({"é": 1, "b": "日本\u007f/", "a": {"z": 1, "Z": "\n\u0001"}, "𐀀": None, "\uffff": 2}) == (
         '{"a":{"Z":"\\n\\u0001","z":1},"b":"日本\u007f/","é":1,"\uffff":2,"𐀀":null}'.encode()
     )
+
+
+@settings(deadline=None)
+@given(st.from_regex(r"[0-9]{4}-[0-3][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{3})?Z", fullmatch=True))
+def test_what_is_looked_up_is_what_the_pattern_reads(text: str) -> None:
+    looked_up, read = _ms_or_none(text), _ms_or_none(text[:-1] + "+00:00")  # no table has an offset
+    assert looked_up == read
+    if read is not None and len(text) == len("2026-02-03T18:15:00.000Z"):
+        assert format_instant(read) == text
+
+
+def _ms_or_none(text: str) -> int | None:
+    try:
+        return parse_instant(text)
+    except ValueError:
+        return None

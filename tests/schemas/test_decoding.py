@@ -5,7 +5,8 @@ import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, MessageSent, MetricsReported, type_name
 from tests.schemas.golden_files import golden_lines, golden_reasons
 from tests.schemas.plain_validator import FILE_TYPES, TYPES
@@ -13,7 +14,7 @@ from tests.schemas.samples import METRICS, RECEIVED, RECEIVED_BODY, SENT, blamed
 
 
 def test_a_notification_is_decoded_to_its_type() -> None:
-    assert live(RECEIVED) == Decoded(RECEIVED_BODY, None, None)
+    assert live(RECEIVED) == Decoded(RECEIVED_BODY, None, None, journal_value(RECEIVED_BODY))
 
 
 def test_the_golden_lines_are_taken_or_refused_as_the_cases_say() -> None:
@@ -42,7 +43,7 @@ def test_null_is_absent_and_what_is_unknown_is_left_out() -> None:
 
 def test_of_a_key_named_twice_the_last_counts() -> None:
     raw = orjson.dumps({**RECEIVED, "return_id": 7})[:-1] + b',"return_id":"RET-1"}'
-    assert decode_notification(raw, from_file=False) == Decoded(RECEIVED_BODY, None, None)
+    assert decode_notification(raw, from_file=False) == live(RECEIVED)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_is_no_json_object_is_not_json(raw: bytes) -> None:
 )
 def test_a_number_that_a_double_holds_is_json_however_it_is_written(number: bytes) -> None:
     raw = orjson.dumps(RECEIVED)[:-1] + b',"note":[' + number + b"]}"
-    assert decode_notification(raw, from_file=False) == Decoded(RECEIVED_BODY, None, None)
+    assert decode_notification(raw, from_file=False) == live(RECEIVED)
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["lists", "objects"])

@@ -130,6 +130,7 @@ def agrees(raw: bytes, *, from_file: bool) -> None:
         assert (answer.reason, answer.field) == (verdict.reason, verdict.field)
     else:
         assert (None, journal_value(answer.body)) == (verdict.reason, verdict.journal)
+        assert answer.value in (None, verdict.journal)
 
 
 @unhurried

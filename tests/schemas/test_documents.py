@@ -16,7 +16,7 @@ from schemas.dead_letters import REASONS, Rejected, dead_letter_headers, dead_le
 from schemas.decoding import decode_notification, journal_value
 from schemas.documents import documents, examples
 from schemas.events import decode_event, encode_event
-from schemas.headers import event_headers
+from schemas.headers import event_headers, judged_by, line_header
 from schemas.json_schemas import all_schemas
 from schemas.notifications import PolicyActivated
 from schemas.policies import load_policies
@@ -218,9 +218,8 @@ def test_the_headers_we_send_are_those_the_document_names() -> None:
         type="clock.breached",
         at="2026-02-11T08:00:00.000Z",
         subject="s",
-        line=1,
-        digest="0a" * 32,
-        logic=1,
+        line=line_header(1),
+        judged=judged_by("0a" * 32, 1),
     )
     schema = ASYNCAPI["components"]["messages"]["clock.breached"]["headers"]
     assert Draft202012Validator(schema).is_valid({name: value.decode() for name, value in headers})

@@ -5,7 +5,8 @@ import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, decode_journal_value, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_journal_value, journal_value
 from schemas.notifications import Body, PolicyActivated, RefundIssued, StateSealed, TimeTick, Zones
 from tests.schemas.plain_validator import judge
 from tests.schemas.samples import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.headers import Origin, event_headers, journal_headers, line_number, line_of
+from schemas.headers import Origin, event_headers, journal_headers, judged_by, line_header, line_number, line_of
 
 
 def test_an_event_carries_cloudevents_and_its_provenance() -> None:
@@ -11,9 +11,8 @@ def test_an_event_carries_cloudevents_and_its_provenance() -> None:
         type="clock.breached",
         at="2026-02-11T08:00:00.000Z",
         subject="A3GOLDEN/ATVPDKIKX0DER/sfp-refund/111-0000001-0000001/RET-2",
-        line=42,
-        digest="0ae10f520011ae4212d49042f3d34e0dfd91e3d5e2c0d88ef2465f7ffe21d9f6",
-        logic=1,
+        line=line_header(42),
+        judged=judged_by("0ae10f520011ae4212d49042f3d34e0dfd91e3d5e2c0d88ef2465f7ffe21d9f6", 1),
     )
     assert headers == [
         ("ce_specversion", b"1.0"),

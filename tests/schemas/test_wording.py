@@ -6,7 +6,8 @@ import pytest
 
 from schemas.codec import MAX_NOTIFICATION_BYTES
 from schemas.dead_letters import Rejected
-from schemas.decoding import Decoded, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import journal_value
 from tests.schemas.samples import (
     ACTIVATION,
     ASKED,

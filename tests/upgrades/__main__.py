@@ -20,7 +20,8 @@ import msgspec
 
 from agents.zones import machine_zones
 from schemas.codec import canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification, journal_value
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from schemas.notifications import Body, PolicyActivated
 from schemas.policies import PolicyError, load_policies, shipped_policies
 from streams.logic import NEWEST

@@ -10,7 +10,8 @@ import pytest
 
 from agents.settings import Settings
 from schemas.codec import parse_instant
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from tests.audit.conftest import settings
 from tests.audit.history import GOLDEN_ACCOUNT, History
 from tests.cli.command import Ended, dueclock, sentence_of

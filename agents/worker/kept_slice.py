@@ -1,0 +1,221 @@
+"""A slice being kept: each of its records is taken, stamped, validated and folded, and what it brings is gathered.
+
+Nothing here waits or writes: `KeptSlice.fold` goes from record to record, and whoever asks it may give up the loop in
+between. What is the same for all records of a slice (lists of records by topic, headers, times of topics) is looked up
+once, since this is walked for each notification there is. What may not happen (a line that `step` refuses, a broken
+promise of the log) is raised with the number of the journal line; then nothing of the slice may be written.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agents.journal.sealing import Sealer
+from agents.kafka.batches import Unreadable
+from agents.kafka.transactions import Outbox, Outgoing
+from agents.metrics.counters import SliceTally
+from agents.topic_roles import DEAD_LETTER, JOURNAL
+from agents.worker.binding import Binding
+from agents.worker.dead_letter_limit import DeadLetterLimit
+from agents.worker.journal_time import JournalTime
+from agents.worker.misrouted import Router
+from agents.worker.poison import Skipped, damaged, poisoned
+from agents.worker.slices import LOG_APPEND_TIME, Hand, Held, Record, origin_of
+from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
+from schemas.headers import HEADER_ORIGIN, Headers, Origin, journal_headers, judged_by, line_header
+from schemas.notifications import Notification, type_name
+from schemas.registry import Logical
+from streams.admission import admit
+from streams.engine import Line, State, unfold
+from streams.routing import account_key
+from streams.sla_event import SlaEvent
+
+log = logging.getLogger("dueclock.keeper")
+
+
+AT_ONCE = 64
+"""Events or rows between which the loop is not given up: a few milliseconds at most."""
+
+
+class Bench(NamedTuple):
+    """What a partition's keeper works with, slice after slice."""
+
+    state: State
+    hand: Hand
+    time: JournalTime
+    sealer: Sealer
+    router: Router
+    binding: Binding
+    limit: DeadLetterLimit
+    skipped: Skipped
+    topics: dict[Logical, str]
+    """By logical name, those that a keeper writes."""
+    logical: dict[str, str]
+    """Logical name of each input topic."""
+
+
+class KeptSlice:
+    """What one transaction is to hold: lines, events, letters. `last` is the last record finished of each topic."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.outbox = Outbox()
+        self.tally = SliceTally()
+        self.last: dict[str, Held] = {}
+        self._bench = bench
+        self._journal: list[Outgoing] = []
+        self._events: defaultdict[str, list[Outgoing]] = defaultdict(list)
+        self._judged: Headers = judged_by(bench.state.digest, bench.state.logic)
+
+    # --- the records of a slice ---------------------------------------------------------------------------------------
+
+    def fold(self, floor_ms: int) -> Iterator[None]:
+        """Keep what is in hand; `floor_ms` is what is known of the topics of which there is nothing.
+
+        Gives way after each record, and after each piece of a line that brings many things.
+        """
+        state, time, hand = self._bench.state, self._bench.time, self._bench.hand
+        taken = hand.take()  # take
+        left, done = {topic: hand.count(topic) for topic in time.positions}, dict.fromkeys(time.positions, 0)
+        for held in taken:
+            record, topic = held.record, held.record.topic
+            self._bench.limit.taken()
+            journal_ms = max(state.row.journal_ms, time.stamp(min(held.at_ms, floor_ms)))  # stamp
+            decoded = self._read(record)  # validate
+            if isinstance(decoded, Rejected):
+                self._reject(record, decoded)
+            else:
+                yield from self._tell(record, decoded, journal_ms)
+            if record.timestamp_type != LOG_APPEND_TIME:
+                self.tally.unstamped[(self._bench.logical[topic],)] += 1
+            self.last[topic] = held
+            done[topic] += 1
+            if done[topic] == left[topic]:
+                known_ms = self._finish(topic, done)
+                if known_ms is None:
+                    break
+                floor_ms = min(floor_ms, known_ms)
+            yield
+        for topic in done:
+            self._finish(topic, done)
+        self.seal_up()
+
+    def _finish(self, topic: str, done: dict[str, int]) -> int | None:
+        """Records of a topic are dealt with in this transaction. Returns what is known of it by then, if anything."""
+        if done[topic]:
+            held = self.last[topic]
+            self._bench.time.finished(topic, held.next_offset, held.at_ms)
+            self._bench.hand.finish(topic, done[topic])
+            done[topic] = 0
+            if held.at_ms:
+                self.tally.newest_ms[self._bench.logical[topic]] = held.at_ms
+        return self._bench.time.floor_ms((topic,))
+
+    def _read(self, record: Record) -> Decoded | Rejected:
+        """The notification that a record holds, or why it is none, as far as its bytes can say."""
+        bench = self._bench
+        if bench.skipped and bench.skipped.names(record):
+            return Rejected(SKIPPED, None)
+        if isinstance(record, Unreadable):
+            if record.is_damaged:
+                raise damaged(record)
+            log.warning("partition %d: %s cannot be read: %s", record.partition, record.where, record.why)
+            return Rejected(UNREADABLE, None)
+        decoded = decode_notification(record.value or b"", from_file=False)
+        return bench.binding.judged(decoded, record) if bench.binding.is_on else decoded
+
+    def _tell(self, record: Record, decoded: Decoded, journal_ms: int) -> Iterator[None]:
+        """A notification: sent on where it is not at home, else admitted and folded."""
+        bench, body = self._bench, decoded.body
+        if not isinstance(body, Notification):
+            raise TypeError(f"a live record was decoded as {type_name(body)}")
+        account = account_key(body)
+        if bench.router.home_of(account) != bench.state.partition:
+            bench.router.send_on(record, body, account, self.outbox)
+            self.tally.misrouted[(bench.logical[record.topic],)] += 1
+            return
+        if bench.state.book is None:
+            raise RuntimeError("a notification came before the policies")
+        arrival_ms = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else journal_ms
+        rejected = admit(bench.state, body, journal_ms, arrival_ms)
+        if rejected is not None:
+            self._reject(record, rejected)
+            return
+        line = Line(bench.state.row.lines + 1, journal_ms, body)
+        origin = origin_of(record)
+        events: list[SlaEvent] = []
+        yield from self.unfold(line, events, origin)  # fold
+        self._write(line, account.encode(), decoded.value or journal_value(body), origin)
+        if events:
+            yield from self.send(line, events)
+        topic = bench.logical[record.topic]
+        self.tally.tell(topic, type_name(body), (journal_ms - body.occurred_ms) / 1000, is_repeat=bench.state.is_repeat)
+
+    def _write(self, line: Line, key: bytes, value: bytes, origin: Origin) -> None:
+        """The journal record of a notification."""
+        header, source = line_header(line.number), str(origin).encode()
+        self._bench.sealer.add_line(line.journal_ms, key, value, header[1], source)
+        self._journal.append((line.journal_ms, key, value, [header, (HEADER_ORIGIN, source)]))
+        self.tally.lines += 1
+
+    def _reject(self, record: Record, rejected: Rejected) -> None:
+        bench = self._bench
+        bench.limit.rejected(record, rejected)
+        line = None
+        if rejected.reason == SKIPPED:
+            line = bench.state.lines + 1
+            log.warning("partition %d: %s is skipped before line %d", bench.state.partition, origin_of(record), line)
+        headers = dead_letter_headers(
+            rejected, topic=record.topic, partition=record.partition, offset=record.offset, line=line
+        )
+        letter = letter_of(record.key, record.value)
+        headers += letter.headers
+        self.outbox.put(bench.topics[DEAD_LETTER], bench.state.partition, letter.key, letter.value, headers=headers)
+        self.tally.dead_letters[bench.logical[record.topic], rejected.reason] += 1
+
+    # --- lines --------------------------------------------------------------------------------------------------------
+
+    def unfold(self, line: Line, events: list[SlaEvent], origin: Origin | None = None) -> Iterator[None]:
+        """Apply a line in pieces; nobody else may touch the state between them."""
+        try:
+            yield from unfold(self._bench.state, line, events)
+        except Exception as error:
+            state = self._bench.state
+            log.exception("partition %d: journal line %d cannot be applied", state.partition, line.number)
+            raise poisoned(state, line, origin, error) from error
+
+    def append(self, line: Line) -> Iterator[None]:
+        """A line of our own: it has no origin, and the policies in force may be others behind it."""
+        events: list[SlaEvent] = []
+        yield from self.unfold(line, events)
+        state = self._bench.state
+        key, value, headers = (
+            str(state.partition).encode(),
+            journal_value(line.body),
+            journal_headers(line.number, None),
+        )
+        self._bench.sealer.add(line.journal_ms, key, value, headers)
+        self._journal.append((line.journal_ms, key, value, headers))
+        self.tally.lines += 1
+        self._judged = judged_by(state.digest, state.logic)
+        yield from self.send(line, events)
+        self.seal_up()
+
+    def send(self, line: Line, events: list[SlaEvent]) -> Iterator[None]:
+        """What a line brought is to be sent; gives way now and then where that is much."""
+        header, judged, outgoing, topics = line_header(line.number), self._judged, self._events, self._bench.topics
+        for number, event in enumerate(events, 1):
+            record = (None, event.account.encode(), event.value, event.headed(header, judged))
+            outgoing[topics[event.topic]].append(record)
+            self.tally.count(event)
+            if not number % AT_ONCE:
+                yield
+
+    def seal_up(self) -> None:
+        """All is gathered: lines and events go into the outbox."""
+        partition = self._bench.state.partition
+        self.outbox.put_all(self._bench.topics[JOURNAL], partition, self._journal)
+        for topic, records in self._events.items():
+            self.outbox.put_all(topic, partition, records)

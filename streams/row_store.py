@@ -1,0 +1,164 @@
+"""The rows of one partition: at rest as they were encoded last, at work as lines have touched them.
+
+Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `changes`. It stays
+decoded for the next line as long as not too many are: what is decoded and unchanged equals what is at rest. Nothing
+here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+from streams.at_work import Matter, Party
+from streams.census import Census
+from streams.own_ids import own_id
+from streams.policies import PolicyBook
+from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row
+
+KEPT_AT_WORK: Final = 4_096
+"""Accounts, and matters, that stay decoded over `changes`, at most."""
+
+
+class RowStore:
+    """Every account's and matter's row. `book`: the policies that what is at work has agreed to."""
+
+    def __init__(self, census: Census) -> None:
+        self.at_rest: dict[str, bytes] = {}
+        self.parties: dict[str, Party] = {}
+        self.matters: dict[str, Matter] = {}
+        self.book: PolicyBook | None = None
+        self._census = census
+        self._changed: list[Party | Matter] = []
+        self._forgotten: set[str] = set()
+
+    def agree(self, book: PolicyBook) -> None:
+        """These policies are in force from here on."""
+        self.book = book
+        for party in self.parties.values():
+            party.agreement = book.agreement(party.row_id)
+
+    # --- at work -----------------------------------------------------------------------------------------------------
+
+    def party(self, account: str) -> Party:
+        """An account, ready to work with; its row is made where there is none."""
+        party = self.parties.get(account) or self.known_party(account)
+        if party is None:
+            self._census.count_row("account", +1)
+            party = self.parties[account] = self._party(account, AccountRow())
+        return party
+
+    def known_party(self, account: str) -> Party | None:
+        """An account, ready to work with, None where it has no row."""
+        party = self.parties.get(account)
+        if party is None and account in self.at_rest:
+            row = cast(AccountRow, decode_row(account, self.at_rest[account]))
+            party = self.parties[account] = self._party(own_id(self.at_rest, account), row)
+        return party
+
+    def _party(self, account: str, row: AccountRow) -> Party:
+        if self.book is None:
+            raise ValueError(f"the account {account} comes before any policies")
+        return Party(account, row, self.book.agreement(account))
+
+    def matter(self, party: Party, kind: str, name: str) -> Matter:
+        """A matter of an account, ready to work with; its row is made where there is none."""
+        row_id = f"{party.row_id}/{kind}/{name}"
+        matter = self.matters.get(row_id)
+        if matter is None:
+            matter = self._at_rest(row_id, party, kind, name)
+            if matter is None:
+                matter = Matter(row_id, party, kind, name, ROW_TYPES[kind]())
+                self._forgotten.discard(row_id)
+                self._census.count_row(kind, +1)
+            self.matters[row_id] = matter
+        return matter
+
+    def known_matter(self, row_id: str) -> Matter | None:
+        """The matter with this id, ready to work with, or None."""
+        matter = self.matters.get(row_id)
+        if matter is None:
+            matter = self._visited(row_id)
+            if matter is not None:
+                self.matters[matter.row_id] = matter
+        return matter
+
+    def every_matter(self) -> Iterator[Matter]:
+        """Every matter, by id; one at rest is decoded for the visit only."""
+        for row_id in self.row_ids():
+            matter = self.matters.get(row_id) or self._visited(row_id)
+            if matter is not None:
+                yield matter
+
+    def _visited(self, row_id: str) -> Matter | None:
+        """A matter at rest; None where there is none, or the id is an account's."""
+        account = account_of(row_id)
+        if account == row_id or row_id not in self.at_rest:
+            return None
+        _, _, kind, name = row_id.split("/", 3)
+        return self._at_rest(row_id, self.party(account), kind, name)
+
+    def _at_rest(self, row_id: str, party: Party, kind: str, name: str) -> Matter | None:
+        value = self.at_rest.get(row_id)
+        if value is None:
+            return None
+        row = cast(MatterRow, decode_row(row_id, value))
+        return Matter(own_id(self.at_rest, row_id), party, kind, name, row)
+
+    def mark_changed(self, one: Party | Matter) -> None:
+        """A row at work has changed: it goes out with the next `changes`."""
+        if not one.is_changed:
+            one.is_changed = True
+            self._changed.append(one)
+
+    def forget(self, matter: Matter) -> None:
+        """A matter is forgotten: its row becomes a tombstone."""
+        row_id = matter.row_id
+        self._census.count_clocks(matter.party.marketplace, matter.row.clocks, -1)
+        self._census.count_row(matter.kind, -1)
+        self.matters.pop(row_id, None)
+        self.at_rest.pop(row_id, None)
+        matter.is_changed = False
+        self._forgotten.add(row_id)
+
+    # --- all rows ----------------------------------------------------------------------------------------------------
+
+    def row_ids(self) -> list[str]:
+        """Ids of all rows, in byte order."""
+        return sorted(self.at_rest.keys() | self.parties.keys() | self.matters.keys())
+
+    def find(self, row_id: str) -> Row | None:
+        """The row of an account or a matter as it stands, None where there is none; one at rest is decoded for this."""
+        one = self.parties.get(row_id) or self.matters.get(row_id)
+        if one is not None:
+            return one.row
+        value = self.at_rest.get(row_id)
+        return None if value is None else decode_row(row_id, value)
+
+    def encoded(self, row_id: str) -> bytes:
+        """A matter's or account's row as it stands, encoded."""
+        one = self.parties.get(row_id) or self.matters.get(row_id)
+        return encode_row(one.row) if one is not None and one.is_changed else self.at_rest[row_id]
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Rows changed since the last call, by id; None is a tombstone. To be taken to the end."""
+        changed = {one.row_id: one for one in self._changed if one.is_changed}
+        for row_id in sorted(changed.keys() | self._forgotten):
+            one = changed.get(row_id)
+            if one is None:
+                yield row_id, None
+            else:
+                value = self.at_rest[row_id] = encode_row(one.row)
+                one.is_changed = False
+                yield row_id, value
+        self._changed.clear()
+        self._forgotten.clear()
+        if len(self.parties) > KEPT_AT_WORK:
+            self.rest()
+        elif len(self.matters) > KEPT_AT_WORK:
+            self.matters.clear()
+
+    def rest(self) -> None:
+        """Put all rows to rest. Nothing may be changed: a matter and its account rest together."""
+        self.parties.clear()
+        self.matters.clear()
