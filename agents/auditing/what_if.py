@@ -34,7 +34,7 @@ _OUTCOME_OF = {
 }
 
 
-class World:
+class Outcomes:
     """One fold of the journal's partitions, and where each clock stands in it."""
 
     def __init__(self, policies: Policies | None) -> None:
@@ -112,8 +112,8 @@ class WhatIf:
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
-        self.before = World(None)
-        self.after = World(policies)
+        self.before = Outcomes(None)
+        self.after = Outcomes(policies)
         self.lines = 0
 
     async def replay(
