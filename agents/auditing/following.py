@@ -14,7 +14,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
 from agents.journal.records import Snapshot
 from schemas.notifications import Notification, PolicyActivated, TimeTick
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from schemas.rules import RULES
 from streams.engine import Line, restore_state, step
 from streams.events import SlaEvent

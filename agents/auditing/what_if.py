@@ -18,7 +18,7 @@ from agents.journal.records import Snapshot
 from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Verdict
 from schemas.codec import format_instant
 from schemas.notifications import PolicyActivated
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from streams.engine import Line, new_state
 from streams.rows import OUTCOME_NAMES, account_of
 

@@ -18,7 +18,8 @@ from agents.zones import machine_zones
 from schemas.dead_letters import Rejected
 from schemas.decoding import Decoded, decode_notification
 from schemas.notifications import Body, PolicyActivated, Zones
-from schemas.policies import Policies, PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import Policies, PolicyError
 from streams.engine import Line, restore_state
 from streams.events import SlaEvent
 from streams.replay import Replay
