@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from agents.errors import UserError
 from schemas.notifications import Zones
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from streams.zones import cut_zones
 
 

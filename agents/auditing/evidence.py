@@ -25,7 +25,7 @@ from schemas.answers.members import Answer
 from schemas.answers.story import DayTold, Story
 from schemas.codec import canonical_json
 from schemas.notifications import Notification, StateSealed
-from schemas.policies import WEEKDAYS
+from schemas.policy_calendars import WEEKDAYS
 from schemas.policy_types import CalendarSpec
 from streams.explaining import ClockName
 from streams.policies import PolicyBook

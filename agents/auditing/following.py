@@ -14,7 +14,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine, JournalSource, Progress
 from agents.journal.records import Snapshot
 from schemas.notifications import Notification, PolicyActivated, TimeTick
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from schemas.rules import RULES
 from streams.engine import Line, restore_state, step
 from streams.explaining import ClockName
@@ -26,7 +26,7 @@ from streams.state import State, new_state
 from streams.telling import Taken
 
 
-class Told:
+class KnownFact:
     """A fact of the clock's matter, and what became of it. `status`: counts, repeat, replaced or forgotten."""
 
     def __init__(self, notification: Notification, fact: Fact, at: JournalLine) -> None:
@@ -38,7 +38,7 @@ class Told:
         """The line of the fact that it repeats, that replaced it, or before which its matter was forgotten."""
 
 
-class Brought(NamedTuple):
+class CausedEvent(NamedTuple):
     """An event of the clock, the line that brought it, and what was in force: digest of the policies, logic."""
 
     event: SlaEvent
@@ -60,7 +60,7 @@ class Activated(NamedTuple):
         return self.book.policies
 
 
-class Glimpse(NamedTuple):
+class KnownAt(NamedTuple):
     """What was known at an instant: the clock as it stood after every timer until then, if it was known at all."""
 
     asked_ms: int
@@ -88,8 +88,8 @@ class Following:
         self.behind = self.state.lines
         self.known_before: list[Fact] = []
         self.policies_before = self.state.book
-        self.facts: list[Told] = []
-        self.events: list[Brought] = []
+        self.facts: list[KnownFact] = []
+        self.events: list[CausedEvent] = []
         self.activations: list[Activated] = []
         self.row: MatterRow | None = None
         self.clock: Clock | None = None
@@ -97,7 +97,7 @@ class Following:
         self.bound_under: PolicyBook | None = None
         """The policies under which the clock was bound as it stands."""
         self.forgotten: JournalLine | None = None
-        self.glimpse: Glimpse | None = None
+        self.known_at: KnownAt | None = None
         self._at_ms = at_ms
         self._rows: dict[bytes, bytes] = {}
         self._bound: tuple[int, int, int] | None = None
@@ -115,14 +115,14 @@ class Following:
     def follow(self, lines: list[JournalLine]) -> None:
         """Fold these lines. JournalError for one that cannot be applied."""
         for one in lines:
-            if self._at_ms is not None and self.glimpse is None and one.line.journal_ms > self._at_ms:
+            if self._at_ms is not None and self.known_at is None and one.line.journal_ms > self._at_ms:
                 self._look(self._at_ms, self._at_ms)
             self._step(one)
         self._keep_rows()
 
     def close(self) -> None:
         """The journal ends here."""
-        if self.glimpse is None and self._at_ms is not None:
+        if self.known_at is None and self._at_ms is not None:
             self._look(self._at_ms, min(self._at_ms, self.state.journal_ms))
 
     @property
@@ -143,13 +143,13 @@ class Following:
         if isinstance(body, PolicyActivated) and self.state.book is not None:
             self.activations.append(Activated(one, self.state.book, self.state.logic))
         own = [event for event in events if event.subject == self.clock_id]
-        self.events += [Brought(event, one, self.state.digest, self.state.logic) for event in own]
+        self.events += [CausedEvent(event, one, self.state.digest, self.state.logic) for event in own]
         if own_id in self.state.gone:
             self._forget(one)
         taken = [fact for fact in self.state.taken if fact.row_id == own_id or self._is_switch(fact)]
         if isinstance(body, Notification):
             for fact in taken:
-                self._note(Told(body, fact.fact, one), fact)
+                self._note(KnownFact(body, fact.fact, one), fact)
         row: MatterRow | None = self.state.find(own_id)  # type: ignore[assignment] # the id is a matter's
         if row is not None and (taken or own):
             self.forgotten = None
@@ -159,7 +159,7 @@ class Following:
         """Whether it is a change of programs, and the clock is one that such a change may bear on."""
         return taken.row_id == self.name.account and RULES[self.name.rule].matter == "thread"
 
-    def _note(self, told: Told, taken: Taken) -> None:
+    def _note(self, told: KnownFact, taken: Taken) -> None:
         known = next((other for other in self._counting() if other.fact == taken.other), None)
         self.facts.append(told)
         if taken.how == "repeat":
@@ -167,7 +167,7 @@ class Following:
         elif known is not None:
             known.status, known.by_line = "replaced", told.at.line.number
 
-    def _counting(self) -> list[Told]:
+    def _counting(self) -> list[KnownFact]:
         return [told for told in self.facts if told.status == "counts"]
 
     def _forget(self, one: JournalLine) -> None:
@@ -198,7 +198,7 @@ class Following:
         """Judge at an instant: a copy of the state, with a tick that brings it there. The future is not judged."""
         self._keep_rows()
         if not self.state.lines:
-            self.glimpse = Glimpse(asked_ms, asked_ms, 0, None, new_state(self.state.partition), [])
+            self.known_at = KnownAt(asked_ms, asked_ms, 0, None, new_state(self.state.partition), [])
             return
         copy = restore_state(self.state.partition, list(self._rows.items()))
         line = copy.lines
@@ -206,7 +206,7 @@ class Following:
         row: MatterRow | None = copy.find(self.name.row_id)  # type: ignore[assignment] # the id is a matter's
         clock = None if row is None else clock_in(row, self.name)
         reached = [event for event in events if event.subject == self.clock_id]
-        self.glimpse = Glimpse(asked_ms, judged_ms, line, deepcopy(clock), copy, reached)
+        self.known_at = KnownAt(asked_ms, judged_ms, line, deepcopy(clock), copy, reached)
 
 
 def clock_in(row: MatterRow, name: ClockName) -> Clock | None:

@@ -14,7 +14,7 @@ from agents.kafka.topics import partitions_of
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.notifications import StateSealed
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from streams.explaining import ClockName
 from streams.partitioner import partition_of
 

@@ -11,7 +11,7 @@ from agents.journal.lines import JournalError, JournalLine
 from agents.journal.records import Snapshot
 from agents.topic_roles import OUTPUTS
 from schemas.notifications import StateSealed
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from schemas.registry import Logical
 from streams.engine import restore_state, step
 from streams.logic import CHANGES, OtherVersionError

@@ -15,7 +15,7 @@ from agents.errors import UserError
 from agents.files import opened
 from agents.zones import machine_zones
 from schemas.dead_letters import Rejected, dead_letter_line
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from streams.replay import Replay
 
 _BUFFER_BYTES = 1 << 18

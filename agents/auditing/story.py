@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from agents.auditing.following import Brought, Following, Glimpse, Told
+from agents.auditing.following import CausedEvent, Following, KnownAt, KnownFact
 from agents.auditing.sightings import Sighting
 from agents.journal.lines import JournalLine
 from schemas.answers.story import (
@@ -18,8 +18,8 @@ from schemas.answers.story import (
     EventTold,
     FactBefore,
     FactTold,
-    GlimpseTold,
     JournalTold,
+    KnownAtTold,
     MatterName,
     NextStep,
     Place,
@@ -85,7 +85,7 @@ def story_of(following: Following, sent: dict[str, Sighting] | None, *, partitio
         facts_before=[_fact_before(following, fact) for fact in following.known_before],
         facts=[_fact(following, told) for told in following.facts],
         events=[_event(one, sent) for one in following.events],
-        at=None if following.glimpse is None else _glimpse(following, following.glimpse),
+        at=None if following.known_at is None else _known_at(following, following.known_at),
     )
 
 
@@ -175,7 +175,7 @@ def _day(day: CountedDay) -> DayTold:
 # --- facts ---------------------------------------------------------------------------------------------------------
 
 
-def _fact(following: Following, told: Told) -> FactTold:
+def _fact(following: Following, told: KnownFact) -> FactTold:
     notification, number, at = told.notification, told.at.line.number, _place(told.at)
     origin = Origin.parse(told.at.origin or "")
     return FactTold(
@@ -197,7 +197,7 @@ def _fact_before(following: Following, fact: Fact) -> FactBefore:
     return FactBefore(fact.TYPE, fact.event_id, format_instant(fact.at_ms), _decided_by(following, fact))
 
 
-def _decides(following: Following, told: Told) -> list[str]:
+def _decides(following: Following, told: KnownFact) -> list[str]:
     """What the fact decides of the duty as it stands; nothing if the duty is the same without it."""
     return _decided_by(following, told.fact) if told.status in ("counts", "forgotten") else []
 
@@ -215,7 +215,7 @@ def _decided_by(following: Following, asked: Fact) -> list[str]:
 # --- events --------------------------------------------------------------------------------------------------------
 
 
-def _event(brought: Brought, sent: dict[str, Sighting] | None) -> EventTold:
+def _event(brought: CausedEvent, sent: dict[str, Sighting] | None) -> EventTold:
     event, at = brought.event, _place(brought.at)
     value: dict[str, Any] = orjson.loads(event.value)
     is_activation = isinstance(brought.at.line.body, PolicyActivated)
@@ -280,22 +280,22 @@ def _why_escalated(value: dict[str, Any], by: str, cause: str) -> str:
 # --- at an instant -------------------------------------------------------------------------------------------------
 
 
-def _glimpse(following: Following, glimpse: Glimpse) -> GlimpseTold:
-    clock, book = glimpse.clock, glimpse.state.book
-    brought = [one.event.output_id for one in following.events if one.at.line.number <= glimpse.line]
+def _known_at(following: Following, known_at: KnownAt) -> KnownAtTold:
+    clock, book = known_at.clock, known_at.state.book
+    brought = [one.event.output_id for one in following.events if one.at.line.number <= known_at.line]
     outcome, due_at, step = "forgotten" if brought else "unknown", None, None
     if clock is not None and book is not None:
         agreement = book.agreement(following.name.account)
         outcome, due_at = OUTCOME_NAMES[clock.outcome], format_instant(clock.due_ms)
         fires = next_of_clock(agreement, clock)
         step = None if fires is None else _next(fires, agreement.stored(clock))
-    return GlimpseTold(
-        instant=format_instant(glimpse.asked_ms),
-        judged_at=format_instant(glimpse.judged_ms),
-        line=glimpse.line,
-        facts=[told.at.line.number for told in following.facts if told.at.line.number <= glimpse.line],
+    return KnownAtTold(
+        instant=format_instant(known_at.asked_ms),
+        judged_at=format_instant(known_at.judged_ms),
+        line=known_at.line,
+        facts=[told.at.line.number for told in following.facts if told.at.line.number <= known_at.line],
         events=brought,
-        reached=[ReachedEvent(event.type, event.at) for event in glimpse.reached],
+        reached=[ReachedEvent(event.type, event.at) for event in known_at.reached],
         outcome=outcome,
         due_at=due_at,
         standing=[] if clock is None or book is None else _standing(clock),

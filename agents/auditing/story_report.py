@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agents.terminal import WIDTH_WITHOUT_TERMINAL, table
-from schemas.answers.story import BindingPolicy, EventTold, FactTold, GlimpseTold, Story
+from schemas.answers.story import BindingPolicy, EventTold, FactTold, KnownAtTold, Story
 
 _WHYS = {
     "start": "the start's own date does not count",
@@ -39,7 +39,7 @@ def write_story(story: Story, console: Console) -> None:
     _write_facts(story, console)
     _write_events(story.events, console)
     if story.at is not None:
-        _write_glimpse(story, story.at, console)
+        _write_known_at(story, story.at, console)
 
 
 def _say(console: Console, *parts: str | tuple[str, str]) -> None:
@@ -175,7 +175,7 @@ _NO_CLOCK = {
 }
 
 
-def _write_glimpse(story: Story, then: GlimpseTold, console: Console) -> None:
+def _write_known_at(story: Story, then: KnownAtTold, console: Console) -> None:
     _heading(console, f"At {then.instant}")
     if then.judged_at != then.instant:
         _say(console, f"The journal's time has come to {then.judged_at} only; it is judged then.")

@@ -18,7 +18,7 @@ from agents.journal.records import Snapshot
 from schemas.answers.findings import ChangedClock, Difference, EventCounts, OutcomeCounts, RuleDifference, Verdict
 from schemas.codec import format_instant
 from schemas.notifications import PolicyActivated
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from streams.engine import Line, new_state
 from streams.rows import OUTCOME_NAMES, account_of
 
@@ -34,7 +34,7 @@ _OUTCOME_OF = {
 }
 
 
-class World:
+class Outcomes:
     """One fold of the journal's partitions, and where each clock stands in it."""
 
     def __init__(self, policies: Policies | None) -> None:
@@ -112,8 +112,8 @@ class WhatIf:
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
-        self.before = World(None)
-        self.after = World(policies)
+        self.before = Outcomes(None)
+        self.after = Outcomes(policies)
         self.lines = 0
 
     async def replay(

@@ -2,13 +2,20 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from agents.cli.options import with_settings
 from agents.errors import UserError
 from agents.settings import Settings
+
+if TYPE_CHECKING:
+    from agents.sources.harvest import Harvest
+    from agents.sources.ingest import Wish
+    from streams.sources.accounts import SourceAccount
+    from streams.sources.findings import Mapped
+    from streams.state import State
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,7 +48,7 @@ def for_account(command: Command) -> Command:
     return command
 
 
-def wish_of(flags: dict[str, Any], *, switches_refunds: bool = False) -> Any:
+def wish_of(flags: dict[str, Any], *, switches_refunds: bool = False) -> "Wish":
     """The `Wish` of these flags."""
     from agents.sources.ingest import Wish
 
@@ -93,12 +100,12 @@ def returns_report(
     if refunds is not None and refunds_known:
         raise UserError("Take --refunds or --refunds-known, not both.", 2)
 
-    def gather(account: Any, now_ms: int | None) -> Gathered:
+    def gather(account: "SourceAccount", now_ms: int | None) -> Gathered:
         source, beside = ("", []) if refunds is None else refunds_of(refunds, account)
         orders = None if refunds_known else orders_refunded(beside)
         mapped = returns_reports(files, account, refunded_orders=orders, seen_ms=now_ms)
 
-        def hints(found: Any, state: Any) -> list[str]:
+        def hints(found: "Harvest", state: "State") -> list[str]:
             return [*_held_back(found), *_early(early_requests(mapped, account, state))]
 
         return Gathered([*mapped, *beside], source, hints)
@@ -119,7 +126,7 @@ def _early(count: int) -> list[str]:
     ]
 
 
-def _held_back(found: Any) -> list[str]:
+def _held_back(found: "Harvest") -> list[str]:
     """The sentence that a report alone must say."""
     count = found.reasons["refunded_when_unknown"]
     if not count:
@@ -142,7 +149,7 @@ def performance_report(settings: Settings, files: tuple[str, ...], **flags: Any)
     from agents.sources.ingest import Gathered, ingest
     from agents.sources.reports import performance_reports
 
-    def gather(account: Any, now_ms: int | None) -> Gathered:
+    def gather(account: "SourceAccount", now_ms: int | None) -> Gathered:
         return Gathered(performance_reports(files, account, read_ms=now_ms))
 
     return ingest(settings, wish_of(flags), gather)
@@ -177,13 +184,13 @@ def _refunds(
     settings: Settings,
     files: Sequence[str],
     source: str,
-    read: Callable[[Sequence[str], Any], list[Any]],
+    read: Callable[[Sequence[str], "SourceAccount"], "list[Mapped]"],
     switch_refunds: bool,
     flags: dict[str, Any],
 ) -> int:
     from agents.sources.ingest import Gathered, ingest
 
-    def gather(account: Any, now_ms: int | None) -> Gathered:
+    def gather(account: "SourceAccount", now_ms: int | None) -> Gathered:
         del now_ms  # each refund brings its own time
         return Gathered(read(files, account), source)
 
@@ -239,14 +246,14 @@ def mail(
         is_one_marketplaces=flags["one_marketplace"],
     )
 
-    def gather(account: Any, now_ms: int | None) -> Gathered:
+    def gather(account: "SourceAccount", now_ms: int | None) -> Gathered:
         del now_ms  # each mail brings its own time
         return Gathered(mails(files, sent, account, wish, authserv_id=authserv_id or ""), MAIL, _unwatched)
 
     return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
 
 
-def _unwatched(found: Any, _: Any) -> list[str]:
+def _unwatched(found: "Harvest", _: "State") -> list[str]:
     """Why buyers' messages were not taken."""
     if not found.reasons["replies_unwatched"]:
         return []

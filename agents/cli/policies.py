@@ -6,7 +6,8 @@ from typing import TextIO
 from agents.errors import UserError
 from schemas.answers.operations import ListedVersion, PolicyFile
 from schemas.codec import format_instant
-from schemas.policies import Policies, PolicyError, RuleVersion, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import Policies, PolicyError, RuleVersion
 
 
 def checked_policies(text: str, *, zone_names: Collection[str] | None = None) -> Policies:

@@ -39,7 +39,7 @@ _BAD = {
 """Where a record is sent that is refused for this reason."""
 
 
-class Sent(NamedTuple):
+class ToSend(NamedTuple):
     """One record to send to an input topic (logical name) at an instant."""
 
     at_ms: int
@@ -56,7 +56,7 @@ def demo_policies() -> str:
     return shipped[: shipped.index("\n[[rules.") + 1] + rules
 
 
-def play(seed: int, start_ms: int) -> Iterator[Sent]:
+def play(seed: int, start_ms: int) -> Iterator[ToSend]:
     """What is sent from `start_ms` on, in the order of time, without end."""
     rng = random.Random(f"{seed}:{start_ms}")
     waiting = list(_stuck_in_a_loop(rng, start_ms))
@@ -85,7 +85,7 @@ def _programme(rng: random.Random, day: int) -> list[tuple[int, Role]]:
     return [(rng.randrange(DAY_MS), role) for role in chosen]
 
 
-def told(rng: random.Random, role: Role, begins_ms: int) -> Iterator[Sent]:
+def told(rng: random.Random, role: Role, begins_ms: int) -> Iterator[ToSend]:
     """The records of one telling of a story, not yet numbered."""
     order_id = f"{rng.randint(100, 999)}-{rng.randrange(10**7):07}-{rng.randrange(10**7):07}"
     cast = Cast(role.marketplace_id, f"{rng.randrange(16**8):08x}", order_id, f"{rng.randint(5, 250)}.00")
@@ -100,7 +100,7 @@ def told(rng: random.Random, role: Role, begins_ms: int) -> Iterator[Sent]:
         }
         key = f"{role.seller_id}/{role.marketplace_id}".encode()
         at_ms = begins_ms + int(beat.sent_s * 1000)
-        yield Sent(at_ms, 0, INPUT_TOPIC_OF[beat.type], key, canonical_json(notification))
+        yield ToSend(at_ms, 0, INPUT_TOPIC_OF[beat.type], key, canonical_json(notification))
 
 
 def _of_one(at_ms: int, event_id: str, message: dict[str, object]) -> dict[str, object]:
@@ -114,7 +114,7 @@ def _mark_of_the_loop(start_ms: int) -> dict[str, object]:
     return {"type": "message.marked", "message_id": f"MSG-LOOP-{start_ms}", "thread_id": f"T-LOOP-{start_ms}"}
 
 
-def _stuck_in_a_loop(rng: random.Random, start_ms: int) -> Iterator[Sent]:
+def _stuck_in_a_loop(rng: random.Random, start_ms: int) -> Iterator[ToSend]:
     """A message and its marks, each a fact of its own: as many as one matter takes. Each more is refused."""
     begins_ms = start_ms + rng.randrange(_LOOP_BEGINS_WITHIN_MS)
     mark = _mark_of_the_loop(start_ms)
@@ -122,10 +122,10 @@ def _stuck_in_a_loop(rng: random.Random, start_ms: int) -> Iterator[Sent]:
     for number in range(1, FULL + 1):
         at_ms = begins_ms + number * _LOOP_EVERY_MS
         notification = _of_one(at_ms, f"loop-{start_ms}-{number}", message if number == 1 else mark)
-        yield Sent(at_ms, number, _BAD["matter_full"], f"{ONE}/{US}".encode(), canonical_json(notification))
+        yield ToSend(at_ms, number, _BAD["matter_full"], f"{ONE}/{US}".encode(), canonical_json(notification))
 
 
-def _bad_records(rng: random.Random, day_starts_ms: int, full: dict[str, object]) -> Iterator[Sent]:
+def _bad_records(rng: random.Random, day_starts_ms: int, full: dict[str, object]) -> Iterator[ToSend]:
     """One record of each reason of contract §2 a day: what the world sends besides notifications.
 
     `full` is what one would say of a matter that has no room; as long as it has some, it is no bad record.
@@ -136,7 +136,7 @@ def _bad_records(rng: random.Random, day_starts_ms: int, full: dict[str, object]
         broken = full if reason == "matter_full" else _broken(reason, at_ms)
         bad = _of_one(at_ms, f"bad-{rng.randrange(16**8):08x}", {**good, **broken})
         value = canonical_json(bad)[:20] if reason == "not_json" else canonical_json(bad)
-        yield Sent(at_ms, 0, topic, f"{ONE}/{bad['marketplace_id']}".encode(), value)
+        yield ToSend(at_ms, 0, topic, f"{ONE}/{bad['marketplace_id']}".encode(), value)
 
 
 def _broken(reason: str, at_ms: int) -> dict[str, str]:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.live import Live
 
 from agents.demo.board import Board
-from agents.demo.generator import Sent, demo_policies, play
+from agents.demo.generator import ToSend, demo_policies, play
 from agents.demo.process import BoundWorker
 from agents.demo.view import Frame, picture, plain_text
 from agents.errors import UserError
@@ -63,7 +63,7 @@ class Performance:
         self._logical = {settings.topic(name): name for name in WATCHED}
         self.where = settings.broker
         """Where else to look: the head of the board says it."""
-        self._sent: list[Sent] = []
+        self._sent: list[ToSend] = []
         self._started_ms = 0
 
     def run(self, for_ms: int | None) -> list[tuple[str, str]]:
@@ -163,7 +163,7 @@ class Performance:
                 await asyncio.sleep(_DRAWN_EVERY_S)
 
 
-def expected_kinds(sent: Iterable[Sent], until_ms: int) -> set[tuple[str, str]]:
+def expected_kinds(sent: Iterable[ToSend], until_ms: int) -> set[tuple[str, str]]:
     """What a replay of these records, each known when it was sent, has brought by then."""
     expected = Board()
 
@@ -181,7 +181,7 @@ def expected_kinds(sent: Iterable[Sent], until_ms: int) -> set[tuple[str, str]]:
     return expected.shown
 
 
-def line_of(record: Sent) -> bytes:
+def line_of(record: ToSend) -> bytes:
     """A record as a line of a file, known when it was sent; what is no JSON stays as it is."""
     try:
         notification = orjson.loads(record.value)

@@ -42,7 +42,7 @@ class Difference(NamedTuple):
     is_missing: bool = False
 
 
-class Found(NamedTuple):
+class OnBroker(NamedTuple):
     """A topic as the broker has it."""
 
     partitions: int
@@ -51,7 +51,7 @@ class Found(NamedTuple):
     copies: int = 1
 
 
-FORBIDDEN = Found(0, False, {})
+FORBIDDEN = OnBroker(0, False, {})
 """A topic that may be there: this login has no right to see it."""
 
 
@@ -88,7 +88,7 @@ def delete_topics(settings: Settings) -> None:
     run_with_broker(settings, lambda: _deleted(settings))
 
 
-def differences(settings: Settings, found: dict[str, Found], partitions: int | None) -> list[Difference]:
+def differences(settings: Settings, found: dict[str, OnBroker], partitions: int | None) -> list[Difference]:
     """What differs between the registry and these topics of the broker, in the registry's order.
 
     `partitions` is the count that all must have; None: that of the journal, or the first topic there is.
@@ -124,7 +124,7 @@ def _forbidden(settings: Settings, name: str) -> str:
     )
 
 
-def _probe_differences(settings: Settings, name: str, found: dict[str, Found]) -> list[Difference]:
+def _probe_differences(settings: Settings, name: str, found: dict[str, OnBroker]) -> list[Difference]:
     if found.get(name) is FORBIDDEN:
         return [Difference(_forbidden(settings, name), is_fatal=True)]
     if name not in found:
@@ -242,7 +242,7 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> N
         await asyncio.sleep(0.05)
 
 
-async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Found]:
+async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, OnBroker]:
     described = await _described(admin, settings)
     hidden = [name for name in map(settings.topic, LOGICAL_TOPICS) if name not in described]
     forbidden = dict.fromkeys(await _forbidden_of(admin, hidden), FORBIDDEN)
@@ -262,7 +262,7 @@ async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, Fo
                 raise UserError(f"The broker does not tell the settings of the topic {name}: {message}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
     found = {
-        name: Found(len(of["partitions"]), _has_leaders(of), configs[name], _copies(of))
+        name: OnBroker(len(of["partitions"]), _has_leaders(of), configs[name], _copies(of))
         for name, of in described.items()
     }
     return found | forbidden

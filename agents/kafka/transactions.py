@@ -30,11 +30,11 @@ from agents.kafka.private import join_transaction
 from agents.kafka.rights import transactional_prefix
 from agents.settings import Settings
 from agents.topic_roles import MAX_BATCH_BYTES
+from schemas.headers import Headers
 
 COMMIT_TIMEOUT_S = 40
 """Past it the broker may have aborted: the partition is opened anew."""
 
-Headers = list[tuple[str, bytes]]
 Outgoing = tuple[int | None, bytes | None, bytes | None, Headers]
 _NO_ANSWER = (asyncio.TimeoutError, KafkaTimeoutError, KafkaConnectionError, NodeNotReadyError, RequestTimedOutError)
 

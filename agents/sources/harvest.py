@@ -19,7 +19,7 @@ from streams.state import State
 UNRECOGNISED = "unrecognised"
 
 
-class Told(NamedTuple):
+class SortedOut(NamedTuple):
     """An entry for people: where it stands, what it is about, what it became, why the rest became nothing."""
 
     where: tuple[str, ...]
@@ -32,7 +32,7 @@ class Harvest(NamedTuple):
     """All of a reading. `made` counts notifications by type before, `notifications` are those left to be sent."""
 
     notifications: list[Notification]
-    told: list[Told]
+    told: list[SortedOut]
     made: Counter[str]
     reasons: Counter[str]
 
@@ -45,7 +45,7 @@ class Harvest(NamedTuple):
 def harvest(mapped: Iterable[Mapped], state: State, *, now_ms: int | None, cursor: Cursor) -> Harvest:
     """Sort out what may go; `now_ms` is None for a file, whose lines bring their own time."""
     kept: dict[bytes, Notification] = {}
-    told: list[Told] = []
+    told: list[SortedOut] = []
     made: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for entry in mapped:
@@ -62,7 +62,7 @@ def harvest(mapped: Iterable[Mapped], state: State, *, now_ms: int | None, curso
             else:
                 left_out.append(LeftOut(reason, type_name(notification)))
         reasons.update(one.reason for one in left_out)
-        told.append(Told(entry.where, entry.about, tuple(became), tuple(left_out)))
+        told.append(SortedOut(entry.where, entry.about, tuple(became), tuple(left_out)))
     in_order = sorted(kept.values(), key=lambda notification: (notification.occurred_ms, notification.event_id))
     return Harvest(in_order, told, made, reasons)
 

@@ -14,7 +14,8 @@ from agents.sources.return_book import ReturnBook
 from agents.sources.sending import send_all
 from agents.zones import machine_zones
 from schemas.notifications import Notification, RefundIssued
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import PolicyError
 from streams import logic
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import Mapped

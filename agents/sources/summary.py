@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from rich.console import Console
 from rich.text import Text
 
-from agents.sources.harvest import Harvest, Told, counted
+from agents.sources.harvest import Harvest, SortedOut, counted
 from agents.terminal import table
 from schemas.answers.sources import Entry, Ingested, LeftOutFor, MadeOfType, Refused
 from streams.sources.findings import REASONS
@@ -50,7 +50,7 @@ def write_summary(found: Harvest, verb: Verb, console: Console) -> None:
     console.print(Text(f"{len(found.told):,} entries read, {len(found.notifications):,} notifications {verb}."))
 
 
-def write_explained(told: Sequence[Told], console: Console) -> None:
+def write_explained(told: Sequence[SortedOut], console: Console) -> None:
     """For people: each entry, what it became, or why nothing."""
     rows = table("where", "about", "became", "left out", whole=("where", "about", "became"))
     for one in told:
@@ -63,12 +63,12 @@ def write_explained(told: Sequence[Told], console: Console) -> None:
     console.print(rows)
 
 
-def entry_of(one: Told) -> Entry:
+def entry_of(one: SortedOut) -> Entry:
     """For scripts: what became of an entry."""
     return Entry(list(one.where), one.about, list(one.became), [Refused(*left) for left in one.left_out])
 
 
-def _where(one: Told) -> str:
+def _where(one: SortedOut) -> str:
     return one.where[0] if len(one.where) == 1 else f"{one.where[0]} and {len(one.where) - 1} more"
 
 

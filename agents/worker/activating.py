@@ -10,7 +10,8 @@ import logging
 
 from agents.errors import UserError
 from schemas.notifications import PolicyActivated, Zones
-from schemas.policies import Policies, PolicyError, check_successor
+from schemas.policy_succession import check_successor
+from schemas.policy_types import Policies, PolicyError
 from streams.policies import PolicyBook
 from streams.state import State
 from streams.zones import changed_zones, zones_digest

@@ -19,7 +19,7 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from streams.engine import State, restore_state
 from streams.logic import OtherVersionError
 from streams.rows import RowError

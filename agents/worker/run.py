@@ -29,7 +29,7 @@ from agents.worker.last_words import last_words
 from agents.worker.ownership import Ownership
 from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.zones import machine_zones
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from streams.logic import NEWEST
 
 log = logging.getLogger("dueclock.worker")

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.answers.members import Answer, Count, one_of
 
-Sent = Annotated[Count | UnsetType, Meta(description="How many were sent to Kafka; else absent.")]
-Written = Annotated[Count | UnsetType, Meta(description="How many were written to the file; else absent.")]
-New = Annotated[Count | UnsetType, Meta(description="In a dry run: how many would have gone on; else absent.")]
+CountSent = Annotated[Count | UnsetType, Meta(description="How many were sent to Kafka; else absent.")]
+CountWritten = Annotated[Count | UnsetType, Meta(description="How many were written to the file; else absent.")]
+CountNew = Annotated[Count | UnsetType, Meta(description="In a dry run: how many would have gone on; else absent.")]
 
 
 class LeftOutFor(Answer, kw_only=True, frozen=True, rename={"kind": "class"}):
@@ -31,9 +31,9 @@ class MadeOfType(Answer, kw_only=True, frozen=True):
     """The notifications of one type."""
 
     made: Annotated[Count, Meta(description="How many the entries became.")]
-    sent: Sent = UNSET
-    written: Written = UNSET
-    new: New = UNSET
+    sent: CountSent = UNSET
+    written: CountWritten = UNSET
+    new: CountNew = UNSET
 
 
 class Ingested(Answer, kw_only=True, frozen=True):
@@ -43,9 +43,9 @@ class Ingested(Answer, kw_only=True, frozen=True):
     notifications: Annotated[dict[str, MadeOfType], Meta(description="What they became, by type.")]
     left_out: Annotated[dict[str, LeftOutFor], Meta(description="What became nothing, by reason.")]
     unrecognised: Annotated[Count, Meta(description="What had a form that is not known; `--strict` fails for it.")]
-    sent: Sent = UNSET
-    written: Written = UNSET
-    new: New = UNSET
+    sent: CountSent = UNSET
+    written: CountWritten = UNSET
+    new: CountNew = UNSET
 
 
 class Refused(Answer, frozen=True):

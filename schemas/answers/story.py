@@ -196,7 +196,7 @@ class ReachedEvent(Answer, frozen=True):
     at: Annotated[Instant, Meta(description="When it took effect.")]
 
 
-class GlimpseTold(Answer, frozen=True):
+class KnownAtTold(Answer, frozen=True):
     """What was known at an instant (`--at`)."""
 
     instant: Annotated[Instant, Meta(description="The instant that was asked for.")]
@@ -240,4 +240,4 @@ class Story(Answer, frozen=True):
     ]
     facts: Annotated[list[FactTold], Meta(description="What was known of its matter, in the order of the journal.")]
     events: Annotated[list[EventTold], Meta(description="What was sent, in order.")]
-    at: Annotated[GlimpseTold | None, Meta(description="What was known at the instant asked for; null without `--at`.")]
+    at: Annotated[KnownAtTold | None, Meta(description="What was known at the instant asked for; null without `--at`.")]

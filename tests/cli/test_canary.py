@@ -9,7 +9,8 @@ import pytest
 from agents.desk.canary import MARKETPLACE, accounts, answer, question
 from agents.settings import Settings
 from agents.zones import machine_zones
-from schemas.policies import check_successor, load_policies, shipped_policies
+from schemas.policies import load_policies, shipped_policies
+from schemas.policy_succession import check_successor
 from streams.partitioner import partition_of
 from streams.replay import Replay
 from tests.cli.command import dueclock, sentence_of

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.errors import UserError
-from agents.kafka.topics import Found, create_topics, delete_topics, differences, require_topics
+from agents.kafka.topics import OnBroker, create_topics, delete_topics, differences, require_topics
 from agents.settings import Settings
 from agents.topic_roles import LOGICAL_TOPICS, PROBE
 from deploy.embedded import EmbeddedKafka
@@ -19,20 +19,20 @@ from tests.kafka_fixtures import create_topics as make_topics
 from tests.kafka_fixtures import topic_config
 
 SETTINGS = Settings()
-RIGHT = {topic.name: Found(4, True, topic.kafka_settings()) for topic in TOPICS}
-RIGHT[PROBE] = Found(1, True, PROBE_TOPIC.kafka_settings())
+RIGHT = {topic.name: OnBroker(4, True, topic.kafka_settings()) for topic in TOPICS}
+RIGHT[PROBE] = OnBroker(1, True, PROBE_TOPIC.kafka_settings())
 
 
-def found(**changes: Found) -> dict[str, Found]:
+def found(**changes: OnBroker) -> dict[str, OnBroker]:
     """The topics as they should be, but for these."""
     return {SETTINGS.topic(name): changes.get(name.replace("-", "_"), right) for name, right in RIGHT.items()}
 
 
-def said(topics: dict[str, Found], partitions: int | None = None) -> list[tuple[str, bool]]:
+def said(topics: dict[str, OnBroker], partitions: int | None = None) -> list[tuple[str, bool]]:
     return [(one.sentence, one.is_fatal) for one in differences(SETTINGS, topics, partitions)]
 
 
-def changed(name: Logical, **settings: str) -> Found:
+def changed(name: Logical, **settings: str) -> OnBroker:
     return RIGHT[name]._replace(
         settings={**RIGHT[name].settings, **{key.replace("_", "."): v for key, v in settings.items()}}
     )

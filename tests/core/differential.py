@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.dead_letters import Rejected
-from schemas.policies import PolicyError, shipped_policies
+from schemas.policies import shipped_policies
+from schemas.policy_types import PolicyError
 from tests.core.histories import replay_of
 from tests.oracle.agreed import PolicyRefused
 from tests.oracle.histories import Case, random_case

@@ -19,7 +19,8 @@ from schemas.dead_letters import Rejected
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
 from schemas.notifications import Body, PolicyActivated, Zones
-from schemas.policies import Policies, PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import Policies, PolicyError
 from streams.engine import Line, restore_state
 from streams.replay import Replay
 from streams.rows import apply_changes

@@ -8,7 +8,8 @@ import pytest
 
 from agents.zones import machine_zones
 from schemas.notifications import PolicyActivated
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import PolicyError
 from streams import logic
 from streams.engine import Line, restore_state, step
 from streams.rows import POLICIES_KEY, decode_partition, decode_policies

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codec import parse_instant
-from schemas.policies import CalendarSpec
+from schemas.policy_types import CalendarSpec
 from streams.calendar import Calendar
 from streams.day_count import count_days
 from tests.zones import calendar_of

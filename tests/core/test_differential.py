@@ -15,7 +15,8 @@ from hypothesis import given, note
 
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_notification
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import PolicyError
 from streams.zones import Zone
 from tests.core.differential import differences, minimised, replayed, report, report_of, told
 from tests.core.policy_texts import PLAIN, policies

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.notifications import Zones
-from schemas.policies import Policies, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import Policies
 from streams.replay import Replay
 from streams.rows import PARTITION_KEY, POLICIES_KEY
 from tests.core.histories import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from streams.logic import CHANGES, FIRST, NEWEST, check_logic
 
 

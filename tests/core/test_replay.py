@@ -12,7 +12,8 @@ from schemas.dead_letters import Rejected
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
 from schemas.notifications import TimeTick, Zones
-from schemas.policies import Policies, PolicyError, load_policies, shipped_policies
+from schemas.policies import load_policies, shipped_policies
+from schemas.policy_types import Policies, PolicyError
 from streams import replay as replay_module
 from streams.engine import Line, restore_state, step
 from streams.logic import NEWEST, OtherVersionError

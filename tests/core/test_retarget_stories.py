@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from tests.core.instants import (
     DAY,
     HOUR,

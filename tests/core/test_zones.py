@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.notifications import Zones
-from schemas.policies import CalendarSpec, Policies, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import CalendarSpec, Policies
 from streams.zones import AFTER_COVERAGE_DAYS, Zone, changed_zones, cut_zones, zones_digest
 from tests.core.instants import DAY, HOUR, MINUTE, SECOND
 from tests.core.policy_texts import PLAIN

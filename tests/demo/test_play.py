@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from agents.demo.board import Board
-from agents.demo.generator import Sent, demo_policies, play
+from agents.demo.generator import ToSend, demo_policies, play
 from agents.demo.performance import expected_kinds
 from schemas.dead_letters import REASONS, Rejected
 from schemas.decoding import decode_notification
@@ -49,7 +49,7 @@ REASONS_OF = {
 VIOLATIONS = "refused_return csba_interference case_duplicate case_close_reopen evidence_deleted_early"
 
 
-def first_minute(seed: int) -> list[Sent]:
+def first_minute(seed: int) -> list[ToSend]:
     return list(takewhile(lambda record: record.at_ms < START_MS + 60_000, play(seed, START_MS)))
 
 

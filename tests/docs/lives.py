@@ -16,6 +16,7 @@ from streams.clock import ENDED_TYPES, OUTCOMES, TRANSITIONS, Say
 from streams.rows import GONE, Outcome
 from streams.rows import OUTCOME_NAMES as NAMES
 from tests.docs.drawing import Move, Place, drawn, on_a_circle
+from tests.model.guards import GUARDS
 
 START: Final = "(no clock)"
 CLOCK: Final[dict[str, Place]] = {
@@ -125,6 +126,15 @@ def partition_table() -> str:
     table = _table_of_partitions() or {}
     lines = ["| stage | meaning |", "| --- | --- |", *(f"| {stage.name} | {stage.value} |" for stage in table)]
     return "\n".join(lines) if table else ""
+
+
+def guards_table() -> str:
+    """What each guard of the protocol of slices says, and where it stands."""
+    lines = ["| guard | where |", "| --- | --- |"]
+    for guard in GUARDS.values():
+        module, _, name = guard.where.partition(":")
+        lines.append(f"| {guard.law} | `{module.replace('.', '/')}.py`, `{name.rpartition('.')[2]}` |")
+    return "\n".join(lines)
 
 
 def _table_of_partitions() -> Mapping[Enum, Mapping[Enum, str]] | None:

@@ -14,7 +14,7 @@ from tests.docs.blocks import DOCS
 from tests.docs.command_pages import command_parts
 from tests.docs.generated import exit_statuses_page, headers_page, metrics_page, page, settings_page, topics_page
 from tests.docs.json_pages import json_parts
-from tests.docs.lives import clock_svg, clock_table, partition_svg, partition_table
+from tests.docs.lives import clock_svg, clock_table, guards_table, partition_svg, partition_table
 
 ARCHITECTURE: Final = "explanation/architecture.md"
 _PARTITION: Final = "![The life of a partition](partition.svg)"
@@ -48,7 +48,11 @@ def documents() -> Mapping[str, str]:
     drawing = partition_svg()
     if drawing is not None:
         files["explanation/partition.svg"] = drawing
-    parts = {"clock table": clock_table(), "partition": f"{_PARTITION}\n\n{partition_table()}" if drawing else ""}
+    parts = {
+        "clock table": clock_table(),
+        "guards": guards_table(),
+        "partition": f"{_PARTITION}\n\n{partition_table()}" if drawing else "",
+    }
     files[ARCHITECTURE] = with_parts((DOCS / ARCHITECTURE).read_text(), parts)
     return files
 

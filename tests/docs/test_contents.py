@@ -52,6 +52,11 @@ def test_the_functions_that_the_architecture_names_are_where_it_says(heading: st
         assert function in functions_of(ROOT / file), row
 
 
+def test_the_architecture_says_what_lives_in_each_room() -> None:
+    rooms = {f"agents/{folder.name}" for folder in (ROOT / "agents").iterdir() if (folder / "README.md").exists()}
+    assert {row[0].strip("`") for row in rows_of(ARCHITECTURE, "room")} == rooms | {"schemas", "streams", "deploy"}
+
+
 def test_the_rules_table_of_the_readme_names_every_rule() -> None:
     assert [row[0].strip("`") for row in rows_of(README, "rule")] == list(RULES)
 

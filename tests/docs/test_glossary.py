@@ -40,7 +40,10 @@ WORDS: Final = {
             "agents/sources/passing_on",
         ),
     ),
-    "fact": Word("fact facts", (*CORE, "agents/auditing/story", "agents/auditing/story_report")),
+    "fact": Word(
+        "fact facts",
+        (*CORE, "agents/auditing/following", "agents/auditing/story", "agents/auditing/story_report"),
+    ),
     "matter": Word("matter matters", (*CORE, "agents/auditing/evidence")),
     "clock": Word(
         "clock clocks",

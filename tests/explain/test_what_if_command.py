@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agents.auditing.looking_back import what_if_files
-from agents.auditing.what_if import WhatIf, World
+from agents.auditing.what_if import Outcomes, WhatIf
 from agents.cli import main as cli
 from agents.journal.lines import JournalLine
 from agents.settings import Settings
@@ -98,7 +98,7 @@ JOURNALS = sorted(
 
 @pytest.mark.parametrize("case", JOURNALS)
 def test_where_clocks_stand_by_their_events_is_where_their_rows_stand(case: str) -> None:
-    world = World(None)
+    world = Outcomes(None)
     folder = GOLDEN / case
     own = folder / "policies.toml"
     history = History(policies=own.read_text() if own.exists() else POLICIES).tell(case)

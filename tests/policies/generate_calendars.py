@@ -14,7 +14,8 @@ from pathlib import Path
 
 import holidays
 
-from schemas.policies import CalendarSpec, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import CalendarSpec
 
 SHIPPED = Path(__file__).parents[2] / "schemas" / "shipped" / "policies.toml"
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.policies import CalendarSpec
+from schemas.policy_types import CalendarSpec
 from streams.calendar import Calendar, coverage_ends_ms
 from tests.zones import calendar_of, pairs_of
 

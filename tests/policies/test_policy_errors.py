@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import PolicyError
 from schemas.rules import RULES
 from tests.policies.policy_texts import CALENDAR, MARKETPLACE, policy_text, version_table
 

@@ -6,14 +6,8 @@ from datetime import date
 
 import pytest
 
-from schemas.policies import (
-    CalendarSpec,
-    Retention,
-    RuleVersion,
-    Target,
-    load_policies,
-    shipped_policies,
-)
+from schemas.policies import load_policies, shipped_policies
+from schemas.policy_types import CalendarSpec, Retention, RuleVersion, Target
 from schemas.rules import RULES
 from tests.policies.policy_texts import policy_text, version_table
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from schemas.policies import PolicyError, check_successor, load_policies
+from schemas.policies import load_policies
+from schemas.policy_succession import check_successor
+from schemas.policy_types import PolicyError
 from tests.policies.policy_texts import CALENDAR, MARKETPLACE, policy_text, version_table
 
 OTHER_CALENDAR = CALENDAR.replace("calendars.us", "calendars.other")

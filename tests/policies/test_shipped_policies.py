@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.policies import CalendarSpec, check_successor, load_policies, shipped_policies
+from schemas.policies import load_policies, shipped_policies
+from schemas.policy_succession import check_successor
+from schemas.policy_types import CalendarSpec
 from schemas.rules import RULES
 from tests.policies.generate_calendars import SHIPPED, SOURCES, with_closed_dates
 from tests.zones import calendar_of as made_ready

@@ -10,9 +10,9 @@ from pathlib import Path
 import orjson
 
 import schemas
-from schemas.documents import documents
 from schemas.json_schemas import all_schemas
 from tests.schemas.compatibility import without_notes
+from tests.schemas.documents import documents
 
 SCHEMAS = Path(schemas.__file__).parent
 BASELINE = Path(__file__).with_name("baseline.json")

@@ -14,13 +14,13 @@ from jsonschema import Draft202012Validator
 import schemas
 from schemas.dead_letters import REASONS, Rejected, dead_letter_headers, dead_letter_line, letter_of
 from schemas.decoding import decode_notification, journal_value
-from schemas.documents import documents, examples
 from schemas.events import decode_event, encode_event
 from schemas.headers import event_headers, judged_by, line_header
 from schemas.json_schemas import all_schemas
 from schemas.notifications import PolicyActivated
 from schemas.policies import load_policies
 from schemas.registry import TOPICS
+from tests.schemas.documents import documents, examples
 from tests.schemas.golden_files import golden_lines
 from tests.schemas.plain_validator import FILE_TYPES, TYPES
 from tests.schemas.test_decoding_laws import bytes_of, notifications, spoiled, unhurried

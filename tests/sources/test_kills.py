@@ -1,8 +1,8 @@
 """Each source is killed (SIGKILL) at each of its steps, on a real broker: nothing is lost, and nothing is doubled.
 
 Before each kill something new has come, so that what a killed run owes is more each time. Afterwards the source is let
-run, and a real worker reads what stands in the topics: each thing once, whatever was sent again. `make sources` kills at
-every step, `make test` at those around the acknowledgement.
+run, and a real worker reads what stands in the topics: each thing once, whatever was sent again. `make sources` kills
+at every step, `make test` at those around the acknowledgement.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import requests
 
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
+from schemas.registry import Logical
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import ROOT, Live, wait_until
 from tests.sources import test_mailbox_source as mailbox
@@ -102,7 +103,14 @@ def prove(live: Live, types: dict[str, int], opened: dict[str, int]) -> None:
     assert told.events("clock.retracted") == []
 
 
-INPUTS = ("buyer-message", "return-approved", "return-received", "refund-issued", "a-to-z-claim", "seller-account")
+INPUTS: tuple[Logical, ...] = (
+    "buyer-message",
+    "return-approved",
+    "return-received",
+    "refund-issued",
+    "a-to-z-claim",
+    "seller-account",
+)
 
 
 def test_a_mailbox_that_is_killed_loses_and_doubles_nothing(make_live: MakeLive, server: mailbox.Server) -> None:

@@ -23,7 +23,8 @@ from schemas.codec import canonical_json, format_instant
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
 from schemas.notifications import Body, PolicyActivated
-from schemas.policies import PolicyError, load_policies, shipped_policies
+from schemas.policies import load_policies, shipped_policies
+from schemas.policy_types import PolicyError
 from streams.logic import NEWEST
 from streams.replay import Replay
 from tests.bench.workload import DAY_MS, workload

@@ -14,7 +14,7 @@ import pytest
 from agents.cli import main as cli
 from schemas.dead_letters import Rejected
 from schemas.notifications import Zones
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 from streams.logic import CHANGES, NEWEST
 from streams.replay import Replay
 from tests.cli.command import ROOT, dueclock, environment

@@ -12,7 +12,8 @@ from typing import Final
 from agents.worker.activating import Chosen
 from agents.zones import machine_zones
 from schemas.notifications import PolicyActivated, Zones
-from schemas.policies import CalendarSpec, Policies, Retention, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import CalendarSpec, Policies, Retention
 from streams.calendar import Calendar
 from streams.logic import NEWEST
 

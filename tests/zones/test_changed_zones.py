@@ -6,7 +6,8 @@ import pytest
 
 from agents.zones import machine_zones
 from schemas.notifications import Zones
-from schemas.policies import Policies, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import Policies
 from streams.zones import changed_zones
 from tests.audit.history import POLICIES
 from tests.zones import DATA, NEWER, OLDER

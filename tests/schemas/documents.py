@@ -9,8 +9,8 @@ from importlib.resources.abc import Traversable
 
 import orjson
 
-from schemas.asyncapi import asyncapi_document
 from schemas.json_schemas import all_schemas
+from tests.schemas.asyncapi import asyncapi_document
 
 
 def documents() -> dict[str, bytes]:
