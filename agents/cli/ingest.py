@@ -88,6 +88,7 @@ def returns_report(
     """
     from agents.sources.day_only import early_requests
     from agents.sources.ingest import Gathered, ingest
+    from agents.sources.passing_on import takes_refunds
     from agents.sources.reports import orders_refunded, refunds_of, returns_reports
 
     if refunds is not None and refunds_known:
@@ -95,7 +96,8 @@ def returns_report(
 
     def gather(account: Any, now_ms: int | None) -> Gathered:
         source, beside = ("", []) if refunds is None else refunds_of(refunds, account)
-        orders = None if refunds_known else orders_refunded(beside)
+        is_taken = takes_refunds(settings, f"{account.seller_id}/{account.marketplace_id}", source)
+        orders = None if refunds_known else orders_refunded(beside if is_taken else [])
         mapped = returns_reports(files, account, refunded_orders=orders, seen_ms=now_ms)
 
         def hints(found: Any, state: Any) -> list[str]:

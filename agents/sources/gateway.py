@@ -20,11 +20,12 @@ from agents.settings import Settings
 from agents.sources.clients import Clients, client_of, hook_of
 from agents.sources.cloud_events import RequestError, notifications_in
 from agents.sources.openapi import openapi
+from agents.sources.passing_on import OWN, takes_refunds
 from agents.sources.return_book import ReturnBook
 from agents.sources.source_metrics import GatewayMetrics
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_notification, journal_value
-from schemas.notifications import Notification, type_name
+from schemas.notifications import Notification, RefundIssued, type_name
 from schemas.registry import INPUT_TOPIC_OF
 from streams.admission import admit
 from streams.routing import account_key
@@ -124,9 +125,15 @@ class Gateway:
                 assert isinstance(decoded.body, Notification)  # live there is nothing else
                 rejected = admit(self._state, decoded.body, now_ms, now_ms)
                 found.append(decoded.body)
+                if rejected is None and self._is_told_elsewhere(decoded.body):
+                    refusals.append(Refusal(number, "other_refund_source", "type"))
             if rejected is not None:
                 refusals.append(Refusal(number, rejected.reason, rejected.field))
         return found, refusals
+
+    def _is_told_elsewhere(self, said: Notification) -> bool:
+        """Whether the settings take refunds of its account from another source: it would count twice."""
+        return isinstance(said, RefundIssued) and not takes_refunds(self._settings, account_key(said), OWN)
 
     async def _answer_after_sending(self, found: Sequence[Notification]) -> web.Response:
         if self._on_their_way + len(found) > ON_THEIR_WAY:

@@ -152,8 +152,7 @@ class MailboxSource:
                 unread.append(Mapped((str(uid),), "", (), (LeftOut(why.reason),)))
         mapped = [*map_mails(mails, self._account, self._wish.mail, self._book), *unread]
         now_ms = int(time.time() * 1000)
-        found = self._passing_on.sort_out(mapped, now_ms)
-        self._passing_on.agree_on_refunds(MAIL, found, is_allowed=self._wish.switches_refunds)
+        found = self._passing_on.sort_out(mapped, now_ms, refunds=MAIL, is_switched=self._wish.switches_refunds)
         self._passing_on.send(found, mapped, now_ms)
         self._metrics.handed_on(found)
         reasons = ", ".join(f"{REASONS[name].meaning}: {count}" for name, count in sorted(found.reasons.items()))

@@ -1,8 +1,8 @@
 """Each source is killed (SIGKILL) at each of its steps, on a real broker: nothing is lost, and nothing is doubled.
 
 Before each kill something new has come, so that what a killed run owes is more each time. Afterwards the source is let
-run, and a real worker reads what stands in the topics: each thing once, whatever was sent again. `make sources` kills at
-every step, `make test` at those around the acknowledgement.
+run, and a real worker reads what stands in the topics: each thing once, whatever was sent again. `make sources` kills
+at every step, `make test` at those around the acknowledgement.
 """
 
 from __future__ import annotations
