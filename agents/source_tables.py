@@ -98,6 +98,7 @@ class GatewayTable(_Table, frozen=True, tag="gateway", tag_field="kind"):
     name: SourceName
     clients: Text
     listen: Text = "127.0.0.1:8480"
+    metrics_port: MetricsPort = 0
 
 
 SourceTable: TypeAlias = MailboxTable | SpApiTable | SqsTable | GatewayTable

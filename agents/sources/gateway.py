@@ -16,6 +16,7 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from agents.metrics.door import Door
 from agents.settings import Settings
 from agents.sources.clients import Clients, client_of, hook_of
 from agents.sources.cloud_events import RequestError, notifications_in
@@ -56,7 +57,13 @@ class Gateway:
     """One gateway: what it knows and who it sends with. `state` knows policies and nothing else."""
 
     def __init__(
-        self, settings: Settings, clients: Clients, state: State, book: ReturnBook, producer: AIOKafkaProducer
+        self,
+        settings: Settings,
+        clients: Clients,
+        state: State,
+        book: ReturnBook,
+        producer: AIOKafkaProducer,
+        metrics: GatewayMetrics,
     ) -> None:
         self._settings = settings
         self._clients = clients
@@ -64,7 +71,10 @@ class Gateway:
         self._book = book
         self._producer = producer
         self._on_their_way = 0
-        self._metrics = GatewayMetrics(lambda: len(book.parked), lambda: self._on_their_way)
+        self._metrics = metrics
+        metrics.look_at(lambda: len(book.parked), lambda: self._on_their_way)
+        self.door: Door | None = None
+        """Who may see the metrics where it listens; nobody before that is known."""
 
     def application(self) -> web.Application:
         """The routes."""
@@ -232,7 +242,9 @@ class Gateway:
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def _metrics_page(self, _: web.Request) -> web.Response:
+    async def _metrics_page(self, request: web.Request) -> web.Response:
+        if self.door is None or not self.door.may_see_metrics(request.headers.get("Authorization", "")):
+            return _said(401, "unauthorized", "Give the token of http_token_file.")
         return web.Response(body=self._metrics.page(), content_type="text/plain")
 
     async def _openapi(self, _: web.Request) -> web.Response:
