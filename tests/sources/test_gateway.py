@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import requests
 
+from agents.demo.process import free_port
 from agents.sources.clients import signature_of
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import format_instant
@@ -257,6 +258,22 @@ def test_it_describes_itself_and_ends_at_a_signal(make_live: MakeLive, serve: Se
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(20) == 0
     assert "Traceback" not in served.log()
+
+
+def test_its_metrics_are_for_who_has_the_token_and_stand_on_a_port_of_their_own_too(
+    make_live: MakeLive, serve: Serve
+) -> None:
+    live, port = make_live(shipped_policies()), free_port()
+    token = live.folder / "http-token"
+    token.write_text("token-of-prometheus\n")
+    text = live.settings_file.read_text().replace('http_token_file = ""', f'http_token_file = "{token}"')
+    live.settings_file.write_text(text.replace("metrics_port = 0", f"metrics_port = {port}"))
+    served = serve(live)
+    may = {"Authorization": "Bearer token-of-prometheus"}
+    for url in (served.url, f"http://127.0.0.1:{port}"):
+        assert requests.get(f"{url}/metrics", timeout=10).status_code == 401
+        assert "sla_gateway_parked 0.0" in requests.get(f"{url}/metrics", headers=may, timeout=10).text
+    assert requests.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == 200
 
 
 def test_without_an_acknowledgement_there_is_no_promise(
