@@ -180,7 +180,7 @@ class Gateway:
     async def _hook(self, request: web.Request) -> web.Response:
         provider, path = request.match_info["provider"], request.match_info["path"]
         body = await _body(request)
-        hook = hook_of(self._clients, provider, path, request.headers, body) if provider in FORMS else None
+        hook = hook_of(self._clients, provider, path, request.headers, body, time.time()) if provider in FORMS else None
         if hook is None:
             return _refusal(401, "unauthorized", "No such hook, or a wrong signature.")
         try:
