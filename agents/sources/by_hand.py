@@ -55,10 +55,10 @@ def send_by_hand(settings: Settings, notification: Notification, now_ms: int, *,
     rejected = admit(state_of(settings), notification, now_ms, now_ms)
     if rejected is not None:
         raise UserError(f"The worker would refuse this: {rejected.reason} ({rejected.field}).", 2)
-    if isinstance(said, RefundIssued) and not takes_refunds(settings, account_key(said), OWN):
+    if isinstance(notification, RefundIssued) and not takes_refunds(settings, account_key(notification), OWN):
         raise UserError(
-            f"The refunds of {account_key(said)} are taken from another source (`refunds` in [[accounts]]), and this "
-            "one would count twice.",
+            f"The refunds of {account_key(notification)} are taken from another source (`refunds` in [[accounts]]); "
+            "this one would count twice.",
             2,
         )
     if not is_dry:

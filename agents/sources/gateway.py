@@ -244,7 +244,7 @@ class Gateway:
 
     async def _metrics_page(self, request: web.Request) -> web.Response:
         if self.door is None or not self.door.may_see_metrics(request.headers.get("Authorization", "")):
-            return _said(401, "unauthorized", "Give the token of http_token_file.")
+            return _refusal(401, "unauthorized", "Give the token of http_token_file.")
         return web.Response(body=self._metrics.page(), content_type="text/plain")
 
     async def _openapi(self, _: web.Request) -> web.Response:

@@ -20,7 +20,7 @@ import pytest
 from agents.sources.mails import raw_mails
 from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive, make_live
-from tests.broker.harness import Live
+from tests.broker.harness import INPUTS, Live
 from tests.sources.here import dueclock_here
 from tests.sources.mailbox import HOST, LANGUAGES, SELLER, STORIES, Mailbox, Month, outcomes
 from tests.sources.test_mailbox_source import Server, server
@@ -73,9 +73,8 @@ def test_a_month_in_a_mailbox_ends_on_the_broker_as_the_ledger_says(make_live: M
             "demouser", "--password-file", "password", "--authserv-id", HOST, "--copies", "--sent-folder", "Sent",
             "--log-level", "error", *account,
         )  # fmt: skip
-    inputs = ("buyer-message", "return-approved", "return-received", "refund-issued", "a-to-z-claim", "seller-account")
     live.worker()
-    live.wait_until_finished(len(live.read(*inputs)), within_s=120)
+    live.wait_until_finished(len(live.read(*INPUTS)), within_s=120)
     told = live.told()
     assert told.dead_letters == []
     assert outcomes(told.events()) == month.ledger
