@@ -183,11 +183,16 @@ def _refunds(
     switch_refunds: bool,
     flags: dict[str, Any],
 ) -> int:
+    from agents.sources.delays import warning_of
     from agents.sources.ingest import Gathered, ingest
 
     def gather(account: Any, now_ms: int | None) -> Gathered:
-        del now_ms  # each refund brings its own time
-        return Gathered(read(files, account), source)
+        def hints(_: Any, state: Any) -> list[str]:
+            """A file is judged as a whole, and late; what goes to Kafka is judged as it comes."""
+            warning = None if now_ms is None else warning_of(source, account, state, now_ms)
+            return [] if warning is None else [warning]
+
+        return Gathered(read(files, account), source, hints)
 
     return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
 
