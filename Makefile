@@ -37,7 +37,7 @@ endif
 
 sources: .venv/.installed ## Play a month of two thousand mails and its reports to a broker's clocks, and kill each source at each step (minutes)
 	@echo "Playing a month of mail, and killing the sources"
-	@DUECLOCK_TEST_STORIES=300 $(BIN)/python -m pytest tests/sources/test_mailbox.py tests/sources/test_mail_command.py tests/sources/test_kills.py $(ARGS)
+	@DUECLOCK_TEST_STORIES=300 $(BIN)/python -m pytest tests/sources/test_mailbox.py tests/sources/test_mail_command.py tests/sources/test_mailbox_month.py tests/sources/test_kills.py $(ARGS)
 
 docs: .venv/.installed ## Build the pages of docs/ into site/, offline; a dead link or anchor fails it
 	@echo "Building the pages (mkdocs --strict)"

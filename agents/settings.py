@@ -18,6 +18,7 @@ from msgspec import Meta
 
 from agents.errors import UserError
 from agents.files import read_text
+from agents.source_tables import AccountTable, SourceTable, check_tables
 from agents.topic_roles import CHANGELOG, LOGICAL_TOPICS
 from schemas.registry import Logical
 from streams.logic import NEWEST
@@ -46,6 +47,8 @@ SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 SECRETS = ("clocks_token", "sasl_password", "sasl_oauthbearer_client_secret")
 """Settings that nobody is to read in a log or an error: no flag has them, and what shows settings leaves them out."""
+TABLES = ("topics", "accounts", "sources")
+"""Settings that the file alone can say (of topics also variables of their own)."""
 _WORDS = {
     "`int`": "a whole number",
     "`float`": "a number",
@@ -107,8 +110,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     state_dir: Name = ".dueclock"
+    accounts: list[AccountTable] = []
+    sources: list[SourceTable] = []
 
     def __post_init__(self) -> None:
+        check_tables(self.accounts, self.sources)
         for logical in self.topics:
             if logical not in LOGICAL_TOPICS:
                 known = ", ".join(LOGICAL_TOPICS)
@@ -263,6 +269,8 @@ MEANINGS = {
     "log_level": "`debug`, `info`, `warning` or `error`",
     "log_format": "`text`, or `json`: one object a line",
     "state_dir": "folder of the embedded Kafka, of the demo, and of what sources note",
+    "accounts": "accounts, and where their facts come from: in the file tables `[[accounts]]`",
+    "sources": "sources that `dueclock source run` knows: in the file tables `[[sources]]`",
 }
 
 
@@ -299,9 +307,11 @@ def settings_rows() -> list[tuple[str, str, str, str]]:
     """The README's table: setting, variable, default, meaning. A test holds the two equal."""
     rows: list[tuple[str, str, str, str]] = []
     for field in msgspec.structs.fields(Settings):
-        variable = f"{TOPIC_PREFIX}<NAME>" if field.name == "topics" else PREFIX + field.name.upper()
+        variable = f"`{PREFIX}{field.name.upper()}`" if field.name not in TABLES else ""
+        if field.name == "topics":
+            variable = f"`{TOPIC_PREFIX}<NAME>`"
         default = f"`{field.default}`" if field.default not in ("", msgspec.NODEFAULT) else ""
-        rows.append((f"`{field.name}`", f"`{variable}`", default, MEANINGS[field.name]))
+        rows.append((f"`{field.name}`", variable, default, MEANINGS[field.name]))
     return rows
 
 
@@ -319,7 +329,7 @@ def _from_file(named: str | None) -> dict[str, object]:
 
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, object]:
-    by_variable = {PREFIX + name.upper(): name for name in Settings.__struct_fields__ if name != "topics"}
+    by_variable = {PREFIX + name.upper(): name for name in Settings.__struct_fields__ if name not in TABLES}
     topic_variables = {TOPIC_PREFIX + name.upper().replace("-", "_"): name for name in LOGICAL_TOPICS}
     values: dict[str, object] = {}
     topics: dict[str, object] = {}
@@ -361,7 +371,11 @@ def _one(name: str, value: object, where: str, *, strict: bool) -> object:
 
 def _plain(message: str) -> str:
     """What msgspec says, in words for people."""
-    text = re.sub(r" - at `.*`$", "", message)
+    text, _, place = message.partition(" - at `")
+    found = re.match(r"\$\[(\d+)\](?:\.(\w+))?", place)
+    if found:  # one of several tables
+        text += f" (table {int(found[1]) + 1}{f', `{found[2]}`' if found[2] else ''})"
+    text = re.sub("^Object ", "a table ", text)
     for ours, plain in _WORDS.items():
         text = text.replace(ours, plain)
     return text[:1].lower() + text[1:]

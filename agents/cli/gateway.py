@@ -16,7 +16,7 @@ _SETTINGS = ("broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_d
 
 
 @click.command(short_help="Take notifications and carriers' webhooks over HTTP.")
-@with_settings(*_SETTINGS, "log_level", "log_format")
+@with_settings(*_SETTINGS, "log_level", "log_format", "metrics_host", "metrics_port")
 @click.option("--listen", default="127.0.0.1:8480", show_default=True, metavar="HOST:PORT", help="0 is any free port.")
 @click.option("--clients", required=True, metavar="FILE", help="Who may send what (TOML; the secrets elsewhere).")
 def gateway(settings: Settings, listen: str, clients: str) -> int:

@@ -95,6 +95,7 @@ def returns_report(
     """
     from agents.sources.day_only import early_requests
     from agents.sources.ingest import Gathered, ingest
+    from agents.sources.passing_on import takes_refunds
     from agents.sources.reports import orders_refunded, refunds_of, returns_reports
 
     if refunds is not None and refunds_known:
@@ -102,7 +103,8 @@ def returns_report(
 
     def gather(account: "SourceAccount", now_ms: int | None) -> Gathered:
         source, beside = ("", []) if refunds is None else refunds_of(refunds, account)
-        orders = None if refunds_known else orders_refunded(beside)
+        is_taken = takes_refunds(settings, f"{account.seller_id}/{account.marketplace_id}", source)
+        orders = None if refunds_known else orders_refunded(beside if is_taken else [])
         mapped = returns_reports(files, account, refunded_orders=orders, seen_ms=now_ms)
 
         def hints(found: "Harvest", state: "State") -> list[str]:
@@ -188,11 +190,16 @@ def _refunds(
     switch_refunds: bool,
     flags: dict[str, Any],
 ) -> int:
+    from agents.sources.delays import warning_of
     from agents.sources.ingest import Gathered, ingest
 
     def gather(account: "SourceAccount", now_ms: int | None) -> Gathered:
-        del now_ms  # each refund brings its own time
-        return Gathered(read(files, account), source)
+        def hints(_: "Harvest", state: "State") -> list[str]:
+            """A file is judged as a whole, and late; what goes to Kafka is judged as it comes."""
+            warning = None if now_ms is None else warning_of(source, account, state, now_ms)
+            return [] if warning is None else [warning]
+
+        return Gathered(read(files, account), source, hints)
 
     return ingest(settings, wish_of(flags, switches_refunds=switch_refunds), gather)
 

@@ -58,7 +58,7 @@ def mailbox(settings: Settings, host: str, port: int, user: str, seller: str, ma
     from agents.logs import set_up_logging
     from agents.sources import imap
     from agents.sources.mailbox_source import MailboxSource, MailboxWish
-    from agents.sources.passing_on import PassingOn, account_of, state_of
+    from agents.sources.passing_on import PassingOn, account_of, state_of, takes_refunds
     from streams.sources.mail_fields import MailWish
 
     if bool(flags["authserv_id"]) == flags["trust_all"]:
@@ -74,7 +74,8 @@ def mailbox(settings: Settings, host: str, port: int, user: str, seller: str, ma
         mail=MailWish(
             replies_watched=flags["copies"] or bool(flags["sent_folder"]),
             returns_program=flags["returns_program"],
-            refunds_from_mail=not flags["refunds_elsewhere"],
+            refunds_from_mail=not flags["refunds_elsewhere"]
+            and takes_refunds(settings, f"{seller}/{marketplace}", "mail"),
             require_authentication=not flags["trust_all"],
             is_one_marketplaces=flags["one_marketplace"],
         ),
@@ -142,7 +143,7 @@ def _stopped_by_signal() -> Callable[[], bool]:
 def sp_api(settings: Settings, seller: str, marketplace: str, keys_file: str, **flags: Any) -> int:
     """Read returns, performance and refunds from the Selling Partner API, with the seller's own refresh token."""
     from agents.logs import set_up_logging
-    from agents.sources.passing_on import PassingOn, account_of, state_of
+    from agents.sources.passing_on import PassingOn, account_of, state_of, takes_refunds
     from agents.sources.sp_api import REGIONS, TOKENS_AT
     from agents.sources.sp_api_source import SpApiWish, run_source
 
@@ -153,7 +154,8 @@ def sp_api(settings: Settings, seller: str, marketplace: str, keys_file: str, **
         every_s=flags["every_ms"] / 1000,
         poll_s=flags["poll_ms"] / 1000,
         is_once=flags["once"],
-        takes_refunds=not flags["refunds_elsewhere"],
+        takes_refunds=not flags["refunds_elsewhere"]
+        and takes_refunds(settings, f"{seller}/{marketplace}", "transactions"),
         switches_refunds=flags["switch_refunds"],
     )
     set_up_logging(settings.log_level, settings.log_format)
@@ -193,7 +195,7 @@ def sqs(settings: Settings, seller: str, marketplaces: tuple[str, ...], keys_fil
     AWS's credentials are found as its own tools find them: a role, a file, variables.
     """
     from agents.logs import set_up_logging
-    from agents.sources.passing_on import PassingOn, account_of, state_of
+    from agents.sources.passing_on import PassingOn, account_of, state_of, takes_refunds
     from agents.sources.sp_api import REGIONS, TOKENS_AT
     from agents.sources.sqs import region_of
     from agents.sources.sqs_source import Part, SqsSource, SqsWish
@@ -206,7 +208,6 @@ def sqs(settings: Settings, seller: str, marketplaces: tuple[str, ...], keys_fil
         tokens_at=flags["tokens_at"] or TOKENS_AT,
         keys=_keys(keys_file),
         is_once=flags["once"],
-        takes_refunds=not flags["refunds_elsewhere"],
         switches_refunds=flags["switch_refunds"],
     )
     set_up_logging(settings.log_level, settings.log_format)
@@ -214,9 +215,42 @@ def sqs(settings: Settings, seller: str, marketplaces: tuple[str, ...], keys_fil
     accounts = [account_of(state, seller, marketplace) for marketplace in dict.fromkeys(marketplaces)]
     for account in accounts:
         _warn("sqs", account, state)
-    parts = [Part(account, PassingOn(settings, state, account)) for account in accounts]
+    parts = [
+        Part(
+            account,
+            PassingOn(settings, state, account),
+            not flags["refunds_elsewhere"]
+            and takes_refunds(settings, f"{seller}/{account.marketplace_id}", "transactions"),
+        )
+        for account in accounts
+    ]
     SqsSource(settings, parts, wish).run(_stopped_by_signal())
     return 0
+
+
+@source.command()
+@with_settings()
+@click.argument("name", metavar="NAME")
+@click.option("--once", is_flag=True, help="Read what is there, and end.")
+@click.pass_context
+def run(ctx: click.Context, settings: Settings, name: str, once: bool) -> Any:
+    """Run the source of this name: a table [[sources]] of the settings file, with the account that it names.
+
+    Each is a process of its own. What a table says is what the flags of its kind say (`dueclock source KIND --help`).
+    """
+    from agents.cli.gateway import gateway
+    from agents.source_tables import words_of
+
+    found = {one.name: one for one in settings.sources}
+    if name not in found:
+        known = f"they are {', '.join(sorted(found))}" if found else "the settings file has no [[sources]]"
+        raise UserError(f"There is no source {name!r}; {known}.", 2)
+    kind, *words = words_of(found[name], settings.accounts)
+    command = gateway if kind == "gateway" else source.commands[kind]
+    if once and kind == "gateway":
+        raise UserError("A gateway goes on until it is ended; leave --once out.", 2)
+    with command.make_context(kind, [*words, *(["--once"] if once else [])], parent=ctx.parent) as inner:
+        return command.invoke(inner)
 
 
 def _keys(file: str) -> Any:

@@ -4,14 +4,15 @@ from typing import Any
 
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.sources.passing_on import state_of
+from agents.sources.passing_on import OWN, state_of, takes_refunds
 from agents.sources.sending import send_all
 from schemas.codec import canonical_json, format_instant
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
 from schemas.forms import FORMS
-from schemas.notifications import Notification
+from schemas.notifications import Notification, RefundIssued
 from streams.admission import admit
+from streams.routing import account_key
 from streams.sources.naming import digest
 
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
@@ -55,6 +56,12 @@ def send_by_hand(settings: Settings, notification: Notification, now_ms: int, *,
     rejected = admit(state_of(settings), notification, now_ms, now_ms)
     if rejected is not None:
         raise UserError(f"The worker would refuse this: {rejected.reason} ({rejected.field}).", 2)
+    if isinstance(notification, RefundIssued) and not takes_refunds(settings, account_key(notification), OWN):
+        raise UserError(
+            f"The refunds of {account_key(notification)} are taken from another source (`refunds` in [[accounts]]); "
+            "this one would count twice.",
+            2,
+        )
     if not is_dry:
         send_all(settings, [notification], lambda _: None)
     return journal_value(notification).decode()

@@ -8,9 +8,9 @@ They stand in a TOML file of their own, secrets not even there: each names a var
     accounts = ["A1SELLEREXAMPLE/ATVPDKIKX0DER"]
 
     [[hooks]]
-    provider = "easypost"                             # easypost, aftership: signed; shippo, shipstation: by the path
+    provider = "easypost"                             # easypost, aftership, shipstation: signed; shippo: by the path
     path_env = "EASYPOST_PATH"                        # or path_file: the last part of the address, as a secret
-    secret_env = "EASYPOST_SECRET"                    # or secret_file
+    secret_env = "EASYPOST_SECRET"                    # or secret_file; of shipstation keys_file, its public JWKS
     accounts = ["A1SELLEREXAMPLE/ATVPDKIKX0DER"]
 """
 
@@ -22,13 +22,14 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from agents.errors import UserError
 from agents.files import read_text
+from agents.sources.shipstation_keys import is_shipstations, read_keys
 
 LEAST_SECRET: Final = 16
 SKEW_S: Final = 300
@@ -62,8 +63,10 @@ class Hook(msgspec.Struct, forbid_unknown_fields=True):
     path_file: str = ""
     secret_env: str = ""
     secret_file: str = ""
+    keys_file: str = ""
     path: bytes = b""
     secret: bytes = b""
+    keys: dict[str, Any] = {}
 
 
 class Clients(msgspec.Struct, forbid_unknown_fields=True):
@@ -80,7 +83,9 @@ def read_clients(path: str) -> Clients:
         found = msgspec.convert(document, Clients)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UserError(f"The clients file {path} is not as it should be: {error}.", 2) from None
-    if any(client.token or client.secret for client in found.clients) or any(h.path or h.secret for h in found.hooks):
+    if any(client.token or client.secret for client in found.clients) or any(
+        h.path or h.secret or h.keys for h in found.hooks
+    ):
         raise UserError(f"A secret stands in {path} itself; name the variable or file that holds it.", 2)
     for client in found.clients:
         client.token = _secret(client.token_env, client.token_file)
@@ -92,6 +97,8 @@ def read_clients(path: str) -> Clients:
         if not hook.path or (hook.provider in SIGNED and not hook.secret):
             more = " and a secret" if hook.provider in SIGNED else ""
             raise UserError(f"The hook of {hook.provider} needs a secret path{more}; name its variable or file.", 2)
+        if hook.provider == "shipstation":
+            hook.keys = read_keys(hook.keys_file)
     if len({client.name for client in found.clients}) < len(found.clients):
         raise UserError(f"Two clients in {path} have one name; give each its own.", 2)
     return found
@@ -135,16 +142,18 @@ def _is_signed(secret: bytes, headers: Mapping[str, str], body: bytes, now_s: fl
     return hmac.compare_digest(signature_of(secret, timestamp, body).encode(), given.encode())
 
 
-def hook_of(clients: Clients, provider: str, path: str, headers: Mapping[str, str], body: bytes) -> Hook | None:
+def hook_of(
+    clients: Clients, provider: str, path: str, headers: Mapping[str, str], body: bytes, now_s: float
+) -> Hook | None:
     """The hook that a request came to, if it proves where it is from. None: nobody we know."""
     known: Hook | None = None
     for hook in clients.hooks:
         if hook.provider == provider and hmac.compare_digest(hook.path, path.encode()):
-            known = hook if _is_providers(hook, headers, body) else known
+            known = hook if _is_providers(hook, headers, body, now_s) else known
     return known
 
 
-def _is_providers(hook: Hook, headers: Mapping[str, str], body: bytes) -> bool:
+def _is_providers(hook: Hook, headers: Mapping[str, str], body: bytes, now_s: float) -> bool:
     if hook.provider == "easypost":
         secret = unicodedata.normalize("NFKD", hook.secret.decode()).encode()
         wanted = f"hmac-sha256-hex={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
@@ -152,4 +161,6 @@ def _is_providers(hook: Hook, headers: Mapping[str, str], body: bytes) -> bool:
     if hook.provider == "aftership":
         digest = hmac.new(hook.secret, body, hashlib.sha256).digest()
         return hmac.compare_digest(base64.b64encode(digest), headers.get("aftership-hmac-sha256", "").encode())
+    if hook.provider == "shipstation":
+        return is_shipstations(hook.keys, headers, body, now_s)
     return True  # the path is the secret

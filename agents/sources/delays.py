@@ -2,13 +2,14 @@
 
 A breach that news on its way would have prevented is taken back when it comes; whoever acts on breaches at once should
 not be told too early. The delays are those that Amazon's documents and other tools name: a mail minutes, transactions
-up to two days (developer-docs.amazon.com/sp-api, finances: "orders from the last 48 hours might be missing").
+up to two days (developer-docs.amazon.com/sp-api, finances: "orders from the last 48 hours might be missing"), a
+settlement two weeks.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from schemas.codec import HOUR_MS, MINUTE_MS
+from schemas.codec import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.sources.accounts import SourceAccount
 from streams.state import State
 
@@ -17,6 +18,8 @@ NEWS_OF: Final[Mapping[str, tuple[int, tuple[str, ...]]]] = {
     "mailbox": (15 * MINUTE_MS, ("buyer-message-reply", *_REFUNDS)),
     "sp-api": (48 * HOUR_MS, _REFUNDS),
     "sqs": (48 * HOUR_MS, _REFUNDS),
+    "transactions": (48 * HOUR_MS, _REFUNDS),
+    "settlement": (14 * DAY_MS, _REFUNDS),
 }
 """Of each source how late it may be, and the rules that its news ends."""
 

@@ -16,15 +16,17 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from agents.metrics.door import Door
 from agents.settings import Settings
 from agents.sources.clients import Clients, client_of, hook_of
 from agents.sources.cloud_events import RequestError, notifications_in
 from agents.sources.openapi import openapi
+from agents.sources.passing_on import OWN, takes_refunds
 from agents.sources.return_book import ReturnBook
 from agents.sources.source_metrics import GatewayMetrics
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_notification, journal_value
-from schemas.notifications import Notification, type_name
+from schemas.notifications import Notification, RefundIssued, type_name
 from schemas.registry import INPUT_TOPIC_OF
 from streams.admission import admit
 from streams.routing import account_key
@@ -55,7 +57,13 @@ class Gateway:
     """One gateway: what it knows and who it sends with. `state` knows policies and nothing else."""
 
     def __init__(
-        self, settings: Settings, clients: Clients, state: State, book: ReturnBook, producer: AIOKafkaProducer
+        self,
+        settings: Settings,
+        clients: Clients,
+        state: State,
+        book: ReturnBook,
+        producer: AIOKafkaProducer,
+        metrics: GatewayMetrics,
     ) -> None:
         self._settings = settings
         self._clients = clients
@@ -63,7 +71,10 @@ class Gateway:
         self._book = book
         self._producer = producer
         self._on_their_way = 0
-        self._metrics = GatewayMetrics(lambda: len(book.parked), lambda: self._on_their_way)
+        self._metrics = metrics
+        metrics.look_at(lambda: len(book.parked), lambda: self._on_their_way)
+        self.door: Door | None = None
+        """Who may see the metrics where it listens; nobody before that is known."""
 
     def application(self) -> web.Application:
         """The routes."""
@@ -124,9 +135,15 @@ class Gateway:
                 assert isinstance(decoded.body, Notification)  # live there is nothing else
                 rejected = admit(self._state, decoded.body, now_ms, now_ms)
                 found.append(decoded.body)
+                if rejected is None and self._is_told_elsewhere(decoded.body):
+                    refusals.append(Refusal(number, "other_refund_source", "type"))
             if rejected is not None:
                 refusals.append(Refusal(number, rejected.reason, rejected.field))
         return found, refusals
+
+    def _is_told_elsewhere(self, said: Notification) -> bool:
+        """Whether the settings take refunds of its account from another source: it would count twice."""
+        return isinstance(said, RefundIssued) and not takes_refunds(self._settings, account_key(said), OWN)
 
     async def _answer_after_sending(self, found: Sequence[Notification]) -> web.Response:
         if self._on_their_way + len(found) > ON_THEIR_WAY:
@@ -163,7 +180,7 @@ class Gateway:
     async def _hook(self, request: web.Request) -> web.Response:
         provider, path = request.match_info["provider"], request.match_info["path"]
         body = await _body(request)
-        hook = hook_of(self._clients, provider, path, request.headers, body) if provider in FORMS else None
+        hook = hook_of(self._clients, provider, path, request.headers, body, time.time()) if provider in FORMS else None
         if hook is None:
             return _refusal(401, "unauthorized", "No such hook, or a wrong signature.")
         try:
@@ -225,7 +242,9 @@ class Gateway:
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def _metrics_page(self, _: web.Request) -> web.Response:
+    async def _metrics_page(self, request: web.Request) -> web.Response:
+        if self.door is None or not self.door.may_see_metrics(request.headers.get("Authorization", "")):
+            return _refusal(401, "unauthorized", "Give the token of http_token_file.")
         return web.Response(body=self._metrics.page(), content_type="text/plain")
 
     async def _openapi(self, _: web.Request) -> web.Response:

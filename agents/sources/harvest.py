@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agents.sources.cursor import Cursor
 from schemas.decoding import journal_value
-from schemas.notifications import Notification, type_name
+from schemas.notifications import Notification, RefundIssued, type_name
 from streams.admission import admit
 from streams.sources.findings import REASONS, LeftOut, Mapped
 from streams.state import State
@@ -42,7 +42,9 @@ class Harvest(NamedTuple):
         return sum(count for reason, count in self.reasons.items() if REASONS[reason].kind == UNRECOGNISED)
 
 
-def harvest(mapped: Iterable[Mapped], state: State, *, now_ms: int | None, cursor: Cursor) -> Harvest:
+def harvest(
+    mapped: Iterable[Mapped], state: State, *, now_ms: int | None, cursor: Cursor, takes_refunds: bool = True
+) -> Harvest:
     """Sort out what may go; `now_ms` is None for a file, whose lines bring their own time."""
     kept: dict[bytes, Notification] = {}
     told: list[SortedOut] = []
@@ -56,6 +58,8 @@ def harvest(mapped: Iterable[Mapped], state: State, *, now_ms: int | None, curso
             reason = _why_not(
                 notification, state, now_ms, cursor, is_dated_by_reader=notification.event_id in entry.dated_by_reader
             )
+            if isinstance(notification, RefundIssued) and not takes_refunds:
+                reason = "other_refund_source"
             if reason is None:
                 became.append(type_name(notification))
                 kept.setdefault(journal_value(notification), notification)

@@ -79,8 +79,7 @@ def _to_kafka(
 ) -> tuple[Gathered, Harvest]:
     now_ms = int(time.time() * 1000)
     gathered = gather(account, now_ms)
-    found = passing_on.sort_out(gathered.mapped, now_ms)
-    passing_on.agree_on_refunds(gathered.refunds, found, is_allowed=wish.switches_refunds)
+    found = passing_on.sort_out(gathered.mapped, now_ms, refunds=gathered.refunds, is_switched=wish.switches_refunds)
     if not wish.is_dry:
         passing_on.send(found, gathered.mapped, now_ms, tell)
     return gathered, found

@@ -6,7 +6,6 @@ name. The book of threads is kept for a month, as digests. A line that breaks, a
 waited for, longer each time; a login that is refused at the start ends the command.
 """
 
-import imaplib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -103,7 +102,7 @@ class MailboxSource:
                         if self._wish.is_once:
                             return
                         imap.wait_for_mail(line, self._wish.poll_s, is_stopped)
-            except (OSError, imaplib.IMAP4.error, UserError) as error:
+            except (OSError, imap.LineError, UserError) as error:
                 self._metrics.failed()
                 if isinstance(error, UserError) and not has_succeeded:
                     raise
@@ -113,14 +112,14 @@ class MailboxSource:
                 _rest(pause_s, is_stopped)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _read_folders(self, line: imaplib.IMAP4, is_stopped: Callable[[], bool]) -> None:
+    def _read_folders(self, line: imap.Line, is_stopped: Callable[[], bool]) -> None:
         """What has come since: the Sent folder last, so that a reply finds its message; the other stays open."""
         for name in self._feeds:
             self._read_folder(line, name, is_stopped)
         if len(self._feeds) > 1:
             imap.examined(line, self._wish.folder)
 
-    def _read_folder(self, line: imaplib.IMAP4, name: str, is_stopped: Callable[[], bool]) -> None:
+    def _read_folder(self, line: imap.Line, name: str, is_stopped: Callable[[], bool]) -> None:
         asked_ms = int(time.time() * 1000)
         folder = imap.examined(line, name)
         place = self._progress.places.get(name)
@@ -138,7 +137,7 @@ class MailboxSource:
             self._keep(name, Place(folder.uidvalidity, 0))
         self._metrics.read_through(self._feeds[name], asked_ms)
 
-    def _pass_on(self, line: imaplib.IMAP4, uids: Sequence[int], *, is_sent: bool) -> int:
+    def _pass_on(self, line: imap.Line, uids: Sequence[int], *, is_sent: bool) -> int:
         """Send what the mails say; when the newest that somebody vouches for was sent, 0 where there is none."""
         mails: list[Mail] = []
         unread: list[Mapped] = []
@@ -152,8 +151,7 @@ class MailboxSource:
                 unread.append(Mapped((str(uid),), "", (), (LeftOut(why.reason),)))
         mapped = [*map_mails(mails, self._account, self._wish.mail, self._book), *unread]
         now_ms = int(time.time() * 1000)
-        found = self._passing_on.sort_out(mapped, now_ms)
-        self._passing_on.agree_on_refunds(MAIL, found, is_allowed=self._wish.switches_refunds)
+        found = self._passing_on.sort_out(mapped, now_ms, refunds=MAIL, is_switched=self._wish.switches_refunds)
         self._passing_on.send(found, mapped, now_ms)
         self._metrics.handed_on(found)
         reasons = ", ".join(f"{REASONS[name].meaning}: {count}" for name, count in sorted(found.reasons.items()))

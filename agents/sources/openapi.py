@@ -19,6 +19,10 @@ _ANSWERS = {
 }
 
 
+def _header(name: str, words: str) -> dict[str, str]:
+    return {"type": "apiKey", "in": "header", "name": name, "description": words}
+
+
 @cache
 def openapi() -> dict[str, Any]:
     """The document."""
@@ -49,13 +53,21 @@ def openapi() -> dict[str, Any]:
                 "post": {
                     "requestBody": {"required": True, "content": content},
                     "responses": answers,
-                    "security": [{"bearer": []}],
+                    "security": [{"bearer": []}, {"client": [], "timestamp": [], "signature": []}],
                 }
             },
             "/v1/hooks/{provider}/{path}": {"post": hook},
         },
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "client": _header("X-Dueclock-Client", "The client's name."),
+                "timestamp": _header("X-Dueclock-Timestamp", "Seconds since 1970, at most 300 from now."),
+                "signature": _header(
+                    "X-Dueclock-Signature",
+                    "`sha256=` and, in hex, the HMAC-SHA256 of `<timestamp>.<body>` with the client's secret.",
+                ),
+            },
         },
     }

@@ -5,6 +5,7 @@ bytes again, which are no second fact.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from agents.errors import UserError
 from agents.settings import Settings
@@ -20,6 +21,9 @@ from streams import logic
 from streams.sources.accounts import SourceAccount
 from streams.sources.findings import Mapped
 from streams.state import State, new_state
+
+OWN: Final = "own"
+"""Refunds that somebody's own system tells, or a person."""
 
 
 def state_of(settings: Settings) -> State:
@@ -47,6 +51,16 @@ def account_of(state: State, seller: str, marketplace: str) -> SourceAccount:
     return SourceAccount(seller, marketplace, calendar)
 
 
+def refunds_named(settings: Settings, account: str) -> str:
+    """Which source the settings name for an account's refunds; empty where they name none."""
+    return next((table.refunds for table in settings.accounts if table.name == account), "")
+
+
+def takes_refunds(settings: Settings, account: str, source: str) -> bool:
+    """Whether refunds of this source count for an account, as far as the settings say it."""
+    return refunds_named(settings, account) in ("", source)
+
+
 class PassingOn:
     """The way of one account's entries to Kafka."""
 
@@ -60,16 +74,20 @@ class PassingOn:
         self._refunds, self._switches = "", False
         read_cursor(self._path)  # what cannot be read is said at the start
 
-    def sort_out(self, mapped: Sequence[Mapped], now_ms: int) -> Harvest:
-        """What of it is new and would be taken now."""
-        return harvest(mapped, self._state, now_ms=now_ms, cursor=read_cursor(self._path))
+    def sort_out(self, mapped: Sequence[Mapped], now_ms: int, *, refunds: str, is_switched: bool) -> Harvest:
+        """What of it is new and would be taken now. `refunds` is the source that its refunds come from.
 
-    def agree_on_refunds(self, source: str, found: Harvest, *, is_allowed: bool) -> None:
-        """Refunds have one source: another one gives the same refund another name, and it would count twice."""
-        self._refunds, self._switches = "", is_allowed
+        Refunds have one source: another one gives the same refund another name, and it would count twice. Where the
+        settings name it, others' are left out; else the first one stays, and another one is a UserError (status 2)
+        unless `is_switched`.
+        """
+        cursor, is_taken = read_cursor(self._path), takes_refunds(self._settings, self._name, refunds)
+        found = harvest(mapped, self._state, now_ms=now_ms, cursor=cursor, takes_refunds=is_taken)
+        self._refunds, self._switches = "", is_switched or bool(refunds_named(self._settings, self._name))
         if any(isinstance(said, RefundIssued) for said in found.notifications):
-            self._check_refunds(read_cursor(self._path).refunds, source)
-            self._refunds = source
+            self._check_refunds(cursor.refunds, refunds)
+            self._refunds = refunds
+        return found
 
     def _check_refunds(self, before: str, source: str) -> None:
         if before not in ("", source) and not self._switches:

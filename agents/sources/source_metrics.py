@@ -113,13 +113,20 @@ class SourceMetrics:
 
 
 class GatewayMetrics(SourceMetrics):
-    """Those of a gateway; the two functions are asked when somebody looks."""
+    """Those of a gateway. It is ready as soon as it listens."""
 
-    def __init__(self, parked: Callable[[], int], on_their_way: Callable[[], int]) -> None:
+    def __init__(self) -> None:
         super().__init__("gateway", ("notifications", "hooks"))
         self.answers = self._counter("sla_gateway_answers_total")
-        self._gauge("sla_gateway_parked").set_function(parked)
-        self._gauge("sla_gateway_on_their_way").set_function(on_their_way)
+        self._parked = self._gauge("sla_gateway_parked")
+        self._on_their_way = self._gauge("sla_gateway_on_their_way")
+        self.is_listening = False
+        self.is_ready = lambda: self.is_listening
+
+    def look_at(self, parked: Callable[[], int], on_their_way: Callable[[], int]) -> None:
+        """Ask these two when somebody looks."""
+        self._parked.set_function(parked)
+        self._on_their_way.set_function(on_their_way)
 
 
 @contextmanager

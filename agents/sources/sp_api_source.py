@@ -103,8 +103,7 @@ def _pass(account: SourceAccount, passing_on: PassingOn, wish: SpApiWish, metric
     read = asyncio.run(_read(account, wish))
     mapped = [entry for one in read for entry in one.mapped]
     now_ms = int(time.time() * 1000)
-    found = passing_on.sort_out(mapped, now_ms)
-    passing_on.agree_on_refunds(TRANSACTIONS, found, is_allowed=wish.switches_refunds)
+    found = passing_on.sort_out(mapped, now_ms, refunds=TRANSACTIONS, is_switched=wish.switches_refunds)
     passing_on.send(found, mapped, now_ms)
     metrics.handed_on(found)
     for one in read:

@@ -51,7 +51,6 @@ class SqsWish(NamedTuple):
     tokens_at: str
     keys: Keys
     is_once: bool
-    takes_refunds: bool
     switches_refunds: bool
 
 
@@ -60,6 +59,7 @@ class Part(NamedTuple):
 
     account: SourceAccount
     passing_on: PassingOn
+    takes_refunds: bool
 
 
 class Batch:
@@ -150,8 +150,9 @@ class SqsSource:
         now_ms, sent = int(time.time() * 1000), 0
         for part in self._parts:
             mapped = batch.mapped[part.account.marketplace_id]
-            found = part.passing_on.sort_out(mapped, now_ms)
-            part.passing_on.agree_on_refunds(TRANSACTIONS, found, is_allowed=self._wish.switches_refunds)
+            found = part.passing_on.sort_out(
+                mapped, now_ms, refunds=TRANSACTIONS, is_switched=self._wish.switches_refunds
+            )
             part.passing_on.send(found, mapped, now_ms)
             self._metrics.handed_on(found)
             sent += len(found.notifications)
@@ -214,12 +215,14 @@ class SqsSource:
         if not parts or (trigger.report_type in RETURNS and len(marketplaces) != 1):
             self._metrics.left_out("other_marketplace" if not parts else "marketplace_unknown")
             return True  # a returns report of several marketplaces does not say which row is of which
-        if trigger.report_type in RETURNS and self._wish.takes_refunds and batch.posted is None:
+        is_asked = trigger.report_type in RETURNS and any(part.takes_refunds for part in parts)
+        if is_asked and batch.posted is None:
             batch.posted = await posted_of_late(api, now_ms)
         for part in parts:
             account = part.account
             if trigger.report_type in RETURNS:
-                refunds = list(map_transactions(batch.posted or [], account, where="transactions"))
+                posted = (batch.posted or []) if part.takes_refunds else []
+                refunds = list(map_transactions(posted, account, where="transactions"))
                 batch.mapped[account.marketplace_id] += [*refunds, *returns_in(raw, account, refunds, now_ms)]
             else:
                 batch.mapped[account.marketplace_id] += figures_in(raw, account, now_ms)
@@ -227,11 +230,12 @@ class SqsSource:
 
     async def _read_refunds(self, api: SpApi, trigger: Trigger, batch: Batch) -> bool:
         """Read the refunds of an order; whether the one told of was there, or nobody waits for it any longer."""
-        if not self._wish.takes_refunds:
+        parts = [part for part in self._parts if part.takes_refunds]
+        if not parts:
             self._metrics.left_out("other_refund_source")
             return True
         posted = await api.transactions_of(trigger.order_id)
-        for part in self._parts:
+        for part in parts:
             batch.mapped[part.account.marketplace_id] += map_transactions(posted, part.account, where="the order")
         if is_shown(trigger, posted):
             return True

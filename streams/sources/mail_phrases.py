@@ -90,7 +90,12 @@ NOTIFIES_SUBJECT: Final = ("return authorization notification", "return authoris
 CARRIER_LABELS: Final = frozenset({"return carrier", "corriere spedizione di reso"})  # en [T], it [1]
 TRACKING_LABELS: Final = frozenset({"tracking number", "numero di tracciamento"})  # en [T], it [1]
 
-NETWORK_LABELS: Final = ("fulfilment network", "fulfillment network", "rete logistica", "versandnetzwerk")
+NETWORK_LABELS: Final = (
+    "fulfilment network",  # en-GB [T]
+    "fulfillment network",  # en [T]
+    "rete logistica",  # it [1]
+    "versandnetzwerk",  # de [I]
+)
 NETWORKS: Final[Mapping[str, Program]] = {
     "seller": "mfn",  # en [T]
     "merchant": "mfn",  # en [I]

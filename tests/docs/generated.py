@@ -6,13 +6,16 @@ The commands and the documents of `--json` have files of their own (command_page
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+
+import msgspec
 
 from agents.cli.main import CLOSED_PIPE, CTRL_C
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.metrics.names import METRICS, SOURCE_METRICS, metric_rows
 from agents.settings import DEFAULT_FILE, Settings, settings_rows
+from agents.source_tables import ACCOUNT_MEANINGS, SOURCE_MEANINGS, SOURCE_TABLES, UNTOLD
 from schemas.dead_letters import (
     HEADER_REDRIVEN,
     HEADER_REDRIVEN_FROM,
@@ -84,6 +87,23 @@ def _kept(topic: Topic) -> str:
 # --- settings, metrics -----------------------------------------------------------------------------------------------
 
 
+def _rows(meanings: Mapping[str, str]) -> list[tuple[str, ...]]:
+    return [(f"`{name}`", meaning) for name, meaning in meanings.items()]
+
+
+def _members() -> list[tuple[str, ...]]:
+    """What each kind of source may say besides, and what it says where it is silent."""
+    rows: list[tuple[str, ...]] = []
+    for kind in SOURCE_TABLES:
+        told = [
+            f"`{field.name}`" + (f" = `{field.default}`" if field.default not in (msgspec.NODEFAULT, "") else "")
+            for field in msgspec.structs.fields(kind)
+            if field.name not in {*SOURCE_MEANINGS, *UNTOLD}
+        ]
+        rows.append((f"`{kind.__struct_config__.tag}`", ", ".join(told)))
+    return rows
+
+
 def settings_page() -> str:
     """The table of settings, and where each is looked up."""
     return page(
@@ -92,6 +112,13 @@ def settings_page() -> str:
         f"`{DEFAULT_FILE}` in the current folder, if there is one; `dueclock --settings FILE` or `DUECLOCK_SETTINGS` "
         "name another. What is unknown or ill-typed is refused with one sentence.",
         table(("setting", "variable", "default", "meaning"), settings_rows()),
+        "## Accounts and sources",
+        "In the file alone. Each table `[[accounts]]` is one seller in one marketplace, each table `[[sources]]` one "
+        "process: `dueclock source run NAME`. Members that are not named here mean what the flag of their name means "
+        "(`--password-file` is `password_file`); a flag without a value is `true`.",
+        table(("member of `[[accounts]]`", "meaning"), _rows(ACCOUNT_MEANINGS)),
+        table(("member of `[[sources]]`", "meaning"), _rows(SOURCE_MEANINGS)),
+        table(("kind", "other members, with their defaults"), _members()),
         "`DUECLOCK_TOPIC_<NAME>` is the logical name in capitals with underscores: `DUECLOCK_TOPIC_RETURN_APPROVED`. "
         "In the file, `topics` is a table.",
         "```toml\n"

@@ -37,6 +37,7 @@ WORDS: Final = {
             "agents/cli/ingest",
             "agents/desk/canary",
             "agents/desk/dead_letters",
+            "agents/source_tables",
             "agents/sources/passing_on",
         ),
     ),

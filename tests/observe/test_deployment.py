@@ -10,16 +10,19 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]  # it has no annotations
+import msgspec
 import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from agents.cli.source import mailbox
 from agents.settings import Settings, load_settings
+from agents.source_tables import SOURCE_TABLES, GatewayTable
+from agents.sources.clients import Clients
 from schemas.policies import load_policies
 from tests.observe.programs import ROOT
 
@@ -27,7 +30,8 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "dueclock.yaml").read_text()))
-SOURCE: dict[str, Any] = yaml.safe_load((DEPLOY / "kubernetes" / "source-mailbox.yaml").read_text())
+SOURCES: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "sources.yaml").read_text()))
+WAYS_IN = ("mailbox", "sp-api", "sqs", "gateway")
 KUBERNETES = ("1.29", "1.33", kubernetes_validate.latest_version())
 
 
@@ -67,12 +71,13 @@ def test_compose_brings_up_all_of_it() -> None:
         "topics",
         "worker",
         "canary",
-        "mailbox",
+        *WAYS_IN,
         "prometheus",
         "alertmanager",
         "grafana",
     }
-    assert [name for name, one in SERVICES.items() if "profiles" in one] == ["mailbox"], "a source is asked for by name"
+    asked_for = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
+    assert asked_for == {name: [name] for name in WAYS_IN}, "a source is asked for by name"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -93,7 +98,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
         assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
 
 
-@pytest.mark.parametrize("name", ["topics", "worker", "canary", "mailbox"])
+@pytest.mark.parametrize("name", ["topics", "worker", "canary", *WAYS_IN])
 def test_the_worker_understands_its_environment(name: str) -> None:
     settings = settings_of({**image_environment(), **SERVICES[name]["environment"]})
     assert settings.bootstrap_servers == ["kafka:9092"]
@@ -106,7 +111,9 @@ def test_prometheus_scrapes_the_workers_port_and_tells_alertmanager() -> None:
     port = settings_of(image_environment()).metrics_port
     assert job["job_name"] == "dueclock"
     assert job["static_configs"] == [{"targets": [f"worker:{port}"]}]
-    assert (sources["job_name"], sources["static_configs"]) == ("dueclock-source", [{"targets": []}])  # none is up here
+    assert sources["job_name"] == "dueclock-source"
+    (found,) = sources["dns_sd_configs"]
+    assert (found["names"], found["port"]) == (list(WAYS_IN), port)
     assert sources["authorization"] == job["authorization"]
     (told,) = config["alerting"]["alertmanagers"]
     assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
@@ -118,9 +125,13 @@ def test_prometheus_has_the_token_that_the_workers_ask_for() -> None:
     file = settings_of({**image_environment(), **SERVICES["worker"]["environment"]}).http_token_file
     assert job["authorization"] == {"credentials_file": file}
     assert file == "/run/secrets/http-token"
-    assert SERVICES["worker"]["secrets"] == SERVICES["prometheus"]["secrets"] == list(COMPOSE["secrets"])
-    (secret,) = COMPOSE["secrets"].values()
-    assert not (DEPLOY / secret["file"]).resolve().is_relative_to(DEPLOY), "it would be copied into the image"
+    assert SERVICES["worker"]["secrets"] == SERVICES["prometheus"]["secrets"] == ["http-token"]
+
+
+def test_no_secret_is_copied_into_the_image_and_none_is_there_for_nobody() -> None:
+    for secret in COMPOSE["secrets"].values():
+        assert not (DEPLOY / secret["file"]).resolve().is_relative_to(DEPLOY), "it would be copied into the image"
+    assert {name for one in SERVICES.values() for name in one.get("secrets", ())} == set(COMPOSE["secrets"])
 
 
 def test_grafana_is_provisioned_with_the_source_and_the_dashboards() -> None:
@@ -152,7 +163,7 @@ def manifest(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("one", [*MANIFESTS, SOURCE], ids=[*(one["kind"] for one in MANIFESTS), "source"])
+@pytest.mark.parametrize("one", [*MANIFESTS, *SOURCES], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
 def test_each_manifest_is_valid_by_the_schema_of_kubernetes(one: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(one, version, strict=True)
 
@@ -198,17 +209,109 @@ def test_only_prometheus_comes_to_the_pods_and_only_to_the_metrics_port() -> Non
     assert [one["podSelector"]["matchLabels"] for one in rule["from"]] == [{"app.kubernetes.io/name": "prometheus"}]
 
 
-def test_the_flags_of_a_source_that_is_deployed_are_those_of_the_command() -> None:
-    (container,) = SOURCE["spec"]["template"]["spec"]["containers"]
-    for words in (SERVICES["mailbox"]["command"], container["args"][2:]):
-        assert words[:2] == ["source", "mailbox"]
-        known = {flag for option in mailbox.params for flag in option.opts}
-        assert {word.partition("=")[0] for word in words[2:]} <= known
-    assert SOURCE["spec"]["replicas"] == 1
-    assert (
-        SOURCE["spec"]["template"]["metadata"]["labels"]
-        != manifest("StatefulSet")["spec"]["template"]["metadata"]["labels"]
-    )
+# --- the ways in ------------------------------------------------------------------------------------------------------
+
+
+def of_sources(kind: str, name: str = "dueclock-sources") -> dict[str, Any]:
+    (found,) = [one for one in SOURCES if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def containers_of_sources() -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in of_sources("StatefulSet")["spec"]["template"]["spec"]["containers"]}
+
+
+@pytest.fixture(scope="module")
+def told_in_kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    file = tmp_path_factory.mktemp("sources") / "dueclock.toml"
+    file.write_text(of_sources("ConfigMap")["data"]["dueclock.toml"])
+    return load_settings(path=str(file), environ={})
+
+
+@pytest.fixture(scope="module")
+def told_in_compose() -> Settings:
+    return load_settings(path=str(DEPLOY / "sources.toml"), environ={})
+
+
+def test_every_source_of_the_tables_is_started_by_its_name_and_is_a_process_of_its_own(
+    told_in_kubernetes: Settings, told_in_compose: Settings
+) -> None:
+    for told in (told_in_kubernetes, told_in_compose):
+        assert [one.name for one in told.sources] == list(WAYS_IN)
+        assert {type(one) for one in told.sources} == set(SOURCE_TABLES)
+    containers = containers_of_sources()
+    assert list(containers) == list(WAYS_IN)
+    assert of_sources("StatefulSet")["spec"]["replicas"] == 1
+    for name in WAYS_IN:
+        assert containers[name]["args"] == ["--settings", "/etc/dueclock/dueclock.toml", "source", "run", name]
+        assert SERVICES[name]["command"] == ["--settings", "/etc/dueclock/sources.toml", "source", "run", name]
+
+
+def test_their_clients_file_is_one_that_a_gateway_takes() -> None:
+    for text in (
+        of_sources("ConfigMap")["data"]["gateway-clients.toml"],
+        (DEPLOY / "gateway-clients.toml").read_text(),
+    ):
+        told = msgspec.convert(tomllib.loads(text), Clients)
+        assert [one.accounts for one in told.clients] == [["A1SELLEREXAMPLE/ATVPDKIKX0DER"]]
+
+
+def files_of(told: Settings) -> set[Path]:
+    """The files of secrets that tables and clients name."""
+    named = {getattr(one, member, "") for one in told.sources for member in ("password_file", "keys_file")}
+    return {Path(one) for one in named if one}
+
+
+def test_every_secret_that_a_table_names_is_mounted(told_in_kubernetes: Settings, told_in_compose: Settings) -> None:
+    told = files_of(told_in_compose) | {Path("/run/secrets/helpdesk-token"), Path("/run/secrets/aws-credentials")}
+    given = {f"/run/secrets/{name}" for one in WAYS_IN for name in SERVICES[one]["secrets"]}
+    assert {str(file) for file in told} == given - {"/run/secrets/http-token"}
+    text = (DEPLOY / "kubernetes" / "sources.yaml").read_text()
+    (made,) = re.findall(r"kubectl create secret generic dueclock-sources(.*?)`", text, re.DOTALL)
+    names = set(re.findall(r"--from-file=(\S+)", made))
+    where = Path("/run/secrets/sources")
+    wanted = {*files_of(told_in_kubernetes), where / "helpdesk-token", where / "aws-credentials"}
+    assert {where / name for name in names} == wanted
+    for container in containers_of_sources().values():
+        mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+        assert {str(where), told_in_kubernetes.state_dir, "/etc/dueclock"} <= set(mounts)
+
+
+def test_each_sources_port_is_probed_named_by_its_service_and_open_to_prometheus_alone(
+    told_in_kubernetes: Settings,
+) -> None:
+    containers, policy = containers_of_sources(), of_sources("NetworkPolicy")["spec"]
+    ports = {one.name: one.metrics_port for one in told_in_kubernetes.sources}
+    assert len(set(ports.values())) == len(ports), "one pod has one network"
+    to_metrics, to_gateway = policy["ingress"]
+    assert policy["policyTypes"] == ["Ingress"]
+    shown = {one["targetPort"]: one["port"] for one in of_sources("Service")["spec"]["ports"]}
+    for name, container in containers.items():
+        probe = container["livenessProbe"]["httpGet"]
+        named = {one["name"]: one["containerPort"] for one in container["ports"]}
+        assert (probe["path"], named[probe["port"]]) == ("/healthz", ports[name])
+        assert shown[probe["port"]] == ports[name]
+        assert {"port": probe["port"], "protocol": "TCP"} in to_metrics["ports"]
+    assert [one["podSelector"]["matchLabels"] for one in to_metrics["from"]] == [
+        {"app.kubernetes.io/name": "prometheus"}
+    ]
+    assert [one["port"] for one in to_gateway["ports"]] == ["gateway"]
+    (http,) = of_sources("Service", "dueclock-gateway")["spec"]["ports"]
+    (listens,) = [one for one in containers["gateway"]["ports"] if one["name"] == http["targetPort"]]
+    (gateway,) = [one for one in told_in_kubernetes.sources if isinstance(one, GatewayTable)]
+    assert gateway.listen == f"0.0.0.0:{listens['containerPort']}"
+
+
+def test_the_pods_of_sources_are_no_workers() -> None:
+    labels = of_sources("StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    assert labels != manifest("StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    for kind, name in (("Service", "dueclock-sources"), ("Service", "dueclock-gateway")):
+        assert of_sources(kind, name)["spec"]["selector"] == labels
+    assert of_sources("NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == labels
+    pod = of_sources("StatefulSet")["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    for container in pod["containers"]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
 def test_service_and_disruption_budget_mean_the_workers_and_no_other_pods() -> None:

@@ -262,7 +262,7 @@ class Month:
         at = datetime.fromisoformat(key.started_at) + timedelta(hours=3)
         whose = next(one for one in LANGUAGES if one.marketplace == key.marketplace)
         assert key.order_id is not None
-        before = len(self._received)
+        before, counts = len(self._received), Counter(self._counts)
         if key.rule == "buyer-message-reply":
             self._answer_of_amazon(whose, key.order_id, at)
         elif key.rule in ("sfp-refund", "mfn-refund"):
@@ -271,7 +271,7 @@ class Month:
             self._claim_mail(whose, self._order(), at)
         (mail,) = self._received[before:]
         _forge(mail, self._chance.choice(FORGERIES))
-        self._counts["forged"] += 1
+        self._counts = counts + Counter(forged=1)  # it is what it is, not what it looks like
 
     def _unknown(self, language: Language) -> None:
         """Forms that nobody has seen."""

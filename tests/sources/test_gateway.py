@@ -9,16 +9,20 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from openapi_spec_validator import validate
 
+from agents.demo.process import free_port
 from agents.sources.clients import signature_of
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import format_instant
@@ -250,6 +254,7 @@ def test_a_delivery_is_the_receipt_of_a_booked_return_and_an_unknown_one_waits(
 def test_it_describes_itself_and_ends_at_a_signal(make_live: MakeLive, serve: Serve) -> None:
     served = serve(make_live(shipped_policies()))
     document = requests.get(f"{served.url}/openapi.json", timeout=10).json()
+    validate(document)
     assert document["openapi"] == "3.1.0"
     assert set(document["paths"]) == {"/v1/notifications", "/v1/hooks/{provider}/{path}"}
     assert document["components"]["schemas"]["refund.issued"]["properties"]["amount"]
@@ -259,6 +264,22 @@ def test_it_describes_itself_and_ends_at_a_signal(make_live: MakeLive, serve: Se
     assert "Traceback" not in served.log()
 
 
+def test_its_metrics_are_for_who_has_the_token_and_stand_on_a_port_of_their_own_too(
+    make_live: MakeLive, serve: Serve
+) -> None:
+    live, port = make_live(shipped_policies()), free_port()
+    token = live.folder / "http-token"
+    token.write_text("token-of-prometheus\n")
+    text = live.settings_file.read_text().replace('http_token_file = ""', f'http_token_file = "{token}"')
+    live.settings_file.write_text(text.replace("metrics_port = 0", f"metrics_port = {port}"))
+    served = serve(live)
+    may = {"Authorization": "Bearer token-of-prometheus"}
+    for url in (served.url, f"http://127.0.0.1:{port}"):
+        assert requests.get(f"{url}/metrics", timeout=10).status_code == 401
+        assert "sla_gateway_parked 0.0" in requests.get(f"{url}/metrics", headers=may, timeout=10).text
+    assert requests.get(f"http://127.0.0.1:{port}/readyz", timeout=10).status_code == 200
+
+
 def test_without_an_acknowledgement_there_is_no_promise(
     own_kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path
 ) -> None:
@@ -266,12 +287,22 @@ def test_without_an_acknowledgement_there_is_no_promise(
     served = Served(tmp_path, live.settings_file)
     try:
         assert served.post(evidence("1")).status_code == 202
-        own_kafka.stop()
-        answered = served.post(evidence("2"))
-        assert (answered.status_code, answered.json()["error"]) == (503, "no_broker")
-        own_kafka.start()
+        with socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), 40) as slow:
+            slow.sendall(b"POST /v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{")
+            own_kafka.stop()
+            with ThreadPoolExecutor(5) as callers:  # four batches without an answer are as many as it takes
+                many = [evidence(f"many-{number}") for number in range(500)]
+                answers = list(callers.map(lambda _: served.post(many), range(5)))
+            assert sorted(one.status_code for one in answers) == [429, 503, 503, 503, 503]
+            (busy,) = [one for one in answers if one.status_code == 429]
+            assert (busy.json()["error"], busy.headers["Retry-After"]) == ("busy", "1")
+            assert {one.json()["error"] for one in answers} == {"busy", "no_broker"}
+            own_kafka.start()
+            assert slow.recv(100).startswith(b"HTTP/1.1 408"), "a body that does not come is not waited for"
         wait_until(lambda: served.post(evidence("2")).status_code == 202, served.log, within_s=40)
-        assert {one["event_id"] for one in sent_to(live)} == {"E-1", "E-2"}
+        told = sent_to(live)
+        assert {"E-1", "E-2"} <= {one["event_id"] for one in told} <= {"E-1", "E-2", *(one["event_id"] for one in many)}
+        assert len({json.dumps(one) for one in told}) == len({one["event_id"] for one in told})
     finally:
         served.close()
         live.close()

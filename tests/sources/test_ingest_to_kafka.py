@@ -149,7 +149,9 @@ def test_an_accounts_refunds_have_one_source(make_live: MakeLive) -> None:
     day = TODAY - timedelta(days=1)
     (live.folder / "settlement.txt").write_text(settlement_file(refund_line(posted_date_time=f"{day} 09:22:10 UTC")))
     (live.folder / "transactions.json").write_text(json.dumps([transaction(postedDate=f"{day}T09:22:10Z")]))
-    assert sent(ingest(live, "settlement", "settlement.txt")) == 1
+    first = ingest(live, "settlement", "settlement.txt")
+    assert sent(first) == 1
+    assert "settlement: its news may be 336 h late, and sfp-refund, mfn-refund wait less" in first.err
     refused = ingest(live, "transactions", "transactions.json")
     assert "would count twice" in sentence_of(refused)
     assert refused.status == 2

@@ -23,9 +23,8 @@ import requests
 
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
-from schemas.registry import Logical
 from tests.broker.conftest import MakeLive, make_live
-from tests.broker.harness import ROOT, Live, wait_until
+from tests.broker.harness import INPUTS, ROOT, Live, wait_until
 from tests.sources import test_mailbox_source as mailbox
 from tests.sources import test_sp_api as sp_api
 from tests.sources import test_sqs as sqs
@@ -101,16 +100,6 @@ def prove(live: Live, types: dict[str, int], opened: dict[str, int]) -> None:
     assert told.dead_letters == []
     assert Counter(event["rule"] for event in told.events("clock.opened")) == opened
     assert told.events("clock.retracted") == []
-
-
-INPUTS: tuple[Logical, ...] = (
-    "buyer-message",
-    "return-approved",
-    "return-received",
-    "refund-issued",
-    "a-to-z-claim",
-    "seller-account",
-)
 
 
 def test_a_mailbox_that_is_killed_loses_and_doubles_nothing(make_live: MakeLive, server: mailbox.Server) -> None:

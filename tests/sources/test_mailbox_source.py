@@ -261,6 +261,20 @@ def test_a_reply_of_the_sent_folder_finds_a_thread_of_an_earlier_run(make_live: 
     assert b"marketplace.amazon" not in kept
 
 
+def test_a_folder_may_be_called_in_any_language(make_live: MakeLive, server: Server) -> None:
+    live = make_live(shipped_policies())
+    server.ask(lambda line: line.create('"&AMk-l&AOk-ments envoy&AOk-s"'))
+    server.put(question(1))
+    reply = EmailMessage()
+    reply["From"], reply["To"], reply["Subject"] = "seller@example.com", "buyer1@marketplace.amazon.com", "Re:"
+    reply["Date"], reply["Message-ID"] = format_datetime(datetime.now(UTC)), "<reply@example.com>"
+    reply["In-Reply-To"] = "<1@us-east-1.amazonses.com>"
+    server.put(reply, folder='"&AMk-l&AOk-ments envoy&AOk-s"')
+    ended = read_once(live, server, "--sent-folder", "Éléments envoyés")
+    assert ended.status == 0, ended.err
+    assert [json.loads(value)["type"] for value in values(live)] == ["message.received", "message.sent"]
+
+
 def test_what_a_person_can_mend_is_one_sentence(make_live: MakeLive, server: Server) -> None:
     live = make_live(shipped_policies())
     assert "has no folder 'Nowhere'" in sentence_of(read_once(live, server, "--folder", "Nowhere"))
