@@ -48,7 +48,7 @@ async def last_seal(settings: Settings, number: int, store: Store, kept_days: in
         if not found and not end.line:
             return None
         state = _restored(number, found, end)
-        seal, rows = await _standing(settings, state, end) or await _written(settings, state, end, producer)
+        seal, rows = await _already_sealed(settings, state, end) or await _written(settings, state, end, producer)
     finally:
         await producer.stop()
     topic = settings.topic(JOURNAL)
@@ -77,7 +77,7 @@ def _restored(number: int, found: dict[bytes, bytes], end: JournalEnd) -> State:
     return state
 
 
-async def _standing(settings: Settings, state: State, end: JournalEnd) -> tuple[StateSealed, Rows] | None:
+async def _already_sealed(settings: Settings, state: State, end: JournalEnd) -> tuple[StateSealed, Rows] | None:
     """The seal that the journal ends with, and what it seals; None where its last line is another."""
     async with log_cursor(settings) as cursor:
         await cursor.start(settings.topic(JOURNAL), state.partition, from_offset=end.offset or 0)

@@ -75,5 +75,5 @@ class Store:
 
 def _reason(error: Exception) -> str:
     """What a library says, in its first line: behind it stand its own structures."""
-    said = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
-    return said[0].strip() if said else type(error).__name__
+    words = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
+    return words[0].strip() if words else type(error).__name__
