@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test sources docs bench bench-quick chaos hostile soak check format lock clean
+.PHONY: help run test sources years docs bench bench-quick chaos hostile soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -38,6 +38,10 @@ endif
 sources: .venv/.installed ## Play a month of two thousand mails and its reports to a broker's clocks, and kill each source at each step (minutes)
 	@echo "Playing a month of mail, and killing the sources"
 	@DUECLOCK_TEST_STORIES=300 $(BIN)/python -m pytest tests/sources/test_mailbox.py tests/sources/test_mail_command.py tests/sources/test_mailbox_month.py tests/sources/test_kills.py $(ARGS)
+
+years: .venv/.installed ## Interrupt the growing of an installation at each of its steps (minutes)
+	@echo "Growing, interrupted at each step"
+	@DUECLOCK_TEST_YEARS=1 $(BIN)/python -m pytest tests/broker/test_growing.py $(ARGS)
 
 docs: .venv/.installed ## Build the pages of docs/ into site/, offline; a dead link or anchor fails it
 	@echo "Building the pages (mkdocs --strict)"

@@ -11,6 +11,7 @@ HEADER_LINE: Final = "line"  # running number of the journal line, from 1 in eac
 HEADER_POLICY: Final = "policy"  # first digits of the digest of the policies that decided
 HEADER_LOGIC: Final = "logic"  # number of the rules' code that decided
 HEADER_ORIGIN: Final = "origin"  # where the journal line came from; none for ticks and activations
+HEADER_INHERITS: Final = "inherits"  # of a journal's first line: a seal of the partition that it goes on from
 POLICY_DIGITS: Final = 12
 
 CE_SPECVERSION: Final = "1.0"
@@ -82,6 +83,34 @@ def journal_headers(line: int, origin: Origin | None) -> Headers:
     if origin is not None:
         headers.append((HEADER_ORIGIN, str(origin).encode()))
     return headers
+
+
+class Inherited(NamedTuple):
+    """A sealed partition of an older generation: its journal (topic, and the topic's id in hex), seal and state (hex).
+
+    As text `<topic>/<id>/<partition>/<line>/<offset>/<state>`: `line` and `offset` are those that the seal says.
+    """
+
+    topic: str
+    topic_id: str
+    partition: int
+    line: int
+    offset: int
+    state: str
+
+    def __str__(self) -> str:
+        return "/".join(map(str, self))
+
+    @staticmethod
+    def parse(text: str) -> "Inherited":
+        """What such a text says. ValueError where it says nothing of the kind."""
+        topic, topic_id, partition, line, offset, state = text.split("/")
+        return Inherited(topic, topic_id, int(partition), int(line), int(offset), state)
+
+
+def inherited_by(headers: Iterable[tuple[str, bytes]]) -> list[Inherited]:
+    """What the first line of a journal goes on from; nothing for any other. ValueError where it is not said well."""
+    return [Inherited.parse(value.decode()) for name, value in headers if name == HEADER_INHERITS]
 
 
 def line_of(headers: Sequence[tuple[str, bytes | None]]) -> int | None:

@@ -201,9 +201,9 @@ class ShellNotes(msgspec.Struct, array_like=True):
     far (streams/sealing.py), and `sealed_period`, the number of the period of journal time that was sealed last, 0
     before the first line. What belongs together: `partitions`, the count that all topics had, 0 before the first line;
     `topics`, the id of each input topic by its name; `journal_topic`, name and id of the journal; `group`, the consumer
-    group whose workers kept it. `lost` is input that
-    was gone before it was read, and `lost_records` how many offsets that were in all. `last_read` stands for the id of
-    an input topic that has none.
+    group whose workers kept it. `lost` is input that was gone before it was read, and `lost_records` how many offsets
+    that were in all. `last_read` stands for the id of an input topic that has none. `moved_to` is where its accounts
+    have gone: no worker keeps the partition any more.
     """
 
     positions: dict[str, int] = {}
@@ -216,6 +216,7 @@ class ShellNotes(msgspec.Struct, array_like=True):
     lost: list[Lost] = []
     lost_records: int = 0
     last_read: dict[str, LastRead] = {}
+    moved_to: str = ""
 
 
 class PartitionRow(msgspec.Struct, array_like=True):

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from streams.rows import PARTITION_KEY, ROW_VERSION
+from streams.rows import PARTITION_KEY, ROW_VERSION, PartitionRow
 from streams.state import State
 
 _NO_NOTES: Final[tuple[dict[str, int], bytes, int]] = (
@@ -47,12 +47,15 @@ def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
 
     Of the partition's own row only what follows from its journal. `state` may not change meanwhile.
     """
-    own = state.row
-    judged = [ROW_VERSION, own.journal_ms, own.lines, own.digest, own.zones, own.logic, _NO_NOTES]
-    yield PARTITION_KEY, msgspec.msgpack.encode(judged)
+    yield PARTITION_KEY, own_row(state.row)
     yield from state.policies_row()
     for row_id in state.row_ids():
         yield row_id.encode(), state.rows.encoded(row_id)
+
+
+def own_row(row: PartitionRow) -> bytes:
+    """The partition's row, as far as it follows from its journal."""
+    return msgspec.msgpack.encode([ROW_VERSION, row.journal_ms, row.lines, row.digest, row.zones, row.logic, _NO_NOTES])
 
 
 def record_digest(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import orjson
 
+from agents.auditing.border import border_differences
 from agents.auditing.comparison import Comparison, Found, Sent, names_of
 from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
@@ -180,7 +181,16 @@ class _Live:
         if broken is None:
             await self._judge_later()
         comparison.close(await self._first_offsets())
+        self._comparison.findings += self._border(check)
         return _audited(comparison, self._fold, broken, sum(len(output.later) for output in self._outputs))
+
+    def _border(self, check: JournalCheck) -> list[Finding]:
+        """What does not agree with the generation of partitions before this one, where there was one."""
+        begin, store = self._begin, self._begin.store
+        if begin.start is None or store is None or not check.inherited:
+            return []
+        sentences = border_differences(store, check.inherited, self._partition, check.partitions, begin.start)
+        return [Finding("journal", self._partition, JOURNAL, 1, None, None, sentence) for sentence in sentences]
 
     async def _folded(
         self, batches: AsyncGenerator[list[JournalLine], None], progress: Progress

@@ -14,6 +14,7 @@ from agents.cli.audit import audit
 from agents.cli.desk import clocks, deadletter
 from agents.cli.explain import explain, what_if
 from agents.cli.gateway import gateway, notify
+from agents.cli.grow import grow
 from agents.cli.ingest import ingest
 from agents.cli.kafka import journal, kafka, topics
 from agents.cli.options import Duration, Instant, with_settings
@@ -55,6 +56,7 @@ dueclock.add_command(journal)
 dueclock.add_command(kafka)
 dueclock.add_command(audit)
 dueclock.add_command(rebuild)
+dueclock.add_command(grow)
 dueclock.add_command(explain)
 dueclock.add_command(what_if)
 dueclock.add_command(deadletter)

@@ -150,7 +150,7 @@ def export(settings: Settings, partition: int, output: str | None) -> None:
         with opened(output, "wb", "--output") as out:
             exported = export_journal(settings, partition, out)
         click.echo(f"{exported.lines:,} journal lines of partition {partition} are in {output}.", err=True)
-    if exported.first_line > 1:
+    if exported.first_line > 1 or exported.snapshot is not None:
         click.echo(f"The journal begins at line {exported.first_line:,}: {_cut(exported.snapshot, output)}", err=True)
 
 

@@ -70,7 +70,7 @@ async def rebuild(
     count = await partitions_of(settings, *WRITTEN_TOPICS, REPARTITION)
     chosen = chosen_partitions(wanted, count)
     if not is_forced:
-        await _refuse_while_workers_run(settings)
+        await refuse_while_workers_run(settings)
     try:
         return [await _Rebuild(settings, partition, count, is_dry=is_dry).mended(progress) for partition in chosen]
     except ProducerFenced:
@@ -84,7 +84,8 @@ async def rebuild(
         ) from None
 
 
-async def _refuse_while_workers_run(settings: Settings) -> None:
+async def refuse_while_workers_run(settings: Settings) -> None:
+    """UserError (status 2) while the group has members."""
     if members := [member.client_id for member in await members_of(settings)]:
         raise UserError(
             f"Workers of the group {settings.group} run ({', '.join(members)}); stop them (one that was killed counts "

@@ -14,7 +14,7 @@ from agents.journal.store import Store, StoreError
 from agents.kafka.log_cursor import LogCursor
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL
-from schemas.headers import line_number
+from schemas.headers import inherited_by, line_of
 
 
 class Beginning(NamedTuple):
@@ -46,17 +46,18 @@ class Beginning(NamedTuple):
 
 def at_snapshot(start: Snapshot) -> Beginning:
     """Begin at this snapshot, on the topic."""
-    return Beginning(start, from_offset=start.seal.offset + 1)
+    return Beginning(start, from_offset=_behind(start))
 
 
 async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) -> Beginning:
     """Where to begin in this partition. UserError (status 2) where the store that is named does not answer."""
     topic = settings.topic(JOURNAL)
     await cursor.start(topic, partition)
-    if cursor.first == 0 or not settings.snapshots:
+    if not settings.snapshots:
         return Beginning()
-    first_line = await _first_line(cursor)
-    if first_line == 1:
+    first = next(iter(await cursor.batch()), None)
+    first_line = 0 if first is None else line_of(first.headers) or 0
+    if first is not None and first_line == 1 and not inherited_by(first.headers):
         return Beginning()
     folder = journal_folder(topic, await cursor.topic_id(topic))
     store = Store(settings.snapshots)
@@ -72,20 +73,16 @@ async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) ->
             f"{error}; see the setting `snapshots`.",
             COULD_NOT_RUN,
         ) from None
-    start = None if first_line == 1 or not found else fetched_snapshot(store, found[0])
-    if start is not None:
-        segments = [one for one in segments if one.last_line > start.seal.line]
-    named = None if start is None else found[0].name
-    if segments:
-        return Beginning(start, named, store, tuple(segments), segments[-1].last_offset + 1)
-    return Beginning() if start is None else Beginning(start, named, store, (), start.seal.offset + 1)
+    if first_line == 1 and found and found[0].line:
+        found = []  # it is whole, and goes on from nothing
+    if not found:
+        return Beginning(None, None, store, tuple(segments), segments[-1].last_offset + 1) if segments else Beginning()
+    start = fetched_snapshot(store, found[0])
+    segments = [one for one in segments if one.last_line > start.seal.line]
+    from_offset = segments[-1].last_offset + 1 if segments else _behind(start)
+    return Beginning(start, found[0].name, store, tuple(segments), from_offset)
 
 
-async def _first_line(cursor: LogCursor) -> int:
-    """The number of the first line that is left on the topic; 0 where nothing is left, or it has none."""
-    for record in await cursor.batch():
-        try:
-            return line_number(record.headers)
-        except (KeyError, ValueError):
-            break
-    return 0
+def _behind(start: Snapshot) -> int:
+    """The offset behind the last line that a snapshot seals; line 0 has none."""
+    return start.seal.offset + 1 if start.seal.line else 0

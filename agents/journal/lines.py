@@ -13,7 +13,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.records import Record
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_journal_value, decode_notification
-from schemas.headers import HEADER_LINE, HEADER_ORIGIN
+from schemas.headers import HEADER_LINE, HEADER_ORIGIN, Inherited, inherited_by
 from schemas.notifications import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from streams.engine import Line
 from streams.partitioner import partition_of
@@ -64,7 +64,7 @@ class JournalCheck:
         self, partition: int, partitions: int, account: str | None = None, start: StateSealed | None = None
     ) -> None:
         self._partition = partition
-        self._partitions = partitions
+        self.partitions = partitions
         self._own_key = str(partition).encode()
         self._wanted_key = None if account is None else account.encode()
         self._at_home: set[bytes] = set()
@@ -74,6 +74,8 @@ class JournalCheck:
         self.last_ms = 0
         self.last_offset: int | None = None if start is None else start.offset
         self.journal = b"" if start is None else bytes.fromhex(start.journal)
+        self.inherited: list[Inherited] = []
+        """The seals of an older generation that its first line names."""
         self.sealed_offset: int | None = None
         """Offset of the last seal that was found to be true."""
 
@@ -101,6 +103,11 @@ class JournalCheck:
 
     def _check_seal(self, seal: StateSealed, number: int, offset: int) -> None:
         """A seal covers all lines before it: their number, the offset of the last, the digest of all records."""
+        if seal.line == 0 and number == 1 and self.last_offset is None:
+            sentence = (
+                "it goes on from partitions of an older generation, and the rows that were dealt to it are missing"
+            )
+            raise JournalError(f"{sentence}: name the place of its snapshots by `snapshots`", line=1, offset=offset)
         since = "the beginning" if self.sealed_offset is None else f"the seal at offset {self.sealed_offset}"
         if (seal.line, seal.offset) != (self.last_line, self.last_offset):
             sentence = f"it seals line {seal.line} at offset {seal.offset}, but stands behind line {self.last_line}"
@@ -114,9 +121,10 @@ class JournalCheck:
         try:
             headers = dict(record.headers)
             origin = headers.get(HEADER_ORIGIN)
+            self.inherited += inherited_by(record.headers)
             return int(headers[HEADER_LINE]), None if origin is None else origin.decode()
         except (KeyError, ValueError):
-            sentence = f"the record at offset {record.offset} has no running number"
+            sentence = f"the record at offset {record.offset} has no running number, or headers that are none of ours"
             raise JournalError(sentence, line=self.last_line + 1, offset=record.offset) from None
 
     def _body(self, record: Record, number: int, origin: str | None) -> Body:
@@ -129,7 +137,7 @@ class JournalCheck:
             raise JournalError("its key is not that of its account", line=number, offset=record.offset)
         if isinstance(body, Notification):
             if key not in self._at_home:
-                if partition_of(key, self._partitions) != self._partition:
+                if partition_of(key, self.partitions) != self._partition:
                     raise JournalError("its account is at home in another partition", line=number, offset=record.offset)
                 self._at_home.add(key)
             self._check_origin(origin, number, record.offset)
@@ -166,7 +174,7 @@ def _gap(last: int, number: int) -> str:
     return f"the journal begins with line {number}: retention, or a hand, has taken the lines before it"
 
 
-def exported_line(text: bytes, number: int, file: str) -> tuple[Body, int]:
+def exported_line(text: bytes, number: int, file: str, *, is_first: bool) -> tuple[Body, int]:
     """What a line of an exported journal says, and its journal time (ms UTC). UserError (status 2) where it is none."""
     decoded = decode_notification(text, from_file=True)
     if isinstance(decoded, Rejected) or decoded.journaled_ms is None:
@@ -174,6 +182,6 @@ def exported_line(text: bytes, number: int, file: str) -> tuple[Body, int]:
             f"Line {number} of {file} is no line of an exported journal; `dueclock journal export` writes such files.",
             2,
         )
-    if number == 1 and not isinstance(decoded.body, PolicyActivated):
+    if is_first and not isinstance(decoded.body, PolicyActivated):
         raise UserError(f"{file} does not begin with the policies, so it is not a journal from its first line on.", 2)
     return decoded.body, decoded.journaled_ms

@@ -86,7 +86,7 @@ async def file_lines(
                 continue
             number += 1
             try:
-                body, journal_ms = exported_line(text, number, file)
+                body, journal_ms = exported_line(text, number, file, is_first=start is None and number == 1)
             except UserError:
                 yield lines
                 raise

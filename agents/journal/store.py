@@ -75,5 +75,5 @@ class Store:
 
 def _reason(error: Exception) -> str:
     """What a library says, in its first line: behind it stand its own structures."""
-    lines = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
+    words = (getattr(error, "strerror", None) or str(error)).strip().splitlines()
+    return words[0].strip() if words else type(error).__name__

@@ -70,6 +70,11 @@ class Belonging:
 
     def check(self, number: int, notes: ShellNotes, found: Topics) -> None:
         """UserError where these topics are not those that the notes of this partition tell of."""
+        if notes.moved_to:
+            raise UserError(
+                f"Partition {number} has moved to {notes.moved_to} (`dueclock grow`): start the workers with the "
+                "settings of that generation, or go back with `dueclock grow --back`."
+            )
         if gone := self.missing(found):
             raise UserError(
                 f"The topic {gone[0]} is gone; restore it, or make it anew with `dueclock topics create` and start the "

@@ -1,0 +1,219 @@
+"""`dueclock grow`: from one generation of topics to the next, with another number of partitions, losing no promise.
+
+What it means is a proposal (docs/reference/proposals/more-partitions.md): each old partition is sealed, its accounts
+are dealt to the new partitions, each new journal begins with a line that names the seals that it comes from, and what
+was unread in the inputs is sent to the new ones. The same walk renames a prefix and moves to another cluster.
+
+It may be interrupted at any point and run again; until every new partition has begun, the old workers may go on as if
+nothing had been, and afterwards too, once `--back` has taken the marks away.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from agents.desk.last_seal import LastSeal, last_seal, mark
+from agents.desk.rebuild import refuse_while_workers_run
+from agents.errors import COULD_NOT_RUN, UserError
+from agents.journal.notes import kept_notes
+from agents.journal.snapshots import SnapshotWriter, journal_folder
+from agents.journal.store import Store, StoreError
+from agents.kafka.clients import writer
+from agents.kafka.log_cursor import log_cursor
+from agents.kafka.log_reader import log_reader
+from agents.kafka.topics import partitions_of
+from agents.kafka.transactions import BrokerAwayError, Outbox, transactions_of
+from agents.settings import Settings
+from agents.topic_roles import CHANGELOG, JOURNAL, READ_TOPICS, WRITTEN_TOPICS
+from schemas.decoding import journal_value
+from schemas.headers import HEADER_INHERITS, Headers, inherited_by, journal_headers
+from schemas.notifications import StateSealed
+from streams.dealing import dealt
+from streams.partitioner import partition_of
+from streams.rows import PARTITION_KEY, PartitionRow, ShellNotes, decode_partition, encode_row
+from streams.sealing import UNBROKEN, next_link, record_digest, rows_digest
+
+ROWS_AT_ONCE = 2_000
+"""In one transaction."""
+_PASSED_AT_ONCE = 500
+
+Rows = list[tuple[bytes, bytes]]
+Tell = Callable[[str], None]
+
+
+class Grown(NamedTuple):
+    """Old partitions that had anything, their lines, rows dealt by new partition, unread records sent on."""
+
+    old_partitions: int
+    lines: int
+    rows: list[int]
+    unread: int
+
+
+async def grow(old: Settings, new: Settings, tell: Tell) -> Grown:
+    """Go from the topics of `old` to those of `new`, which are there. UserError (status 2) where it fails."""
+    if old.topic(JOURNAL) == new.topic(JOURNAL) and old.bootstrap_servers == new.bootstrap_servers:
+        raise UserError("The next generation needs topics of its own: give another prefix.", COULD_NOT_RUN)
+    if not new.snapshots:
+        raise UserError("A new journal begins at a snapshot: name a place for it by `snapshots`.", COULD_NOT_RUN)
+    count_old, count_new = await partitions_of(old, *WRITTEN_TOPICS), await partitions_of(new, *WRITTEN_TOPICS)
+    for settings in (old, new):
+        await refuse_while_workers_run(settings)
+    store = Store(new.snapshots)
+    try:
+        sealed: list[LastSeal] = []
+        for number in range(count_old):
+            tell(f"sealing partition {number} of {count_old}")
+            if (one := await last_seal(old, number, store, new.snapshots_kept_days)) is not None:
+                sealed.append(one)
+        homes = _dealt(sealed, count_new)
+        for number, rows in enumerate(homes):
+            tell(f"beginning partition {number} of {count_new}: {len(rows):,} rows")
+            await _Beginner(new, number, store).begin(rows, sealed)
+        for one in sealed:
+            await mark(old, one.inherited.partition, one.row, f"{new.broker}/{new.topic(JOURNAL)}")
+        unread = await _pass_on(old, new, sealed, count_new, tell)
+    except StoreError as error:
+        raise UserError(f"A snapshot was not written: {error}; try again.", COULD_NOT_RUN) from None
+    except BrokerAwayError as error:
+        raise UserError(
+            f"The broker did not answer ({error}); run the same command again, it goes on where it was.", COULD_NOT_RUN
+        ) from None
+    return Grown(len(sealed), sum(one.row.lines for one in sealed), [len(rows) - 2 for rows in homes], unread)
+
+
+def _dealt(sealed: Sequence[LastSeal], count: int) -> list[Rows]:
+    try:
+        return dealt([one.rows for one in sealed], count)
+    except ValueError as error:
+        raise UserError(
+            f"The partitions cannot be dealt: {error}; let the workers of one policy file run until each partition has "
+            "it in force, then stop them and try again.",
+            COULD_NOT_RUN,
+        ) from None
+
+
+class _Beginner:
+    """Begins one new partition."""
+
+    def __init__(self, settings: Settings, number: int, store: Store) -> None:
+        self._settings = settings
+        self._number = number
+        self._store = store
+        self._journal, self._changelog = settings.topic(JOURNAL), settings.topic(CHANGELOG)
+
+    async def begin(self, rows: Rows, sealed: Sequence[LastSeal]) -> None:
+        """Write its rows, then, with the partition's own, its first line. What has begun so before stays."""
+        own = decode_partition(rows[0][1])
+        digest, zeros = rows_digest(rows).hex(), UNBROKEN.hex()
+        seal = StateSealed(line=0, offset=0, state=digest, journal=zeros, logic=own.logic)
+        inherits = [(HEADER_INHERITS, str(one.inherited).encode()) for one in sealed]
+        headers = [*journal_headers(1, None), *inherits]
+        producer = transactions_of(self._settings, self._number)
+        try:
+            await producer.start()
+            if await self._has_begun(headers):
+                return
+            await self._keep(rows, seal, own.journal_ms)
+            outbox = Outbox()
+            for some in _in_turns(await self._changes(dict(rows[1:]))):
+                for key, value in some:
+                    outbox.put(self._changelog, self._number, key, value)
+                await producer.write(outbox)
+                outbox = Outbox()
+            key, value = str(self._number).encode(), journal_value(seal)
+            outbox.put(self._journal, self._number, key, value, headers=headers, at_ms=own.journal_ms)
+            link = next_link(b"", record_digest(own.journal_ms, key, value, headers))
+            outbox.put(self._changelog, self._number, PARTITION_KEY, encode_row(self._first(own, link)))
+            await producer.write(outbox)
+        finally:
+            await producer.stop()
+
+    def _first(self, own: PartitionRow, link: bytes) -> PartitionRow:
+        """The partition's row after its first line."""
+        every_ms = self._settings.seal_every_s * 1000
+        own.lines, own.notes = 1, ShellNotes(journal=link, sealed_period=own.journal_ms // every_ms if every_ms else 0)
+        return own
+
+    async def _has_begun(self, headers: Headers) -> bool:
+        """Whether the journal begins so already. UserError where it begins otherwise."""
+        async with log_cursor(self._settings) as cursor:
+            await cursor.start(self._journal, self._number)
+            records = await cursor.batch()
+        if not records:
+            return False
+        if list(records[0].headers) != headers:
+            what = "goes on from another state" if inherited_by(records[0].headers) else "has lines of its own"
+            raise UserError(
+                f"Partition {self._number} of {self._journal} {what}; delete the topics of the next generation and "
+                "make them anew, or give another prefix.",
+                COULD_NOT_RUN,
+            )
+        return True
+
+    async def _keep(self, rows: Rows, seal: StateSealed, journal_ms: int) -> None:
+        async with log_cursor(self._settings) as cursor:
+            folder = journal_folder(self._journal, await cursor.topic_id(self._journal))
+        kept = SnapshotWriter(self._store, folder, self._number, self._settings.snapshots_kept_days)
+        for _ in kept.passing(rows):
+            pass
+        kept.finish(seal, journal_ms)
+
+    async def _changes(self, rows: dict[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:
+        """What the changelog lacks, and what an attempt that was broken off has left there."""
+        async with log_reader(self._settings) as logs:
+            found = (await logs.rows(self._changelog, [self._number]))[self._number]
+        keys = sorted(rows.keys() | found.keys())
+        return [(key, rows.get(key)) for key in keys if rows.get(key) != found.get(key)]
+
+
+def _in_turns(changes: list[tuple[bytes, bytes | None]]) -> Iterator[list[tuple[bytes, bytes | None]]]:
+    for start in range(0, len(changes), ROWS_AT_ONCE):
+        yield changes[start : start + ROWS_AT_ONCE]
+
+
+async def _pass_on(old: Settings, new: Settings, sealed: Sequence[LastSeal], count: int, tell: Tell) -> int:
+    """Send what was not read to the new inputs; a repeat is no second fact, so it may be sent again."""
+    positions = {one.inherited.partition: one.row.notes.positions for one in sealed}
+    passed = 0
+    async with log_cursor(old) as cursor, writer(new) as producer:
+        for logical in READ_TOPICS:
+            source, target = old.topic(logical), new.topic(logical)
+            for number in range(await partitions_of(old, logical)):
+                await cursor.start(source, number, from_offset=positions.get(number, {}).get(source, 0))
+                while records := await cursor.batch():
+                    sent = [
+                        await producer.send(
+                            target,
+                            record.value,
+                            record.key,
+                            partition_of(record.key, count) if record.key else number % count,
+                            headers=list(record.headers),
+                        )
+                        for record in records
+                    ]
+                    for answered in sent:
+                        await answered
+                    passed += len(sent)
+                    tell(f"{passed:,} unread records sent on")
+    return passed
+
+
+async def go_back(old: Settings) -> int:
+    """Take the marks from the old partitions, so that workers keep them again; how many had one."""
+    await refuse_while_workers_run(old)
+    count = await partitions_of(old, CHANGELOG)
+    marked = 0
+    async with log_reader(old) as logs:
+        rows = await logs.newest(old.topic(CHANGELOG), range(count), PARTITION_KEY)
+    for number, value in sorted(rows.items()):
+        row = decode_partition(value)
+        if row.notes.moved_to:
+            await mark(old, number, row, "")
+            marked += 1
+    return marked
+
+
+async def gone_to(settings: Settings) -> str:
+    """Where the partitions of these settings have gone; empty where they are here."""
+    notes = await kept_notes(settings, range(await partitions_of(settings, CHANGELOG)))
+    return next((one.moved_to for one in notes.values() if one.moved_to), "")

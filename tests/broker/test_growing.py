@@ -1,0 +1,239 @@
+"""From two partitions to five, with real workers before and after: no promise lost, none kept twice, audits clean."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from agents.desk import growing
+from agents.kafka.clients import run_with_broker
+from agents.settings import Settings
+from streams.partitioner import partition_of
+from tests.broker.conftest import MakeLive, make_live
+from tests.broker.harness import (
+    MARKETPLACE,
+    OUTPUTS,
+    Live,
+    Notice,
+    answer,
+    instant,
+    question,
+    reply_within,
+    seller_on,
+    wait_until,
+)
+from tests.cli.command import Ended, dueclock, sentence_of
+
+__all__ = ["make_live"]
+pytestmark = pytest.mark.broker
+
+DAY_MS = 86_400_000
+NEXT = 5
+
+
+class Generations(NamedTuple):
+    """The old installation, the new one, and where both keep their snapshots."""
+
+    old: Live
+    new: Live
+    place: Path
+
+    def run(self, live: Live, *arguments: str) -> Ended:
+        return dueclock("--settings", live.settings_file, *arguments, folder=live.folder)
+
+    def grow(self, *more: str) -> Ended:
+        prefix = self.new.settings.topic_prefix
+        return self.run(self.old, "grow", "--partitions", str(NEXT), "--to-prefix", prefix, *more)
+
+    def audited(self, live: Live) -> dict[str, Any]:
+        ended = self.run(live, "audit", "--json")
+        assert ended.status == 0, ended
+        return json.loads(ended.out)  # type: ignore[no-any-return] # the audit's document
+
+    def breached(self) -> list[str]:
+        """The clocks of all breaches, once for each."""
+        return sorted(
+            clock for clock, events in self.events().items() for event in events if event["type"] == "clock.breached"
+        )
+
+    def events(self) -> dict[str, list[dict[str, Any]]]:
+        """All that was sent of each clock, by both generations, in order."""
+        told: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for live in (self.old, self.new):
+            for record in live.read(*OUTPUTS):
+                event = json.loads(record.value)
+                if "clock_id" in event:
+                    told[event["clock_id"]].append(event)
+        return {clock: sorted(events, key=lambda event: event["seq"]) for clock, events in told.items()}
+
+
+@pytest.fixture
+def generations(make_live: MakeLive, tmp_path: Path) -> Iterator[Generations]:
+    place = tmp_path / "place"
+    old = make_live(snapshots=str(place))
+    folder = tmp_path / "next"
+    folder.mkdir()
+    new = Live(
+        old.bootstrap, f"{old.prefix}next-", folder, reply_within("hours = 24"), partitions=NEXT, snapshots=str(place)
+    )
+    new.settings = new.settings.changed(group=new.settings.group)
+    yield Generations(old, new, place)
+    new.close()
+
+
+def sellers(count: int) -> list[str]:
+    """So many sellers, at home in both of the old partitions."""
+    return [seller_on(number % 2, 2, number // 2) for number in range(count)]
+
+
+def due_soon(seller: str, name: str) -> Notice:
+    """A question that is due half a minute from now."""
+    return question(seller, name, occurred_at=instant(int(time.time() * 1000) - DAY_MS + 30_000))
+
+
+def test_clocks_go_on_in_more_partitions_and_audits_walk_across(generations: Generations) -> None:
+    old, new = generations.old, generations.new
+    worker, everyone = old.worker("old"), sellers(12)
+    old.send([question(seller, "one") for seller in everyone])
+    old.send([answer(everyone[0], "one"), *(due_soon(seller, "soon") for seller in everyone[6:10])])
+    old.wait_until_finished(17)
+    assert worker.terminate() == 0
+    unread = [question(seller, "unread") for seller in everyone[:4]]
+    old.send(unread)
+
+    grown = generations.grow()
+    assert grown.status == 0, grown
+    assert f"are in {NEXT} partitions now; 4 unread records were sent on" in grown.out
+    again = generations.grow()
+    assert again.status == 0, again
+
+    refused = old.worker("too-late", is_ready=False)
+    assert refused.wait_for_end() != 0
+    assert "has moved to" in refused.log()
+    assert "dueclock grow --back" in refused.log()
+
+    new.worker("new")
+    new.send([answer(everyone[1], "one"), question(everyone[2], "two"), answer(everyone[0], "unread")])
+    wait_until(
+        lambda: len(generations.breached()) >= 4 and len(generations.events()) == 12 + 4 + 4 + 1,
+        lambda: f"four breaches and 21 clocks: {sorted(generations.events())}\n{new.logs()}",
+        within_s=50,
+    )
+    told = generations.events()
+    assert generations.breached() == sorted(
+        f"{seller}/{MARKETPLACE}/buyer-message-reply/T-soon/M-soon" for seller in everyone[6:10]
+    )
+    for clock, events in told.items():
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1)), (clock, events)
+        assert [event["type"] for event in events].count("clock.opened") == 1
+    met = {clock for clock, events in told.items() if events[-1]["type"] == "clock.met"}
+    assert met == {
+        f"{everyone[0]}/{MARKETPLACE}/buyer-message-reply/T-one/M-one",
+        f"{everyone[1]}/{MARKETPLACE}/buyer-message-reply/T-one/M-one",
+        f"{everyone[0]}/{MARKETPLACE}/buyer-message-reply/T-unread/M-unread",
+    }
+    for record in new.read(*OUTPUTS):
+        assert record.key is not None
+        assert record.partition == partition_of(record.key, NEXT)
+
+    assert all(one["from_line"] == 1 for one in generations.audited(old)["partitions"])
+    assert sum(one["seals"] for one in generations.audited(new)["partitions"]) >= NEXT
+    story = generations.run(new, "explain", f"{everyone[0]}/{MARKETPLACE}/buyer-message-reply/T-one/M-one", "--json")
+    assert [fact["type"] for fact in json.loads(story.out)["facts_before"]] == ["message.received", "message.sent"]
+    rebuilt = generations.run(new, "rebuild", "--force", "--dry-run", "--json")
+    assert rebuilt.status == 0, rebuilt
+
+
+PLACES = ("begun", "sealed", "marked", "passed on")
+"""Where the walk is interrupted: one of them in `make test`, all in `make years`."""
+
+
+@pytest.mark.parametrize("place", PLACES if os.environ.get("DUECLOCK_TEST_YEARS") else PLACES[:1])
+def test_interrupted_anywhere_it_goes_on_or_goes_back(
+    generations: Generations, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, everyone = generations.old, sellers(6)
+    worker = old.worker("old")
+    old.send([due_soon(seller, "one") for seller in everyone])
+    old.wait_until_finished(6)
+    assert worker.terminate() == 0
+
+    class Stopped(Exception):
+        """As Ctrl-C, or a crash."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise Stopped
+
+    class Second(growing._Beginner):
+        async def begin(self, *arguments: Any) -> None:
+            if self._number:
+                stop()
+            await super().begin(*arguments)
+
+    steps = {"sealed": "_dealt", "marked": "mark", "passed on": "_pass_on"}
+    if place == "begun":
+        monkeypatch.setattr(growing, "_Beginner", Second)
+    else:
+        monkeypatch.setattr(growing, steps[place], stop)
+    new: Settings = generations.new.settings
+    with pytest.raises(Stopped):
+        run_with_broker(old.settings, lambda: growing.grow(old.settings, new, lambda _: None))
+    monkeypatch.undo()
+
+    back = generations.run(old, "grow", "--back")
+    assert back.status == 0, back
+    worker = old.worker("old-again")
+    assert worker.terminate() == 0
+    grown = generations.grow()
+    assert grown.status == 0, grown
+    generations.new.worker("new")
+    wait_until(
+        lambda: len(generations.breached()) >= 6,
+        lambda: f"six breaches: {generations.breached()}\n{generations.new.logs()}",
+        within_s=50,
+    )
+    assert len(set(generations.breached())) == len(generations.breached()) == 6
+    generations.audited(generations.new)
+    generations.audited(old)
+
+
+def test_it_refuses_what_would_break_a_promise(generations: Generations) -> None:
+    old = generations.old
+    worker = old.worker("old")
+    ended = generations.grow()
+    assert ended.status == 2
+    assert "stop them" in sentence_of(ended)
+    assert worker.terminate() == 0
+    same = generations.run(old, "grow", "--partitions", "2", "--to-prefix", old.settings.topic_prefix)
+    assert "needs topics of its own" in sentence_of(same)
+    nothing = generations.run(old, "grow")
+    assert "Say where to" in sentence_of(nothing)
+    new_worker = generations.new.worker("new")
+    assert new_worker.terminate() == 0
+    taken = generations.grow()
+    assert "has lines of its own" in sentence_of(taken)
+
+
+def test_a_state_that_was_changed_on_the_way_is_found_by_the_audit(generations: Generations) -> None:
+    old = generations.old
+    worker = old.worker("old")
+    old.send([question(seller, "one") for seller in sellers(4)])
+    old.wait_until_finished(4)
+    assert worker.terminate() == 0
+    assert generations.grow().status == 0
+    for snapshot in (generations.place / f"{old.settings.topic('sla-journal')}").parent.glob(
+        f"{old.settings.topic('sla-journal')}-*/0/snapshots/*"
+    ):
+        snapshot.unlink()
+    ended = generations.run(generations.new, "audit", "--json")
+    assert ended.status == 1
+    findings = json.loads(ended.out)["findings"]
+    assert all("is not kept any more" in one["sentence"] for one in findings)
+    assert len(findings) == NEXT
