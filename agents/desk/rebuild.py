@@ -85,7 +85,7 @@ async def rebuild(
 
 
 async def _refuse_while_workers_run(settings: Settings) -> None:
-    if members := [member.client_id for member in await members_of(settings)]:
+    if members := [member.client_id for member in await members_of(settings, must_know=True)]:
         raise UserError(
             f"Workers of the group {settings.group} run ({', '.join(members)}); stop them (one that was killed counts "
             "until its session ends) and run it again, or fence them with --force: they end when they next write.",

@@ -24,10 +24,15 @@ from agents.kafka.refusals import who
 from agents.kafka.tokens import NoTokenError
 from agents.settings import Settings
 
-_WITHIN_S = 5.0
+_WITHIN_S = 10.0
 # What OpenSSL calls it where a chain ends in nothing that is believed: X509_V_ERR_...
 _UNKNOWN_CA = {2, 18, 19, 20, 21}
 _EXPIRED, _NOT_YET_VALID = 10, 9
+_SHOWN = {
+    "OAUTHBEARER": "name, token",
+    "AWS_MSK_IAM": "credentials, IAM policy, `aws_region`",
+    "GSSAPI": "principal, `sasl_kerberos_service_name`",
+}
 _OTHER_NAME = {62, 63, 64}
 
 
@@ -83,11 +88,11 @@ async def _why_not_connected(settings: Settings, host: str, port: int) -> str | 
         return f"The Kafka at {where} wants no login; set `security_protocol` to {_without_login(settings)}."
     except SaslAuthenticationFailed:
         return (
-            f"The Kafka at {where} refuses the login of {who(settings)} by {settings.sasl_mechanism}; check name, "
-            f"{'token' if settings.sasl_mechanism == 'OAUTHBEARER' else 'password'} and mechanism."
+            f"The Kafka at {where} refuses the login of {who(settings)} by {settings.sasl_mechanism}; check "
+            f"{_SHOWN.get(settings.sasl_mechanism, 'name, password')} and mechanism."
         )
     except NoTokenError as error:
-        return str(error).removeprefix("NoTokenError: ")
+        return str(error.args[0])
     except (OSError, KafkaError, TimeoutError, AssertionError) as error:
         return await _of_silence(settings, host, port, error)
     finally:
