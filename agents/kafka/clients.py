@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, SaslAuthenticationFailed
 
 from agents.errors import UserError
 from agents.kafka.connection import Connection
@@ -139,6 +139,10 @@ async def _started(client: _Client, settings: Settings) -> None:
         await asyncio.wait_for(client.start(), _ANSWERS_WITHIN_S)
     except (TimeoutError, KafkaConnectionError):
         raise await why_no_connection(settings) or no_broker(settings) from None
+    except (SaslAuthenticationFailed, NodeNotReadyError):  # refused behind the first connection
+        if (why := await why_no_connection(settings)) is None:
+            raise
+        raise why from None
 
 
 async def _stopped(stopping: Coroutine[Any, Any, None]) -> None:

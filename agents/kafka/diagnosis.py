@@ -132,6 +132,13 @@ async def _of_silence(settings: Settings, host: str, port: int, error: BaseExcep
         login = "" if settings.sasl_mechanism else " (or to SASL_SSL with `sasl_mechanism`, if it wants a login)"
         return f"What listens at {where} speaks TLS; set `security_protocol` to {wanted}{login}."
     if isinstance(error, ssl.SSLError) or (settings.is_tls and not settings.sasl_mechanism):
+        # By TLS 1.3 a broker judges a certificate after the client's handshake has ended: it only breaks off.
+        is_ours = _is_about_our_certificate(error) or not isinstance(error, ssl.SSLError)
+        if settings.ssl_certificate_location and is_ours:
+            return (
+                f"The Kafka at {where} does not take the certificate {settings.ssl_certificate_location}; give one "
+                "that has not expired and is signed by a CA that the broker believes (its `ssl.truststore`)."
+            )
         if _is_about_our_certificate(error) or not settings.ssl_certificate_location:
             return (
                 f"The Kafka at {where} wants a certificate or a login; give a certificate that it believes as "

@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from aiokafka import conn
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaError
 
@@ -153,6 +154,22 @@ class MskToken(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no t
                 f"The AWS credentials cannot be used ({type(error).__name__}); check role, profile and region."
             ) from None
         return str(token)
+
+
+class _Dialogue(conn.OAuthAuthenticator):  # type: ignore[misc] # aiokafka has no types
+    """Aiokafka's own takes a refusal for a success. What a broker says to a bad token has to be answered with one
+    separator (RFC 7628, 3.2.3); only then it says that the login has failed.
+    """
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        """What to send next; None at the end."""
+        if self._token_sent and payload:
+            return b"\x01", True
+        said: tuple[bytes, bool] | None = await super().step(payload)
+        return said
+
+
+conn.OAuthAuthenticator = _Dialogue
 
 
 def token_provider(settings: Settings) -> AbstractTokenProvider | None:

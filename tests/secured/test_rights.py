@@ -23,7 +23,7 @@ from aiokafka.errors import for_code
 from agents.cli.main import run as run_command
 from agents.errors import UserError
 from agents.kafka.acls import give, missing_rights, take
-from agents.kafka.clients import admin_client, run_with_broker
+from agents.kafka.clients import admin_client, new_producer, run_with_broker
 from agents.kafka.embedded import give_rights, settings_file
 from agents.kafka.rights import INPUTS, ROLES, Right, Role, rights_of
 from agents.kafka.transactions import Outbox, transactions_of
@@ -92,6 +92,7 @@ class Stage:
                 return self.command("auditor", "deadletter list --json")
 
             wait_until(lambda: letters().count('"reason"') == len(READ_TOPICS), letters, within_s=40)
+        asyncio.run(_leave_traces(self._secured.of("broker")))
         give_rights(self._secured.settings, self.settings("administrator"))
         self.command("administrator", "topics create")
 
@@ -179,6 +180,19 @@ class Stage:
 
         asyncio.run(deleted())
         self.command("administrator", "topics create")
+
+
+async def _leave_traces(settings: Settings) -> None:
+    """An aborted transaction in each output: nothing that counts, but a log that has to be read to be audited."""
+    producer = new_producer(settings, transactional_id="traces")
+    try:
+        await producer.start()
+        await producer.begin_transaction()
+        for topic in OUTPUTS:
+            await producer.send_and_wait(settings.topic(topic), b"{}", partition=0)
+        await producer.abort_transaction()
+    finally:
+        await producer.stop()
 
 
 async def _write(settings: Settings, right: Right) -> None:

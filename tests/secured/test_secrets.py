@@ -43,7 +43,7 @@ def in_files(folder: Path, secrets: dict[str, str], *, but: Iterable[Path] = ())
     """Secrets in files below a folder."""
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.is_symlink() and not any(file.is_relative_to(one) for one in but):
-            content = file.read_bytes()
+            content = file.read_bytes().rstrip(b"\0")  # Kafka's indexes are mostly room
             yield from (Leak(str(file), user) for user, secret in secrets.items() if _holds(content, secret))
 
 
@@ -151,7 +151,7 @@ def test_a_secret_in_a_variable_reaches_no_child_and_no_output(secured: Secured,
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system has no /proc")
 def test_no_secret_is_found_while_the_demonstration_runs_on_a_secured_kafka(tmp_path: Path) -> None:
     with (tmp_path / "told").open("w") as told:
@@ -170,11 +170,11 @@ def test_no_secret_is_found_while_the_demonstration_runs_on_a_secured_kafka(tmp_
         return any("worker" in words for words in commands(play.pid))
 
     try:
-        wait_until(runs, (tmp_path / "told").read_text, within_s=60)
+        wait_until(runs, (tmp_path / "told").read_text, within_s=150)
         secrets = secrets_of(folder)
         assert list(in_processes(secrets)) == []
         leaves_no_core(play.pid)
-        assert play.wait(100) == 0, (tmp_path / "told").read_text()
+        assert play.wait(120) == 0, (tmp_path / "told").read_text()
     finally:
         if play.poll() is None:
             play.kill()

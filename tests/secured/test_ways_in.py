@@ -16,16 +16,17 @@ from agents.kafka.topics import check_topics
 from agents.settings import Settings
 from agents.topic_roles import OUTPUTS
 from deploy.embedded_certificates import Authority
-from tests.broker.harness import seller_on
+from tests.broker.harness import seller_on, wait_until
 from tests.kafka_fixtures import eventually_now
 from tests.secured.table import note
 from tests.secured.ways import PARTITIONS, WAYS, Ways, all_ways
-from tests.secured.workers import READY_WITHIN_S, Worker, ask, read, write_settings
+from tests.secured.workers import READY_WITHIN_S, Worker, ask, read, working, write_settings
 
 pytestmark = pytest.mark.broker
 
 SOME = ("scram-sha-256", "certificate", "oauth by url")
-TRIED = list(WAYS) if os.environ.get("DUECLOCK_TEST_SECURED") == "all" else SOME
+IS_ALL = os.environ.get("DUECLOCK_TEST_SECURED") == "all"
+TRIED = list(WAYS) if IS_ALL else SOME
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,25 @@ def test_a_worker_works_by_each_login_and_goes_on_when_every_secret_was_changed(
         worker.end()
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not IS_ALL, reason="it takes a minute: make secured runs it")
+def test_a_worker_goes_on_when_its_tokens_have_run_out(ways: Ways) -> None:
+    """The broker ends a connection whose token is too old, as MSK does; the next one shows a new token."""
+    ways.oauth.lives_s = 20
+    file = write_settings(ways.worker_by("oauth by url"), ways.files / "short.toml")
+    with working("short-lived", file, ways.files) as worker:
+        given = ways.oauth.given
+
+        def is_renewed() -> bool:
+            return ways.oauth.given >= given + 4
+
+        wait_until(is_renewed, lambda: f"new tokens\n{worker.log()}", within_s=90)
+        ask(ways.of("producer"), seller_on(0, PARTITIONS), "short")
+        events = asyncio.run(read(ways.of("subscriber"), OUTPUTS, group="dueclock-subscriber-s", wanted=[b'"T-short']))
+        assert b"clock.opened" in events[b'"T-short']
+    ways.oauth.lives_s = 600
+
+
 def told(settings: Settings, wrong: str) -> str:
     """What a person is told whose login is wrong in this way."""
     with pytest.raises(UserError) as caught:
@@ -130,13 +150,13 @@ def test_a_certificate_that_the_broker_does_not_believe_has_its_sentence(ways: W
     settings = ways.worker_by("certificate")
     pem = Authority("somebody else").issue("worker", ["localhost"])
     other = ways.file("other.pem", pem.certificate + pem.key)
-    for changes, wrong in (
-        ({"ssl_certificate_location": str(other)}, "a client certificate of another CA"),
-        ({"ssl_certificate_location": ""}, "no client certificate"),
-    ):
-        assert told(settings.changed(**changes), wrong).startswith(
-            f"The Kafka at {settings.broker} wants a certificate or a login; give a certificate that it believes"
-        )
+    foreign = settings.changed(ssl_certificate_location=str(other))
+    assert told(foreign, "a client certificate of another CA").startswith(
+        f"The Kafka at {settings.broker} does not take the certificate {other}; give one that has not expired"
+    )
+    assert told(settings.changed(ssl_certificate_location=""), "no client certificate").startswith(
+        f"The Kafka at {settings.broker} wants a certificate or a login; give a certificate that it believes"
+    )
 
 
 def test_a_wrong_password_has_its_sentence_by_each_mechanism(ways: Ways) -> None:
