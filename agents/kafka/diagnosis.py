@@ -25,6 +25,7 @@ from agents.kafka.tokens import NoTokenError
 from agents.settings import Settings
 
 _WITHIN_S = 10.0
+_CLOSES_WITHIN_S = 1.0
 # What OpenSSL calls it where a chain ends in nothing that is believed: X509_V_ERR_...
 _UNKNOWN_CA = {2, 18, 19, 20, 21}
 _EXPIRED, _NOT_YET_VALID = 10, 9
@@ -96,7 +97,8 @@ async def _why_not_connected(settings: Settings, host: str, port: int) -> str | 
     except (OSError, KafkaError, TimeoutError, AssertionError) as error:
         return await _of_silence(settings, host, port, error)
     finally:
-        connection.close()
+        # A broker takes a moment before it lets go of whom it has refused.
+        await asyncio.wait([asyncio.ensure_future(connection.close())], timeout=_CLOSES_WITHIN_S)
     return None
 
 

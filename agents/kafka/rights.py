@@ -98,6 +98,7 @@ def _auditor(settings: Settings) -> Iterator[Right]:
 def _operator(settings: Settings) -> Iterator[Right]:
     inputs = set(map(settings.topic, READ_TOPICS))
     yield from (right for right in _auditor(settings) if right.operation != "Describe" or right.name not in inputs)
+    yield from _topics(settings, (REPARTITION,), "Read")  # `rebuild` looks there for what was misrouted
     yield from _topics(settings, (*READ_TOPICS, JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER), "Write")
     yield Right("group", settings.group, "Describe")
     yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from agents.kafka.rights import Right, by_resource
 from agents.settings import Settings
-from agents.topic_roles import PROBE, PROBE_SETTINGS
-from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, TOPICS
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOPICS
 
 API = "kafka.strimzi.io/v1"
 CLUSTER = "kafka"
@@ -24,7 +23,7 @@ def topics_text(settings: Settings, cluster: str = CLUSTER) -> str:
     copies = settings.replication or COPIES_FOR_MIN_INSYNC
     durable = {"min.insync.replicas": str(MIN_INSYNC)} if copies >= COPIES_FOR_MIN_INSYNC else {}
     wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
-    wanted[settings.topic(PROBE)] = (1, PROBE_SETTINGS)
+    wanted[settings.topic(PROBE_TOPIC.name)] = (1, PROBE_TOPIC.kafka_settings())
     return "\n---\n".join(
         "\n".join(_topic(name, partitions, copies, {**configs, **durable}, cluster))
         for name, (partitions, configs) in wanted.items()

@@ -123,7 +123,7 @@ class TokenEndpoint(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has
 
 
 class MskToken(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no types
-    """What MSK takes for IAM: a request that AWS' library signs with the credentials that it finds (extra `aws`)."""
+    """What MSK takes for IAM: a request that AWS' library signs with the credentials that it finds (extra `msk`)."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -131,7 +131,7 @@ class MskToken(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no t
             self._signer = importlib.import_module("aws_msk_iam_sasl_signer.MSKAuthTokenProvider")
         except ImportError:
             raise UserError(
-                "`sasl_mechanism` AWS_MSK_IAM needs AWS' library for signing; install `dueclock[aws]`.",
+                "`sasl_mechanism` AWS_MSK_IAM needs AWS' library for signing; install `dueclock[msk]`.",
                 2,
             ) from None
 

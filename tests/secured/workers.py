@@ -17,6 +17,7 @@ import msgspec
 from agents.demo.process import free_port
 from agents.kafka.clients import new_consumer, new_producer
 from agents.settings import Settings
+from schemas.registry import Logical
 from tests.broker.harness import MARKETPLACE, question
 from tests.cli.command import environment
 from tests.kafka_fixtures import eventually_now
@@ -103,7 +104,7 @@ def working(
         worker.close()
 
 
-async def send(settings: Settings, topic: str, value: bytes, key: bytes) -> None:
+async def send(settings: Settings, topic: Logical, value: bytes, key: bytes) -> None:
     """As a producer of notifications sends."""
     producer = new_producer(settings)
     try:
@@ -119,7 +120,7 @@ def ask(settings: Settings, seller: str, name: str) -> None:
 
 
 async def read(
-    settings: Settings, topics: Sequence[str], *, group: str, wanted: Sequence[bytes], within_s: float = 40
+    settings: Settings, topics: Sequence[Logical], *, group: str, wanted: Sequence[bytes], within_s: float = 40
 ) -> dict[bytes, bytes]:
     """As a subscriber reads: in a group, until there was a record for each of what is wanted; at least one."""
     consumer = new_consumer(settings, group_id=group, auto_offset_reset="earliest", isolation_level="read_committed")
