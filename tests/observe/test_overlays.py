@@ -20,7 +20,7 @@ from agents.kafka.topics import Found, differences
 from agents.settings import load_settings
 from agents.topic_roles import PROBE
 from tests.observe.overlays import OVERLAYS, SETTINGS, USERS, manifests
-from tests.observe.test_deployment import KUBERNETES
+from tests.observe.test_deployment import KUBERNETES, settings_of
 from tests.repository.tree import ROOT
 
 PROGRAM = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or shutil.which("kubectl")
@@ -165,3 +165,17 @@ def test_calls_are_allowed_to_the_brokers_port_alone_and_to_names() -> None:
 @pytest.mark.parametrize("file", manifests())
 def test_generated_manifests_are_as_the_code_would_write_them(file: str) -> None:
     assert (OVERLAYS / file).read_text() == manifests()[file], "python -m tests.docs.regenerate writes it"
+
+
+def test_each_service_of_the_secured_compose_file_finds_what_its_settings_name() -> None:
+    secured = yaml.safe_load((ROOT / "deploy" / "compose.secured.yaml").read_text())
+    plain = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    for name, service in secured["services"].items():
+        own = {**service["environment"], "DUECLOCK_BROKER": "kafka-1:9093"}
+        settings = settings_of({**plain["services"][name]["environment"], **own})
+        mounted = [one if isinstance(one, str) else one["target"] for one in service["secrets"]]
+        sources = [one if isinstance(one, str) else one["source"] for one in service["secrets"]]
+        assert mounted == [Path(settings.ssl_ca_location).name, Path(settings.sasl_password_file).name]
+        assert set(sources) <= set(secured["secrets"])
+        assert f"{settings.sasl_username}-password" in sources
+    assert not set(secured["secrets"]) & set(plain["secrets"])
