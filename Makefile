@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test sources years docs bench bench-quick chaos hostile soak check format lock clean
+.PHONY: help run test sources years docs bench bench-quick chaos hostile secured soak check format lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -63,6 +63,10 @@ chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print
 hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3)
 	@echo "Being hostile, seed by seed"
 	@DUECLOCK_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/hostile $(ARGS)
+
+secured: .venv/.installed ## Try each login, and each role without each of its rights, on a secured Kafka, and print what was found (minutes)
+	@echo "Trying logins and rights"
+	@$(BIN)/python -m tests.secured $(ARGS)
 
 soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
 	@echo "Soaking"

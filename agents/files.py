@@ -11,12 +11,18 @@ from agents.errors import UserError
 def read_text(path: Path, what: str) -> str:
     """The text of a file, newlines untouched."""
     try:
-        return path.read_bytes().decode()
+        return read_bytes(path, what).decode()
+    except UnicodeDecodeError:
+        raise UserError(f"The {what} {path} is not UTF-8 text; save it as UTF-8.", 2) from None
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """What is in a file."""
+    try:
+        return path.read_bytes()
     except OSError as error:
         sentence = f"Cannot read the {what} {path} ({error.strerror}); give a path that this user can read."
         raise UserError(sentence, 2) from None
-    except UnicodeDecodeError:
-        raise UserError(f"The {what} {path} is not UTF-8 text; save it as UTF-8.", 2) from None
 
 
 @contextmanager

@@ -44,7 +44,8 @@ TopicPrefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,200}$")]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+SaslMechanism = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM", "GSSAPI"]
+_WITH_A_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SECRETS = ("clocks_token", "sasl_password", "sasl_oauthbearer_client_secret")
 """Settings that nobody is to read in a log or an error: no flag has them, and what shows settings leaves them out."""
 TABLES = ("topics", "accounts", "sources")
@@ -83,6 +84,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sasl_oauthbearer_scope: str = ""
     sasl_oauthbearer_token_file: str = ""
     sasl_oauthbearer_token_command: str = ""
+    aws_region: str = ""
+    sasl_kerberos_service_name: Name = "kafka"
+    sasl_kerberos_keytab: str = ""
     topic_prefix: TopicPrefix = ""
     topics: dict[str, TopicName] = {}
     policies_path: str = ""
@@ -144,7 +148,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("files of certificates (`ssl_...`) need `security_protocol` SSL or SASL_SSL")
         if self.sasl_mechanism == "OAUTHBEARER":
             self._check_token()
-        elif self.sasl_mechanism and (
+        elif self.sasl_mechanism == "AWS_MSK_IAM":
+            if not self.aws_region or not self.is_tls:
+                raise ValueError("`sasl_mechanism` AWS_MSK_IAM needs `aws_region` and `security_protocol` SASL_SSL")
+        elif self.sasl_mechanism in _WITH_A_PASSWORD and (
             not self.sasl_username or bool(self.sasl_password) == bool(self.sasl_password_file)
         ):
             raise ValueError(
@@ -231,7 +238,7 @@ MEANINGS = {
     "ssl_key_location": "file of the key of that certificate (PEM); empty = it is in the same file",
     "ssl_key_password_file": "file of the password of that key; empty = it has none",
     "ssl_endpoint_identification_algorithm": "`https`: the broker's name must be in its certificate; `none`: any name",
-    "sasl_mechanism": "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`; empty = no login",
+    "sasl_mechanism": "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER`, `AWS_MSK_IAM`, `GSSAPI`; empty: none",
     "sasl_username": "name to log in with",
     "sasl_password": "password to log in with; no flag has it, and a file is better",
     "sasl_password_file": "file of the password, read again for each connection",
@@ -242,6 +249,9 @@ MEANINGS = {
     "sasl_oauthbearer_scope": "scope to ask for; empty = none",
     "sasl_oauthbearer_token_file": "file of a token, as Kubernetes projects it, read again for each connection",
     "sasl_oauthbearer_token_command": "command that prints a token, run for each connection, without a shell",
+    "aws_region": "region of the MSK cluster, for `AWS_MSK_IAM`; the credentials are those that AWS' own tools find",
+    "sasl_kerberos_service_name": "name of the brokers' service in Kerberos, for `GSSAPI`",
+    "sasl_kerberos_keytab": "file of this client's keys, for `GSSAPI`; empty = the tickets of `kinit`",
     "topic_prefix": "put in front of every topic name that `topics` does not set",
     "topics": "names of single topics by their logical name: in the file a table `[topics]`",
     "policies_path": "policy file; empty = the policies that are shipped",

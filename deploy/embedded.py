@@ -42,14 +42,16 @@ def start(
     detached: bool = True,
     settings: Mapping[str, str] | None = None,
     users: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> KafkaStatus:
     """Start the broker of this folder and wait until it answers; when it runs already, say where.
 
     Without a port, that of the last start if it is free, else any free one. A broker that is not detached ends with
-    this process. `settings` are more broker settings. With `users`, a new folder's broker is secured, and
-    these can log in (embedded_secured.py). Raises EmbeddedKafkaError.
+    this process. `settings` are more broker settings, `options` more of the JVM's. With `users`, a new folder's broker
+    is secured, and these can log in (embedded_secured.py). Raises EmbeddedKafkaError.
     """
-    return _start(BrokerFolder(folder), Wish(port, report, settings or {}, is_bound=not detached, users=users))
+    wish = Wish(port, report, settings or {}, is_bound=not detached, users=users, options=options)
+    return _start(BrokerFolder(folder), wish)
 
 
 def stop(folder: Path, *, timeout_s: float = 20) -> bool:

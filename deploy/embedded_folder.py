@@ -57,6 +57,7 @@ _SETTINGS: Mapping[str, str] = {
     "log.cleaner.dedupe.buffer.size": "16777216",
     "num.io.threads": "4",
 }
+_BESIDE_OURS = {"listeners", "listener.security.protocol.map"}
 
 
 @dataclass(frozen=True)
@@ -154,14 +155,14 @@ class BrokerFolder:
             return None, None
 
     def write_settings(self, name: str, ports: Ports, more: Mapping[str, str]) -> None:
-        """Write a settings file of the node; `more` come on top."""
-        settings = {
+        """Write a settings file of the node; `more` come on top, and their listeners beside ours."""
+        own = {
             **_SETTINGS,
             **(self.secrets.settings() if self.is_secured else {}),
             "listeners": f"BROKER://{HOST}:{ports.broker},CONTROLLER://{HOST}:{ports.controller}",
             "controller.quorum.voters": f"1@{HOST}:{ports.controller}",
-            **more,
         }
+        settings = {**own, **more, **{name: f"{own[name]},{more[name]}" for name in _BESIDE_OURS & more.keys()}}
         text = "".join(f"{key}={setting}\n" for key, setting in settings.items())
         (self.path / name).write_text(text, "ascii")
 

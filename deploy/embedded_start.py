@@ -55,6 +55,8 @@ class Wish:
     is_temporary: bool = False
     users: Sequence[str] = ()
     """With users it is secured (embedded_secured.py)."""
+    options: Sequence[str] = ()
+    """More options of the JVM: what Kafka takes from nowhere else."""
 
 
 def start_broker(home: BrokerFolder, wish: Wish) -> tuple[KafkaStatus, Jvm | None]:
@@ -131,8 +133,9 @@ def _start_locked(home: BrokerFolder, wish: Wish, lock: int) -> tuple[KafkaStatu
         home.write_record(None, ports)
         _check_room(home.path)
         home.write_settings(SETTINGS_FILE, ports, wish.settings)
+        options = [*BROKER_OPTIONS, *wish.options]
         command = java_command(
-            home, BROKER_OPTIONS, ["kafka.Kafka", SETTINGS_FILE], log_file=home.log_file, report=wish.report
+            home, options, ["kafka.Kafka", SETTINGS_FILE], log_file=home.log_file, report=wish.report
         )
         if not home.is_formatted:
             format_storage(home, ports, wish.report)

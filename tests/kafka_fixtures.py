@@ -22,6 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
 from deploy.embedded import EmbeddedKafka
+from tests.secured.observed import new_kafka
 
 _counter = itertools.count(1)
 _session = uuid4().hex[:6]
@@ -30,14 +31,14 @@ _session = uuid4().hex[:6]
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[EmbeddedKafka]:
     """The broker that all tests share. `kafka.bootstrap` is its address."""
-    with EmbeddedKafka() as broker:
+    with new_kafka() as broker:
         yield broker
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[EmbeddedKafka]:
     """A broker for one test, to stop, kill, pause and start again."""
-    with EmbeddedKafka() as broker:
+    with new_kafka() as broker:
         yield broker
 
 

@@ -131,6 +131,16 @@ def check(settings: Settings, as_json: bool) -> int:
     return 1 if differences else 0
 
 
+@topics.command()
+@with_settings("topic_prefix", "partitions", "replication")
+@click.option("--cluster", default="kafka", show_default=True, metavar="NAME", help="Name of the `Kafka` resource.")
+def strimzi(settings: Settings, cluster: str) -> None:
+    """Print the topics as manifests for Strimzi's topic operator, instead of `topics create`; nothing is changed."""
+    from agents.kafka.strimzi import topics_text
+
+    click.echo(topics_text(settings, cluster))
+
+
 @click.group(help="The journal: all that was ever decided on, in order.", short_help="What was decided on, in order.")
 def journal() -> None:
     """The group has no options of its own."""

@@ -6,7 +6,7 @@ partition is rebuilt its producer ends what hangs with a transaction of no recor
 wrote is committed, for then all of it was meant to be; else aborted, and its inputs are read again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -61,17 +61,27 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
             await cursor.start(tp.topic, partition, from_offset=stable[tp])
             while batch := await cursor.batch():
                 records.setdefault(tps[tp], []).extend(batch)
+    if not list(_letters(records.get(DEAD_LETTER, []))):  # what is open there is a redrive, which ends by itself
+        found = [tp for tp in found if tps[tp] != DEAD_LETTER]
     return _told(found, records) if found else None
 
 
 def _told(found: list[TopicPartition], records: dict[str, list[ConsumerRecord]]) -> Hanging:
     journal = tuple(_lines(records.pop(JOURNAL, [])))
-    letters = [dict(record.headers) for record in records.pop(DEAD_LETTER, [])]
+    letters = list(_letters(records.pop(DEAD_LETTER, [])))
     origins = tuple((headers[HEADER_TOPIC].decode(), int(headers[HEADER_OFFSET])) for headers in letters)
     rows = [record.value for record in records.pop(CHANGELOG, []) if record.key == PARTITION_KEY]
     others = [line for of_topic in records.values() for line in _lines(of_topic)]
     others += [decode_partition(row).lines for row in rows]
     return Hanging(tuple(found), journal, tuple(others), origins)
+
+
+def _letters(records: Iterable[ConsumerRecord]) -> Iterator[dict[str, bytes]]:
+    """The headers of each that is a letter; the mark of one that was sent again is none, and another's to write."""
+    for record in records:
+        headers = dict(record.headers)
+        if HEADER_TOPIC in headers:
+            yield headers
 
 
 def _lines(records: Iterable[ConsumerRecord]) -> list[int]:

@@ -86,7 +86,7 @@ async def rebuild(
 
 async def refuse_while_workers_run(settings: Settings) -> None:
     """UserError (status 2) while the group has members."""
-    if members := [member.client_id for member in await members_of(settings)]:
+    if members := [member.client_id for member in await members_of(settings, must_know=True)]:
         raise UserError(
             f"Workers of the group {settings.group} run ({', '.join(members)}); stop them (one that was killed counts "
             "until its session ends) and run it again, or fence them with --force: they end when they next write.",

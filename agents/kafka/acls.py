@@ -1,8 +1,8 @@
 """Rights at a real broker: give and take them (the embedded Kafka, tests), and ask for one's own.
 
 A broker tells each client what that client may do with a topic or group (KIP-430), so that `missing_rights` needs no
-right to read ACLs. For transactional ids there is no such question: a producer of a name that no worker has is started
-and stopped, which fences nobody.
+right to read ACLs. For transactional ids there is no such question: of a prefix, a producer of a name that no worker
+has is started and stopped, which fences nobody; of a single one, its coordinator is asked for, which Write allows too.
 """
 
 import asyncio
@@ -11,11 +11,13 @@ from time import monotonic
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import CoordinationType
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TransactionalIdAuthorizationFailed, for_code
 
 from agents.errors import UserError
 from agents.kafka.clients import admin_client, new_producer, run_with_broker
-from agents.kafka.group import COORDINATOR_WITHIN_S, RETRY_S, coordinator_of
+from agents.kafka.group import COORDINATOR_WITHIN_S, ON_ITS_WAY, RETRY_S, coordinator_of
+from agents.kafka.private import client_of
 from agents.kafka.refusals import who
 from agents.kafka.rights import Right, Role, rights_of
 from agents.kafka.wire import CreateAcls, DeleteAcls, GroupWithRights, TopicsWithRights, ask
@@ -26,7 +28,7 @@ _OPERATIONS: Final = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "Descri
 _RESOURCES: Final = {"topic": 2, "group": 3, "transactional-id": 5}
 _LITERAL, _PREFIXED = 3, 4
 _ALLOW: Final = 3
-_UNSEEN: Final = 1 << 10 | 1 << 11
+_UNSEEN: Final = 1 << 5 | 1 << 10 | 1 << 11
 _TOPIC_REFUSED: Final = 29
 _UNKNOWN_TOPIC: Final = 3
 
@@ -90,10 +92,7 @@ async def _lacking_topics(admin: AIOKafkaAdminClient, wanted: Sequence[Right]) -
     return {
         right
         for right in wanted
-        if right.resource == "topic"
-        and right.operation != "Create"
-        and right.name in may
-        and not may[right.name] >> _OPERATIONS[right.operation] & 1
+        if right.resource == "topic" and right.name in may and not may[right.name] >> _OPERATIONS[right.operation] & 1
     }
 
 
@@ -131,17 +130,43 @@ async def _lacking_groups(admin: AIOKafkaAdminClient, wanted: Sequence[Right]) -
 async def _lacking_transactions(settings: Settings, wanted: Sequence[Right]) -> set[Right]:
     lacking: set[Right] = set()
     for right in wanted:
-        if right.resource != "transactional-id" or not right.is_prefix:
-            continue  # one that is not a prefix is somebody's: starting it would fence them
-        producer = new_producer(settings, transactional_id=f"{right.name}doctor")
-        try:
-            await producer.start()
-        except TransactionalIdAuthorizationFailed:
+        if right.resource != "transactional-id":
+            continue
+        # One that is not a prefix is somebody's: starting it would fence them.
+        asked = _is_found(settings, right.name) if not right.is_prefix else _starts(settings, f"{right.name}doctor")
+        if not await asked:
             lacking.add(right)
-        except KafkaError as error:
-            if "TRANSACTIONAL_ID_AUTHORIZATION" not in str(error).upper():
-                raise
-            lacking.add(right)
-        finally:
-            await producer.stop()
     return lacking
+
+
+async def _starts(settings: Settings, name: str) -> bool:
+    """Whether we may write by a transactional id."""
+    producer = new_producer(settings, transactional_id=name)
+    try:
+        await producer.start()
+    except TransactionalIdAuthorizationFailed:
+        return False
+    except KafkaError as error:
+        if "TRANSACTIONAL_ID_AUTHORIZATION" not in str(error).upper():
+            raise
+        return False
+    finally:
+        await producer.stop()
+    return True
+
+
+async def _is_found(settings: Settings, name: str) -> bool:
+    """Whether we may see a transactional id, as whoever writes by it may."""
+    deadline_s = monotonic() + COORDINATOR_WITHIN_S
+    async with admin_client(settings) as admin:
+        while True:
+            try:
+                await client_of(admin).coordinator_lookup(CoordinationType.TRANSACTION, name)
+            except TransactionalIdAuthorizationFailed:
+                return False
+            except ON_ITS_WAY:  # a new cluster is still making the topic of its transactions
+                if monotonic() > deadline_s:
+                    raise
+                await asyncio.sleep(RETRY_S)
+            else:
+                return True

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, SaslAuthenticationFailed
 
 from agents.errors import UserError
 from agents.kafka.connection import Connection
@@ -59,37 +59,44 @@ def no_broker(settings: Settings) -> UserError:
 
 def dress(client: Any, settings: Settings) -> None:
     """Let a client of aiokafka connect as the settings say, and wait for a broker that is away."""
-    connect_as(client, Connection(settings))
+    _dress(client, Connection(settings))
+
+
+def _dress(client: Any, connection: Connection) -> None:
+    connect_as(client, connection)
     be_patient(client)
 
 
 def new_producer(settings: Settings, **options: Any) -> AIOKafkaProducer:
     """A producer that is not started yet."""
+    connection = Connection(settings)  # first: what is wrong with the settings leaves no client behind
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.bootstrap_servers, **{"client_id": settings.client_id, **options}
     )
-    dress(client_of(producer), settings)
+    _dress(client_of(producer), connection)
     return producer
 
 
 def new_consumer(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     """A consumer that is not started yet."""
+    connection = Connection(settings)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers, **{"client_id": settings.client_id, **options}
     )
-    dress(client_of(consumer), settings)
+    _dress(client_of(consumer), connection)
     read_all_batches()
     return consumer
 
 
 def new_admin(settings: Settings) -> AIOKafkaAdminClient:
     """An admin client that is not started yet."""
+    connection = Connection(settings)
     admin = AIOKafkaAdminClient(
         bootstrap_servers=settings.bootstrap_servers,
         client_id=settings.client_id,
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
     )
-    connect_as(client_of(admin), Connection(settings))
+    connect_as(client_of(admin), connection)
     return admin
 
 
@@ -132,6 +139,10 @@ async def _started(client: _Client, settings: Settings) -> None:
         await asyncio.wait_for(client.start(), _ANSWERS_WITHIN_S)
     except (TimeoutError, KafkaConnectionError):
         raise await why_no_connection(settings) or no_broker(settings) from None
+    except (SaslAuthenticationFailed, NodeNotReadyError):  # refused behind the first connection
+        if (why := await why_no_connection(settings)) is None:
+            raise
+        raise why from None
 
 
 async def _stopped(stopping: Coroutine[Any, Any, None]) -> None:

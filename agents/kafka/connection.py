@@ -15,10 +15,13 @@ from aiokafka.abc import AbstractTokenProvider
 
 from agents.errors import UserError
 from agents.files import read_text
+from agents.kafka.kerberos import use_kerberos
 from agents.kafka.tokens import token_provider
 from agents.settings import Settings
 
 log = logging.getLogger("dueclock.connection")
+# aiokafka wants some mechanism; without a login it uses none.
+_ON_THE_WIRE = {"": "PLAIN", "AWS_MSK_IAM": "OAUTHBEARER"}
 
 
 class Login(NamedTuple):
@@ -41,8 +44,11 @@ class Connection:
         self._context_of: tuple[tuple[str, int, int, int], ...] | None = None
         self._last: Login | None = None
         self.protocol: str = settings.security_protocol
-        self.mechanism: str = settings.sasl_mechanism or "PLAIN"
+        self.mechanism: str = _ON_THE_WIRE.get(settings.sasl_mechanism, settings.sasl_mechanism)
+        self.kerberos_service: str = settings.sasl_kerberos_service_name
         self.tokens: AbstractTokenProvider | None = token_provider(settings)
+        if settings.sasl_mechanism == "GSSAPI":
+            use_kerberos(settings)
         if settings.has_secret:
             leave_no_core()
 

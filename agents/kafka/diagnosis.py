@@ -24,10 +24,16 @@ from agents.kafka.refusals import who
 from agents.kafka.tokens import NoTokenError
 from agents.settings import Settings
 
-_WITHIN_S = 5.0
+_WITHIN_S = 10.0
+_CLOSES_WITHIN_S = 1.0
 # What OpenSSL calls it where a chain ends in nothing that is believed: X509_V_ERR_...
 _UNKNOWN_CA = {2, 18, 19, 20, 21}
 _EXPIRED, _NOT_YET_VALID = 10, 9
+_SHOWN = {
+    "OAUTHBEARER": "name, token",
+    "AWS_MSK_IAM": "credentials, IAM policy, `aws_region`",
+    "GSSAPI": "principal, `sasl_kerberos_service_name`",
+}
 _OTHER_NAME = {62, 63, 64}
 
 
@@ -83,15 +89,16 @@ async def _why_not_connected(settings: Settings, host: str, port: int) -> str | 
         return f"The Kafka at {where} wants no login; set `security_protocol` to {_without_login(settings)}."
     except SaslAuthenticationFailed:
         return (
-            f"The Kafka at {where} refuses the login of {who(settings)} by {settings.sasl_mechanism}; check name, "
-            f"{'token' if settings.sasl_mechanism == 'OAUTHBEARER' else 'password'} and mechanism."
+            f"The Kafka at {where} refuses the login of {who(settings)} by {settings.sasl_mechanism}; check "
+            f"{_SHOWN.get(settings.sasl_mechanism, 'name, password')} and mechanism."
         )
     except NoTokenError as error:
-        return str(error).removeprefix("NoTokenError: ")
+        return str(error.args[0])
     except (OSError, KafkaError, TimeoutError, AssertionError) as error:
         return await _of_silence(settings, host, port, error)
     finally:
-        connection.close()
+        # A broker takes a moment before it lets go of whom it has refused.
+        await asyncio.wait([asyncio.ensure_future(connection.close())], timeout=_CLOSES_WITHIN_S)
     return None
 
 
@@ -127,6 +134,13 @@ async def _of_silence(settings: Settings, host: str, port: int, error: BaseExcep
         login = "" if settings.sasl_mechanism else " (or to SASL_SSL with `sasl_mechanism`, if it wants a login)"
         return f"What listens at {where} speaks TLS; set `security_protocol` to {wanted}{login}."
     if isinstance(error, ssl.SSLError) or (settings.is_tls and not settings.sasl_mechanism):
+        # By TLS 1.3 a broker judges a certificate after the client's handshake has ended: it only breaks off.
+        is_ours = _is_about_our_certificate(error) or not isinstance(error, ssl.SSLError)
+        if settings.ssl_certificate_location and is_ours:
+            return (
+                f"The Kafka at {where} does not take the certificate {settings.ssl_certificate_location}; give one "
+                "that has not expired and is signed by a CA that the broker believes (its `ssl.truststore`)."
+            )
         if _is_about_our_certificate(error) or not settings.ssl_certificate_location:
             return (
                 f"The Kafka at {where} wants a certificate or a login; give a certificate that it believes as "

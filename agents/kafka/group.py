@@ -30,10 +30,10 @@ class Member(NamedTuple):
     topics: frozenset[str]
 
 
-async def members_of(settings: Settings, group: str = "") -> list[Member]:
+async def members_of(settings: Settings, group: str = "", *, must_know: bool = False) -> list[Member]:
     """The members of a group (default: ours), by client id; one that was killed is a member until its session ends.
 
-    None where we may not ask.
+    None where we may not ask; GroupAuthorizationFailedError there, if somebody must know.
     """
     deadline_s = monotonic() + COORDINATOR_WITHIN_S
     async with admin_client(settings) as admin:
@@ -42,6 +42,8 @@ async def members_of(settings: Settings, group: str = "") -> list[Member]:
                 (answer,) = await admin.describe_consumer_groups([group or settings.group])
                 return sorted(_member(member) for found in answer.groups for member in _members(found))
             except GroupAuthorizationFailedError:
+                if must_know:
+                    raise
                 return []
             except ON_ITS_WAY:  # a new cluster is still making the topic of its groups, or loads it
                 if monotonic() > deadline_s:

@@ -101,6 +101,7 @@ def connect_as(client: Any, connection: Connection) -> None:
 
     client._security_protocol, client._sasl_mechanism = connection.protocol, connection.mechanism
     client._sasl_oauth_token_provider = connection.tokens
+    client._sasl_kerberos_service_name = connection.kerberos_service
     client.bootstrap, client._get_conn = bootstrap_anew, connected
 
 
@@ -381,6 +382,7 @@ def connection_to(host: str, port: int, client_id: str, connection: Connection, 
         sasl_plain_username=login.username,
         sasl_plain_password=login.password,
         sasl_oauth_token_provider=connection.tokens,
+        sasl_kerberos_service_name=connection.kerberos_service,
     )
 
 

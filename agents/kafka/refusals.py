@@ -17,6 +17,11 @@ REFUSALS = (
     TransactionalIdAuthorizationFailed,
     ClusterAuthorizationFailedError,
 )
+_OWNERS = {
+    "OAUTHBEARER": "the owner of this token",
+    "AWS_MSK_IAM": "the owner of these AWS credentials",
+    "GSSAPI": "the owner of this ticket",
+}
 
 
 def refused(settings: Settings, error: BaseException | None) -> UserError:
@@ -38,7 +43,7 @@ def who(settings: Settings) -> str:
     if settings.sasl_username:
         return f"the user {settings.sasl_username}"
     if settings.sasl_mechanism:
-        return "the owner of this token"
+        return _OWNERS[settings.sasl_mechanism]
     return "the owner of this certificate" if settings.ssl_certificate_location else "a client without a login"
 
 

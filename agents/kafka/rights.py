@@ -1,8 +1,8 @@
 """Who needs which rights at the broker: the roles, each with exactly what its whole job needs. Least privilege as data.
 
-Read, Write, Alter and Delete imply Describe at Kafka's own authorizer, so Describe is named where it stands alone. No
-role but the administrator makes topics, and nobody deletes them. `subscriber` and `producer` are programs of others:
-the rights are those of Kafka's own clients. Tests hold each row against a real StandardAuthorizer.
+At Kafka's own authorizer Read and Write imply Describe, and AlterConfigs implies DescribeConfigs: what is implied is
+not named. No role but the administrator makes topics, and nobody deletes them. `subscriber` and `producer` are programs
+of others: the rights are those of Kafka's own clients. Tests hold each row against a real StandardAuthorizer.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,13 +90,15 @@ def _subscriber(settings: Settings, topic: str | None) -> Iterator[Right]:
 
 
 def _auditor(settings: Settings) -> Iterator[Right]:
-    yield from _topics(settings, [name for name in LOGICAL_TOPICS if name != PROBE], "Read")
-    yield Right("topic", settings.topic(PROBE), "Describe")
+    yield from _topics(settings, (JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER), "Read")
+    yield from _topics(settings, (*READ_TOPICS, PROBE), "Describe")  # no audit reads what producers sent
     yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
 
 
 def _operator(settings: Settings) -> Iterator[Right]:
-    yield from _auditor(settings)
+    inputs = set(map(settings.topic, READ_TOPICS))
+    yield from (right for right in _auditor(settings) if right.operation != "Describe" or right.name not in inputs)
+    yield from _topics(settings, (REPARTITION,), "Read")  # `rebuild` looks there for what was misrouted
     yield from _topics(settings, (*READ_TOPICS, JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER), "Write")
     yield Right("group", settings.group, "Describe")
     yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)
@@ -109,8 +111,10 @@ def redrive_id(settings: Settings) -> str:
 
 
 def _administrator(settings: Settings) -> Iterator[Right]:
-    yield from _topics(settings, LOGICAL_TOPICS, "Create", "Describe", "DescribeConfigs", "AlterConfigs")
-    yield from _topics(settings, (CHANGELOG,), "Read")  # `topics check` says what the rows say of the topics
+    for name in LOGICAL_TOPICS:
+        # `topics check` says what the rows say of the topics; who may read may describe.
+        seeing: Operation = "Read" if name == CHANGELOG else "Describe"
+        yield from _topics(settings, (name,), "Create", seeing, "AlterConfigs")
 
 
 def by_resource(rights: Sequence[Right]) -> dict[tuple[Resource, str, bool], list[Operation]]:

@@ -1,11 +1,10 @@
 """Rights as the commands and files of those who give them: Kafka's own tool, Strimzi, Redpanda, Confluent.
 
 One command a resource; a right that is there already is no error to any of them. The formats of Strimzi, rpk and the
-Confluent CLI are from their documentation (`KafkaUser` v1beta2; `rpk security acl create`; `confluent kafka acl
-create`): only the first was tried on a broker.
+Confluent CLI are from their documentation (`KafkaUser` v1 in strimzi.py; `rpk security acl create`; `confluent kafka
+acl create`): only the first was tried on a broker, Strimzi's on the schema of its kind.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from agents.errors import UserError
 from agents.kafka.rights import Operation, Right, by_resource
+from agents.kafka.strimzi import user_text
 from agents.settings import Settings
 
 Format: TypeAlias = Literal["kafka-acls", "strimzi", "rpk", "confluent"]
@@ -65,31 +65,7 @@ def _confluent(rights: Sequence[Right], principal: str, settings: Settings) -> s
 
 def _strimzi(rights: Sequence[Right], principal: str, settings: Settings) -> str:
     del settings  # the label of the manifest names the cluster
-    name = principal.partition(":")[2]
-    kinds = {"topic": "topic", "group": "group", "transactional-id": "transactionalId"}
-    lines = [
-        "apiVersion: kafka.strimzi.io/v1beta2",
-        "kind: KafkaUser",
-        "metadata:",
-        f"  name: {json.dumps(name)}",
-        "  labels:",
-        "    strimzi.io/cluster: kafka",
-        "spec:",
-        "  authentication:",
-        "    type: scram-sha-512",
-        "  authorization:",
-        "    type: simple",
-        "    acls:",
-    ]
-    for (resource, of, is_prefix), operations in by_resource(rights).items():
-        lines += [
-            "      - resource:",
-            f"          type: {kinds[resource]}",
-            f"          name: {json.dumps(of)}",
-            f"          patternType: {'prefix' if is_prefix else 'literal'}",
-            f"        operations: [{', '.join(operations)}]",
-        ]
-    return "\n".join(lines)
+    return user_text(rights, principal.partition(":")[2])
 
 
 def _snake(operation: Operation) -> str:

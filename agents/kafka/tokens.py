@@ -1,4 +1,4 @@
-"""Tokens for OAUTHBEARER: from an endpoint by client credentials, from a file, or from a command that prints one.
+"""Tokens for OAUTHBEARER: from an endpoint by client credentials, a file, a command that prints one, or AWS' signer.
 
 A token is fetched anew for each connection: Kafka closes connections whose token has run out, and the next one shows a
 new token. Of an endpoint that was asked a moment ago the last token is taken, while it is good for a minute more. What
@@ -6,6 +6,7 @@ goes wrong is a `NoTokenError`: a sentence without the token, the secret, or wha
 """
 
 import asyncio
+import importlib
 import json
 import shlex
 import time
@@ -14,6 +15,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from aiokafka import conn
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaError
 
@@ -120,8 +122,60 @@ class TokenEndpoint(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has
             raise NoTokenError(f"{url} answered without an access token; check the URL.") from None
 
 
+class MskToken(AbstractTokenProvider):  # type: ignore[misc] # aiokafka has no types
+    """What MSK takes for IAM: a request that AWS' library signs with the credentials that it finds (extra `msk`)."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        try:
+            self._signer = importlib.import_module("aws_msk_iam_sasl_signer.MSKAuthTokenProvider")
+        except ImportError:
+            raise UserError(
+                "`sasl_mechanism` AWS_MSK_IAM needs AWS' library for signing; install `dueclock[msk]`.",
+                2,
+            ) from None
+
+    async def token(self) -> str:
+        """A token that is good for a quarter of an hour."""
+        return await asyncio.to_thread(self._signed)
+
+    def _signed(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError  # only here: it comes with the extra
+
+        try:
+            token, _ = self._signer.generate_auth_token(self._region)
+        except (AttributeError, ValueError):  # its words for no credentials at all
+            raise NoTokenError(
+                "There are no AWS credentials here; give some as for AWS' own tools (a role of the machine or pod, a "
+                "profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
+            ) from None
+        except (BotoCoreError, ClientError) as error:
+            raise NoTokenError(
+                f"The AWS credentials cannot be used ({type(error).__name__}); check role, profile and region."
+            ) from None
+        return str(token)
+
+
+class _Dialogue(conn.OAuthAuthenticator):  # type: ignore[misc] # aiokafka has no types
+    """Aiokafka's own takes a refusal for a success. What a broker says to a bad token has to be answered with one
+    separator (RFC 7628, 3.2.3); only then it says that the login has failed.
+    """
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        """What to send next; None at the end."""
+        if self._token_sent and payload:
+            return b"\x01", True
+        said: tuple[bytes, bool] | None = await super().step(payload)
+        return said
+
+
+conn.OAuthAuthenticator = _Dialogue
+
+
 def token_provider(settings: Settings) -> AbstractTokenProvider | None:
-    """Where the tokens of these settings come from; None where they want none."""
+    """Where the tokens of these settings come from; None where they want none. UserError where a library is missing."""
+    if settings.sasl_mechanism == "AWS_MSK_IAM":
+        return MskToken(settings.aws_region)
     if settings.sasl_mechanism != "OAUTHBEARER":
         return None
     if settings.sasl_oauthbearer_token_file:

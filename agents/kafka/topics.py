@@ -295,13 +295,14 @@ def _count(partitions: int) -> str:
 
 
 async def partitions_of(settings: Settings, *logical: Logical) -> int:
-    """How many partitions these topics have. UserError where one is missing, or they differ."""
+    """How many partitions these topics have. UserError where one is missing or may not be seen, or they differ."""
     names = [settings.topic(name) for name in logical]
     async with reader(settings) as consumer:
         partitions = {topic: await partitions_now(consumer, topic) for topic in names}
     counts: set[int] = set()
     for topic, found in partitions.items():
         if not found:
+            await _require_sight(settings, topic)
             raise UserError(
                 f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics.", 2
             )
@@ -312,9 +313,20 @@ async def partitions_of(settings: Settings, *logical: Logical) -> int:
 
 
 async def has_topic(settings: Settings, logical: Logical) -> bool:
-    """Whether there is this topic."""
+    """Whether there is this topic. UserError where it may not be seen: then nobody knows."""
+    topic = settings.topic(logical)
     async with reader(settings) as consumer:
-        return bool(await partitions_now(consumer, settings.topic(logical)))
+        is_there = bool(await partitions_now(consumer, topic))
+    if not is_there:
+        await _require_sight(settings, topic)
+    return is_there
+
+
+async def _require_sight(settings: Settings, topic: str) -> None:
+    """UserError where this login may not see a topic: it may be there."""
+    async with admin_client(settings) as admin:
+        if await _forbidden_of(admin, [topic]):
+            raise UserError(_forbidden(settings, topic), 2)
 
 
 def chosen_partitions(wanted: Iterable[int], count: int) -> Sequence[int]:

@@ -38,6 +38,7 @@ from streams.partitioner import partition_of
 from streams.replay import Replay
 from streams.rows import PARTITION_KEY
 from tests.kafka_fixtures import Outgoing, produce, read_to_end, topic_config
+from tests.secured.observed import settings_as
 
 ROOT = Path(__file__).parents[2]
 MARKETPLACE = "ATVPDKIKX0DER"
@@ -223,6 +224,7 @@ class WorkerProcess:
         self._log.close()
 
 
+LOGIN = ("security_protocol", "ssl_ca_location", "sasl_mechanism", "sasl_username", "sasl_password_file")
 MORE = ("metrics_port", "seal_every_s", "snapshots", "clocks_token", "http_token_file", "dead_letter_ratio")
 
 
@@ -246,18 +248,20 @@ class Live:
             policies_path=str(self.policies_file),
             **{"session_timeout_s": 6.0, "heartbeat_s": 1.0, **changes},
         )
-        self.settings_file = folder / "dueclock.toml"
-        self._write_settings()
+        self.as_worker = settings_as("worker", self.settings)
+        self.settings_file = self._write_settings("dueclock.toml", self.as_worker)
+        self.auditor_file = self._write_settings("auditor.toml", settings_as("auditor", self.settings))
         self._workers: list[WorkerProcess] = []
         self.sent = 0
         self._numbered = 0
         create_topics(self.settings)
         self._finished = Finished(self)
 
-    def _write_settings(self) -> None:
+    def _write_settings(self, name: str, settings: Settings) -> Path:
         chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path", "session_timeout_s", "heartbeat_s")
-        lines = [f"{name} = {json.dumps(getattr(self.settings, name))}" for name in (*chosen, *MORE)]
-        self.settings_file.write_text("\n".join(lines) + "\n")
+        lines = [f"{name} = {json.dumps(getattr(settings, name))}" for name in (*chosen, *LOGIN, *MORE)]
+        (self.folder / name).write_text("\n".join(lines) + "\n")
+        return self.folder / name
 
     def worker(self, name: str = "", *, is_ready: bool = True, **options: Any) -> WorkerProcess:
         """Start a worker, and wait until it has recovered its partitions; `options` are those of `WorkerProcess`."""

@@ -1,6 +1,7 @@
 """`make chaos`: all of tests/chaos for some seeds, one after the other, and the table of the faults that were survived.
 
-`python -m tests.chaos [--seeds N] [--first SEED] [PYTEST ARGUMENTS]`; exit status 1 if a test failed with any seed.
+`python -m tests.chaos [--seeds N] [--first SEED] [--secured] [PYTEST ARGUMENTS]`; exit status 1 if a test failed with
+any seed. With `--secured` the shorter half, on a Kafka with TLS and logins: a worker has no more rights than its role.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).parent
+SHORTER = ("test_workers.py", "test_brokers.py")
 
 
 def main() -> int:
@@ -25,15 +27,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--secured", action="store_true")
     chosen, others = parser.parse_known_args()
+    own = [str(HERE / name) for name in SHORTER] if chosen.secured else [str(HERE)]
+    kafka = {"DUECLOCK_TEST_KAFKA": "secured"} if chosen.secured else {}
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.jsonl"
         table.touch()
         for seed in range(chosen.first, chosen.first + chosen.seeds):
             print(f"Seed {seed}", flush=True)
-            variables = {"DUECLOCK_TEST_SEED": str(seed), "DUECLOCK_TEST_TABLE": str(table)}
-            command = [sys.executable, "-m", "pytest", "-q", "-n0", "--show-capture=no", *(others or [str(HERE)])]
+            variables = {"DUECLOCK_TEST_SEED": str(seed), "DUECLOCK_TEST_TABLE": str(table), **kafka}
+            command = [sys.executable, "-m", "pytest", "-q", "-n0", "--show-capture=no", *(others or own)]
             failed += bool(subprocess.run(command, env={**os.environ, **variables}, check=False).returncode)
         show([json.loads(line) for line in table.read_text().splitlines()])
     print(f"{chosen.seeds} seeds, {failed} of them with a failure.")

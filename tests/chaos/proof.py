@@ -130,7 +130,7 @@ def prove(live: Live, load: Load, *, skipped: str = "") -> int:
 
 def audit(live: Live) -> None:
     """`dueclock audit` finds no difference."""
-    ended = dueclock("--settings", live.settings_file, "audit", folder=live.folder)
+    ended = dueclock("--settings", live.auditor_file, "audit", folder=live.folder)
     assert ended.status == 0, ended.out + ended.err
 
 

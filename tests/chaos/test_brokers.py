@@ -66,7 +66,7 @@ def test_cut_and_slow_connections_cost_nothing(make_live: MakeLive) -> None:
     chance = drawn("network")
     load = Load(live, chance)
     recovery_s: list[float] = []
-    with Proxy(live.bootstrap) as proxy, load.running(pace_s=0.3):
+    with Proxy(live.as_worker.broker) as proxy, load.running(pace_s=0.3):
         live.worker(module="tests.chaos.faulty", variables=proxy.variables)
         goes_on(live, 1)
         for _ in range(3):

@@ -15,10 +15,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from agents.desk.hanging import hanging
+from agents.kafka.rights import redrive_id
 from agents.kafka.topics import create_topics
 from agents.kafka.transactions import Outbox, Transactions
 from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
+from schemas.dead_letters import HEADER_REDRIVEN
 from schemas.registry import Logical
 from tests.audit.history import BREACH, HOME, PARTITIONS, History
 from tests.cli.command import Ended, dueclock
@@ -110,3 +112,33 @@ def test_what_hangs_is_aborted_where_nothing_of_its_transaction_is_committed(
     assert json.loads(done.out)["partitions"][HOME]["ended"] == 1
     assert asyncio.run(hanging(settings, HOME)) is None
     assert asyncio.run(read_to_end(settings.broker, settings.topic("sla-journal"))) == []
+
+
+def test_a_redrive_that_is_under_way_or_was_broken_off_hangs_nothing(settings: Settings, tmp_path: Path) -> None:
+    """It marks letters in a transaction of its own, which ends by itself; a rebuild goes on beside it."""
+    history = History().tell(BREACH)
+    records = [*history.journal_records(settings), *history.event_records(settings)]
+
+    async def run() -> None:
+        owner = Transactions(f"{settings.topic('sla-journal')}-{HOME}", settings)
+        outbox = Outbox()
+        for record in records:
+            headers = list(record.headers)
+            outbox.put(record.topic, HOME, record.key, record.value, headers=headers, at_ms=record.timestamp_ms)
+        await owner.start()
+        await owner.write(outbox)
+        await owner.stop()
+        redrive = Transactions(redrive_id(settings), settings)
+        await redrive.start()
+        producer = redrive._producer
+        assert producer is not None
+        await producer.begin_transaction()
+        mark = [(HEADER_REDRIVEN, b"0")]
+        await producer.send_and_wait(settings.topic("dead-letter"), None, key=b"a letter", partition=HOME, headers=mark)
+        assert await hanging(settings, HOME) is None
+        await redrive.stop()
+
+    asyncio.run(run())
+    done = rebuild(settings, tmp_path)
+    assert done.status == 0, done
+    assert audited(settings, tmp_path).status == 0

@@ -1,4 +1,4 @@
-"""Writes what is made from the code into docs/: `python -m tests.docs.regenerate`.
+"""Writes what is made from the code into docs/ and deploy/overlays: `python -m tests.docs.regenerate`.
 
 Reference pages are whole files. In the architecture page the drawings' tables stand between two marks; a drawing is a
 file beside the page. What the commands of a page bring is not written here: `DUECLOCK_TEST_REWRITE=1` does that
@@ -15,6 +15,8 @@ from tests.docs.command_pages import command_parts
 from tests.docs.generated import exit_statuses_page, headers_page, metrics_page, page, settings_page, topics_page
 from tests.docs.json_pages import json_parts
 from tests.docs.lives import clock_svg, clock_table, guards_table, partition_svg, partition_table
+from tests.observe.overlays import OVERLAYS, manifests
+from tests.repository.tree import ROOT
 
 ARCHITECTURE: Final = "explanation/architecture.md"
 _PARTITION: Final = "![The life of a partition](partition.svg)"
@@ -72,12 +74,13 @@ def with_parts(text: str, parts: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Write what differs."""
-    for name, text in sorted(documents().items()):
-        file = DOCS / name
+    wanted = {DOCS / name: text for name, text in documents().items()}
+    wanted |= {OVERLAYS / name: text for name, text in manifests().items()}
+    for file, text in sorted(wanted.items()):
         if not file.exists() or file.read_text() != text:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-            print(f"wrote docs/{name}")
+            print(f"wrote {file.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from deploy import embedded
 from deploy.embedded_secured import Secrets
 
 Result = TypeVar("Result")
+PARTITIONS = 2
 
 
 class Secured:
@@ -34,7 +35,7 @@ class Secured:
 @pytest.fixture(scope="session")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """The broker with its topics."""
-    settings = Settings(state_dir=str(tmp_path_factory.mktemp("secured")), partitions=2)
+    settings = Settings(state_dir=str(tmp_path_factory.mktemp("secured")), partitions=PARTITIONS)
     start_secured(settings, detached=False)
     try:
         found = Secured(settings)

@@ -18,6 +18,7 @@ from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
 from deploy.embedded_certificates import Authority, Pem
 from tests.secured.conftest import Secured
+from tests.secured.table import note
 
 pytestmark = pytest.mark.broker
 
@@ -30,12 +31,14 @@ PLAIN = {
 }
 
 
-def sentence(settings: Settings) -> str:
+def sentence(settings: Settings, wrong: str) -> str:
+    """What a person is told whose setting is wrong in this way."""
     with pytest.raises(UserError) as caught:
         check_topics(settings)
     assert caught.value.exit_code != 0
     if settings.sasl_password_file and Path(settings.sasl_password_file).exists():
         assert Path(settings.sasl_password_file).read_text().strip() not in caught.value.sentence
+    note("sentence", wrong=wrong, sentence=caught.value.sentence)
     return caught.value.sentence
 
 
@@ -44,26 +47,31 @@ def test_the_right_settings_say_nothing(secured: Secured) -> None:
 
 
 def test_nobody_listens(secured: Secured) -> None:
-    assert sentence(secured.of("auditor", broker="127.0.0.1:1")).startswith("No Kafka answers at 127.0.0.1:1;")
+    assert sentence(secured.of("auditor", broker="127.0.0.1:1"), "the broker is down").startswith(
+        "No Kafka answers at 127.0.0.1:1;"
+    )
 
 
 def test_no_such_machine(secured: Secured) -> None:
-    assert sentence(secured.of("auditor", broker="nowhere.invalid:9092")) == (
+    assert sentence(secured.of("auditor", broker="nowhere.invalid:9092"), "no such machine") == (
         "There is no machine called nowhere.invalid; correct the `broker` setting, or the name service."
     )
 
 
 def test_plain_against_tls(secured: Secured) -> None:
-    assert sentence(secured.of("auditor", **PLAIN)) == (
+    assert sentence(secured.of("auditor", **PLAIN), "plain against TLS") == (
         f"What listens at {secured.broker} speaks TLS; set `security_protocol` to SSL (or to SASL_SSL with "
         "`sasl_mechanism`, if it wants a login)."
     )
     with_login = secured.of("auditor", security_protocol="SASL_PLAINTEXT", ssl_ca_location="")
-    assert sentence(with_login) == f"What listens at {secured.broker} speaks TLS; set `security_protocol` to SASL_SSL."
+    assert (
+        sentence(with_login, "a login, but plain, against TLS")
+        == f"What listens at {secured.broker} speaks TLS; set `security_protocol` to SASL_SSL."
+    )
 
 
 def test_tls_against_plain(secured: Secured, kafka: EmbeddedKafka) -> None:
-    assert sentence(secured.of("auditor", broker=kafka.bootstrap)) == (
+    assert sentence(secured.of("auditor", broker=kafka.bootstrap), "TLS against plain") == (
         f"What listens at {kafka.bootstrap} speaks no TLS; set `security_protocol` to SASL_PLAINTEXT, or name its port "
         "for TLS."
     )
@@ -71,7 +79,7 @@ def test_tls_against_plain(secured: Secured, kafka: EmbeddedKafka) -> None:
 
 def test_a_login_where_none_is_wanted(secured: Secured, kafka: EmbeddedKafka) -> None:
     settings = secured.of("auditor", broker=kafka.bootstrap, security_protocol="SASL_PLAINTEXT", ssl_ca_location="")
-    assert sentence(settings) == (
+    assert sentence(settings, "a login where none is wanted") == (
         f"The Kafka at {kafka.bootstrap} wants no login; set `security_protocol` to PLAINTEXT."
     )
 
@@ -80,38 +88,41 @@ def test_tls_without_a_login(secured: Secured) -> None:
     settings = secured.of(
         "auditor", **{**PLAIN, "security_protocol": "SSL", "ssl_ca_location": str(secured.secrets / "ca.pem")}
     )
-    assert sentence(settings).startswith(f"The Kafka at {secured.broker} wants a certificate or a login; ")
+    assert sentence(settings, "TLS without a login").startswith(
+        f"The Kafka at {secured.broker} wants a certificate or a login; "
+    )
 
 
 def test_an_unknown_ca(secured: Secured, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     other.write_text(Authority().certificate)
-    assert sentence(secured.of("auditor", ssl_ca_location=str(other))) == (
+    assert sentence(secured.of("auditor", ssl_ca_location=str(other)), "another CA") == (
         f"The certificate of {secured.broker} is signed by nobody that {other} knows; give the file of its CA as "
         "`ssl_ca_location`."
     )
-    assert "nobody that the system's store knows" in sentence(secured.of("auditor", ssl_ca_location=""))
+    none = sentence(secured.of("auditor", ssl_ca_location=""), "no CA file, and the system does not know it")
+    assert "nobody that the system's store knows" in none
 
 
 def test_a_wrong_login(secured: Secured, tmp_path: Path) -> None:
     wrong = tmp_path / "password"
     wrong.write_text("a wrong one\n")
-    for changes in ({"sasl_username": "nobody"}, {"sasl_password_file": str(wrong)}):
+    for what, changes in (("name", {"sasl_username": "nobody"}), ("password", {"sasl_password_file": str(wrong)})):
         settings = secured.of("auditor", **changes)
-        assert sentence(settings) == (
+        assert sentence(settings, f"a wrong {what}") == (
             f"The Kafka at {secured.broker} refuses the login of the user {settings.sasl_username} by SCRAM-SHA-512; "
             "check name, password and mechanism."
         )
 
 
 def test_a_mechanism_that_the_broker_does_not_know(secured: Secured) -> None:
-    assert sentence(secured.of("auditor", sasl_mechanism="PLAIN")).startswith(
+    assert sentence(secured.of("auditor", sasl_mechanism="PLAIN"), "another mechanism").startswith(
         f"The Kafka at {secured.broker} knows no login by PLAIN; "
     )
 
 
 def test_a_password_file_that_is_not_there(secured: Secured, tmp_path: Path) -> None:
-    assert sentence(secured.of("auditor", sasl_password_file=str(tmp_path / "none"))).startswith(
+    assert sentence(secured.of("auditor", sasl_password_file=str(tmp_path / "none")), "no password file").startswith(
         f"Cannot read the password file {tmp_path / 'none'} (No such file or directory);"
     )
 
@@ -162,4 +173,6 @@ def test_a_certificate_that_is_not_good(
     pem = authority.issue("broker", hosts, begins=now - dt.timedelta(days=2), ends=now + ends_in)
     with listening_with(pem, tmp_path) as address:
         settings = secured.of("auditor", broker=address, ssl_ca_location=str(tmp_path / "ca.pem"))
-        assert f"The certificate of {address} {said}" in sentence(settings)
+        assert f"The certificate of {address} {said}" in sentence(
+            settings, f"a certificate that {said.partition(';')[0]}"
+        )
