@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from agents.kafka.rights import rights_of
-from agents.kafka.topics import Found, differences
+from agents.kafka.topics import OnBroker, differences
 from agents.settings import load_settings
 from agents.topic_roles import PROBE
 from tests.observe.overlays import OVERLAYS, SETTINGS, USERS, manifests
@@ -137,7 +137,7 @@ def test_strimzis_users_have_exactly_the_rights_of_their_roles() -> None:
 def test_on_strimzis_topics_topics_check_finds_nothing() -> None:
     topics = {one["metadata"]["name"]: one["spec"] for one in built("strimzi") if one["kind"] == "KafkaTopic"}
     found = {
-        spec.get("topicName", name): Found(spec["partitions"], True, spec["config"], spec["replicas"])
+        spec.get("topicName", name): OnBroker(spec["partitions"], True, spec["config"], spec["replicas"])
         for name, spec in topics.items()
     }
     assert differences(SETTINGS, found, SETTINGS.partitions) == []
