@@ -60,9 +60,11 @@ chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print
 	@echo "Injecting faults, seed by seed"
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(ARGS)
 
-hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3)
+hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3), and look for the slowest line
 	@echo "Being hostile, seed by seed"
 	@DUECLOCK_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/hostile $(ARGS)
+	@echo "Looking for the slowest line and the largest row"
+	@$(BIN)/python -m tests.hostile.worst --seeds $(SEEDS)
 
 secured: .venv/.installed ## Try each login, and each role without each of its rights, on a secured Kafka, and print what was found (minutes)
 	@echo "Trying logins and rights"
