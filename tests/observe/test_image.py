@@ -57,7 +57,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=390,
+            timeout=600,
         )
 
     def copy(self, line: str) -> None:
@@ -104,7 +104,7 @@ def test_nothing_is_installed_that_has_no_hash() -> None:
 
 
 @pytest.mark.skipif("DUECLOCK_TEST_IMAGE" not in os.environ, reason="`make image-lines` tries them: it takes a minute")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_its_run_lines_make_a_dueclock_of_the_locks_versions_in_an_empty_environment(machine: Machine) -> None:
     for step, line in STEP.findall(stripped(BUILD)):
         if step == "COPY":
