@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.embedded_folder import free_port
+from schemas.policies import shipped_policies
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, instant, question, seller_on, wait_until
 from tests.hostile.foreign import send
@@ -42,7 +43,7 @@ def reasons(live: Live) -> list[tuple[str, str]]:
 
 
 def test_an_order_with_more_facts_than_it_may_have_is_full_and_its_row_fits_ten_times_over(make_live: MakeLive) -> None:
-    live = make_live()
+    live = make_live(shipped_policies())
     worker = live.worker()
     hostile = seller_on(0, live.partitions)
     receipts = [
@@ -67,7 +68,7 @@ def test_an_order_with_more_facts_than_it_may_have_is_full_and_its_row_fits_ten_
 
 
 def test_figures_beyond_all_bounds_are_dead_letters_and_end_nobody(make_live: MakeLive) -> None:
-    live = make_live()
+    live = make_live(shipped_policies())
     worker = live.worker()
     seller = seller_on(0, live.partitions)
     figures = [(1, 9007199254740991), (10**9 + 1, 0), (5, 6), (10**9, 10**9)]
@@ -87,7 +88,7 @@ def test_figures_beyond_all_bounds_are_dead_letters_and_end_nobody(make_live: Ma
 def test_switches_over_thousands_of_threads_keep_no_other_partition_waiting_and_no_figure_old(
     make_live: MakeLive,
 ) -> None:
-    live = make_live(metrics_port=(port := free_port()))
+    live = make_live(shipped_policies(), metrics_port=(port := free_port()))
     worker = live.worker()
     hostile = seller_on(0, live.partitions)
     routed: dict[str, Any] = {"from_role": "buyer", "routed_to": "csba"}
