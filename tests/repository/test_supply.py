@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,17 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.repository.test_lock import Pin, extras, pins
-from tests.repository.tree import ROOT, project
+from tests.repository.test_lock import Pin, pins
+from tests.repository.tree import ROOT, project, text_of
 
 RUNS_ON, BUILT_WITH = "deploy/requirements.lock", "deploy/build.lock"
 LINUX = {"sys_platform": "linux", "platform_system": "Linux"}
+
+
+def of_the_image() -> list[str]:
+    """What the ways in need that the image has."""
+    optional = project()["project"]["optional-dependencies"]
+    return [text for name in re.findall(r"--extra (\w+)", text_of(ROOT / ".ci" / "lock")) for text in optional[name]]
 
 
 def by_name(lock: str) -> dict[str, Pin]:
@@ -38,7 +45,7 @@ def test_the_images_locks_are_parts_of_the_one_lock_with_its_versions_and_hashes
 @pytest.mark.parametrize(
     ("lock", "asked"),
     [
-        (RUNS_ON, [*project()["project"]["dependencies"], *extras()]),
+        (RUNS_ON, [*project()["project"]["dependencies"], *of_the_image()]),
         (BUILT_WITH, project()["build-system"]["requires"]),
     ],
 )
