@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test sources years docs bench bench-quick chaos hostile secured soak check format lock clean
+.PHONY: help run test sources years docs bench bench-quick chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -60,9 +60,11 @@ chaos: .venv/.installed ## Inject every fault for some seeds (SEEDS=3) and print
 	@echo "Injecting faults, seed by seed"
 	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) $(ARGS)
 
-hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3)
+hostile: .venv/.installed ## Let foreign producers and rotten disks do their worst for some seeds (SEEDS=3), and look for the slowest line
 	@echo "Being hostile, seed by seed"
 	@DUECLOCK_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/hostile $(ARGS)
+	@echo "Looking for the slowest line and the largest row"
+	@$(BIN)/python -m tests.hostile.worst --seeds $(SEEDS)
 
 secured: .venv/.installed ## Try each login, and each role without each of its rights, on a secured Kafka, and print what was found (minutes)
 	@echo "Trying logins and rights"
@@ -87,10 +89,20 @@ format: .venv/.installed ## Format the code and mend what ruff can mend
 	@$(BIN)/python -m ruff format .
 	@$(BIN)/python -m ruff check --fix .
 
-lock: ## Resolve pyproject.toml into requirements.lock again (ARGS=--upgrade takes the newest versions)
+image-lines: .venv/.installed ## Try the RUN lines of the image in an environment with nothing but Python (about a minute)
+	@echo "Trying the image's lines"
+	@DUECLOCK_TEST_IMAGE=1 $(BIN)/python -m pytest tests/observe/test_image.py $(ARGS)
+
+sbom: .venv/.installed ## Write what the image holds, in CycloneDX, into sbom.json: the same bytes each time
+	@$(BIN)/python .ci/sbom.py sbom.json
+
+vulnerabilities: .venv/.installed ## Ask a database whether anything that dueclock runs on is known to be vulnerable
+	@$(BIN)/python .ci/vulnerabilities.py
+
+lock: ## Resolve pyproject.toml into requirements.lock and the image's locks again (ARGS=--upgrade takes the newest versions)
 	@echo "Resolving requirements.lock"
 	@.ci/lock $(ARGS)
 
 clean: ## Remove .venv and whatever the tools left behind (not .dueclock/, the data)
 	@echo "Removing .venv and the caches of the tools"
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist site
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist site sbom.json

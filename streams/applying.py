@@ -6,7 +6,7 @@ account's threads that asked csba, and a case is compared with the account's cas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from operator import itemgetter
 from typing import Final, cast
 
@@ -19,11 +19,12 @@ from streams.duties import Called, Duty, Urgent, Violation
 from streams.events import violation_event
 from streams.ledger import Ledger
 from streams.matters import called_for, take_fact
+from streams.pieces import in_order
 from streams.routing import account_key, route
-from streams.rows import BREACHED, OPEN, Clock, OrderRow
+from streams.rows import BREACHED, OPEN, Clock, OrderRow, ThreadRow
 from streams.state import State
 from streams.terms import Binding
-from streams.threads import NEVER_MS, switched_off
+from streams.threads import NEVER_MS, Switches, ThreadView, questions_duties, switched_off
 
 
 class Touched:
@@ -41,10 +42,11 @@ Found = list[tuple[Matter, Violation]]
 """Violations, each with the matter that keeps it."""
 
 
-def apply_notification(state: State, notification: Notification) -> None:
+def apply_notification(state: State, notification: Notification) -> Iterable[None]:
     """Apply a valid notification at its journal time: violations, clock events, urgent escalations, corrections.
 
-    A change of programs is not for here: it may touch as many threads as the account has (`switch_program`).
+    Urgent escalations may be many: they, and what comes behind them, are left as pieces. A change of programs is not
+    for here: it may touch as many threads as the account has (`switch_program`).
     """
     ledger, party = _opened(state, notification)
     if type(notification) is MetricsReported:
@@ -56,10 +58,11 @@ def apply_notification(state: State, notification: Notification) -> None:
         if violations:
             _say_violations(state, violations)
         opened = _settle(ledger, touched)
-        for one in touched:
+        for one in touched:  # an order: no other has them
             if one.called.questions or one.called.claims:
-                _urge(ledger, one, opened)
+                return _urge(ledger, one, opened)
     ledger.close()
+    return ()
 
 
 def _opened(state: State, notification: Notification) -> tuple[Ledger, Party]:
@@ -159,37 +162,45 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
     )
     state.taken.append(take_fact(party.row_id, row.programs, fact))
     state.rows.mark_changed(party)
-    touched = []
-    for row_id in _waiting_threads(state, party, before):
+    were, are = switched_off(before), switched_off(row.programs)
+    pairs: list[_Pair] = []
+    matters: list[Matter] = []
+    for row_id in (yield from _waiting_threads(state, party, were, are)):
         yield
         matter = state.rows.known_matter(row_id)
         assert matter is not None  # the index has no other
-        called = called_for(matter.name, matter.row, row.programs)
-        stood, stands = _by_name(called_for(matter.name, matter.row, before)), _by_name(called)
+        called, called_before = (
+            Called(questions_duties(ThreadView(matter.name, cast(ThreadRow, matter.row).facts, switches)))
+            for switches in (are, were)
+        )
+        stood, stands = _by_name(called_before), _by_name(called)
         changed = frozenset(name for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name))
-        touched.append(Touched(matter, called, changed))
-    for pair in _pairs(touched):
+        _pair_up(Touched(matter, called, changed), pairs)
+        matters.append(matter)
+    for pair in (yield from in_order(pairs, itemgetter(0))):
         yield
         _settle_pair(ledger, pair)
-    for one in touched:
-        ledger.arm(one.matter)
+    for matter in matters:
+        yield
+        ledger.arm(matter)
     ledger.close()
 
 
-def _waiting_threads(state: State, party: Party, before: list[facts.ProgramChanged]) -> list[str]:
+def _waiting_threads(state: State, party: Party, were: Switches, are: Switches) -> Generator[None, None, list[str]]:
     """The threads whose duties a change of programs touches: the first switch after a question is another than before.
 
     Of a switch that came or went these are the questions since the switch before it, not answered by then.
     """
-    were, are = switched_off(before), switched_off(party.row.programs)
-    found: set[str] = set()
+    found: dict[str, None] = {}
     for switches, others in ((are, were), (were, are)):
         earlier_ms = -NEVER_MS
         for switch in switches:
             if switch not in others:
-                found.update(state.questions.waiting(party.row_id, earlier_ms, switch[0]))
+                for row_id in state.questions.waiting(party.row_id, earlier_ms, switch[0]):
+                    yield
+                    found[row_id] = None
             earlier_ms = switch[0]
-    return sorted(found)
+    return list(found)
 
 
 # --- clocks --------------------------------------------------------------------------------------------------------
@@ -205,18 +216,23 @@ def _pairs(touched: list[Touched]) -> list[_Pair]:
         (only,) = touched[0].called.duties  # as most matters begin
         return [(only.name, touched[0].matter, None, only)]
     for one in touched:
-        duties, names, matter = _by_name(one.called), one.names, one.matter
-        for clock in matter.row.clocks:
-            name = f"{clock.rule}/{clock.subject}"
-            duty = duties.pop(name, None)
-            if names is None or name in names:
-                pairs.append((name, matter, clock, duty))
-        for name, duty in duties.items():
-            if names is None or name in names:
-                pairs.append((name, matter, None, duty))
+        _pair_up(one, pairs)
     if len(pairs) > 1:
         pairs.sort(key=itemgetter(0))
     return pairs
+
+
+def _pair_up(one: Touched, pairs: list[_Pair]) -> None:
+    """The pairs of one matter."""
+    duties, names, matter = _by_name(one.called), one.names, one.matter
+    for clock in matter.row.clocks:
+        name = f"{clock.rule}/{clock.subject}"
+        duty = duties.pop(name, None)
+        if names is None or name in names:
+            pairs.append((name, matter, clock, duty))
+    for name, duty in duties.items():
+        if names is None or name in names:
+            pairs.append((name, matter, None, duty))
 
 
 def _by_name(called: Called) -> dict[str, Duty]:
@@ -242,17 +258,19 @@ def _settle(ledger: Ledger, touched: list[Touched]) -> dict[str, Clock]:
     return opened
 
 
-def _urge(ledger: Ledger, one: Touched, opened: dict[str, Clock]) -> None:
-    """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN)."""
+def _urge(ledger: Ledger, one: Touched, opened: dict[str, Clock]) -> Iterator[None]:
+    """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN); then the fact is applied."""
     row = cast(OrderRow, one.matter.row)
     places = {source: place for place, source in enumerate(row.urged)}
     urgents = sorted(_urgents(row, one.called, opened, places), key=itemgetter(0))
     for urgent, clock in urgents:
+        yield
         place = places.setdefault(urgent.source, len(places))
         if place == len(row.urged):
             row.urged.append(urgent.source)
         ledger.settling(clock).urge(urgent, place)
         ledger.rows.mark_changed(one.matter)
+    ledger.close()
 
 
 def _urgents(
@@ -283,7 +301,7 @@ def move_open_clocks(state: State) -> Iterator[None]:
     moves: list[tuple[str, str, Matter, Clock, Binding]] = []
     matters: list[Matter] = []
     counted: dict[str, Party] = {}
-    for visited in state.rows.every_matter():
+    for visited in state.rows.matters_as_they_lie():
         yield
         if any(clock.outcome == OPEN for clock in visited.row.clocks):
             matter = state.rows.known_matter(visited.row_id)
@@ -296,7 +314,7 @@ def move_open_clocks(state: State) -> Iterator[None]:
                     moved = agreement.moved(stored, clock.start_ms, now_ms)
                     if moved is not stored:
                         moves.append((matter.party.row_id, clock.name, matter, clock, moved))
-    for _, _, matter, clock, moved in sorted(moves, key=itemgetter(0, 1)):
+    for _, _, matter, clock, moved in (yield from in_order(moves, itemgetter(0, 1))):
         yield
         ledger.open(matter.party)
         ledger.take_out(clock)
@@ -304,7 +322,8 @@ def move_open_clocks(state: State) -> Iterator[None]:
         ledger.put_back(matter, clock)
         if ledger.has_counted:
             counted[matter.party.row_id] = matter.party
-    for _, party in sorted(counted.items()):
+    for _, party in (yield from in_order(list(counted.items()), itemgetter(0))):
+        yield
         ledger.open(party)
         ledger.correct()
     for matter in matters:

@@ -14,7 +14,7 @@ from schemas.codec import DAY_MS
 from schemas.notifications import Notification, PolicyActivated, ProgramChanged, StateSealed
 from schemas.policies import Policies, PolicyError, check_successor, load_policies
 from streams.applying import apply_notification, move_open_clocks, switch_program
-from streams.firing import fire
+from streams.firing import Crowds, fire
 from streams.health import worst_status
 from streams.line import Line
 from streams.logic import BEFORE_LOGIC, FIRST, OtherVersionError, check_logic
@@ -43,8 +43,8 @@ def unfold(state: State, line: Line, events: list[SlaEvent]) -> Iterable[None]:
     """`step` in pieces of one timer, clock or row each, for whoever has other things to do between them.
 
     A line may make a hundred thousand timers due, or an activation visit every row. Most make none due and touch their
-    own matter alone: they are applied at once, and no piece is left to ask for. Nothing else may be done with the state
-    before the last piece; what is left of it half way is worth nothing.
+    own matter alone: they are applied at once, and no piece is left to ask for but those of urgent questions. Nothing
+    else may be done with the state before the last piece; what is left of it half way is worth nothing.
     """
     row, body = state.row, line.body
     if line.number != row.lines + 1:
@@ -57,8 +57,7 @@ def unfold(state: State, line: Line, events: list[SlaEvent]) -> Iterable[None]:
         if type(body) is not ProgramChanged and not state.timers.may_be_due(line.journal_ms):
             _begin(state, line, events)
             _let_stand(state, line)
-            apply_notification(state, body)
-            return ()
+            return apply_notification(state, body)
     policies = None
     if isinstance(body, PolicyActivated):
         policies = _checked_policies(state, body, line.number)
@@ -83,15 +82,16 @@ def _in_pieces(state: State, line: Line, policies: Policies | None, events: list
     """Fire every timer that the line's journal time has reached, let its time stand, then apply what it says."""
     body, timers = line.body, state.timers
     _begin(state, line, events)
+    crowds = Crowds()
     while (timer := timers.pop_due(line.journal_ms)) is not None:
-        fire(state, timer)
+        fire(state, timer, crowds)
         yield
     _let_stand(state, line)
     state.ledger.moment.begin_line(line.journal_ms, events)
     if isinstance(body, ProgramChanged):
         yield from switch_program(state, body)
     elif isinstance(body, Notification):
-        apply_notification(state, body)
+        yield from apply_notification(state, body)
     elif isinstance(body, PolicyActivated) and policies is not None:
         yield from _activate(state, policies, body)
 
@@ -117,7 +117,7 @@ def _activate(state: State, policies: Policies, activation: PolicyActivated) -> 
     state.activate(policies, activation.zones or {}, activation.logic or FIRST)
     yield from move_open_clocks(state)
     if before != policies.retention:
-        for matter in state.rows.every_matter():
+        for matter in state.rows.matters_as_they_lie():
             state.ledger.arm(matter)
             yield
 

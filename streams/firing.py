@@ -5,14 +5,73 @@ A clock's timers fire on clocks as they stand: an open clock has no ending fact,
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heapreplace
+from typing import Final
+
 from streams import health
 from streams.at_work import Matter
-from streams.matters import is_unsettled
+from streams.matters import is_unsettled, next_of_clock
+from streams.policies import Agreement
+from streams.rows import Clock, MatterRow
 from streams.state import State
 from streams.timer import CLOCK, DUE_STEP, HEALTH, MOVE_STEP, Timer
 
+FEW_CLOCKS: Final = 8
+"""A matter with more of them is crowded."""
 
-def fire(state: State, timer: Timer) -> None:
+
+class _Crowd:
+    """A crowded matter while a line fires its timers: its clocks by name, and what each of them has next.
+
+    A timer changes its own clock alone, so that the others need not be asked again after each. A queue of (instant,
+    clock, step): its first is what `next_timer` would find among the clocks.
+    """
+
+    __slots__ = ("_agreement", "_clocks", "_queue", "_safe_until_ms")
+
+    def __init__(self, agreement: Agreement, row: MatterRow) -> None:
+        self._agreement = agreement
+        self._clocks = {clock.name: clock for clock in row.clocks}
+        self._queue = [entry for clock in row.clocks if (entry := self._entry(clock)) is not None]
+        heapify(self._queue)
+        retention = agreement.retention
+        shortest_ms = min(retention.settled_ms, retention.unsettled_ms, retention.evidence_ms)
+        self._safe_until_ms = max(fact.at_ms for fact in row.facts) + shortest_ms  # it is forgotten later than that
+
+    def clock(self, name: str) -> Clock:
+        return self._clocks[name]
+
+    def fired(self, clock: Clock) -> tuple[int, str, int] | None:
+        """The first of the queue was the clock's, and has fired: the earliest now, None where that has to be asked."""
+        entry = self._entry(clock)
+        if entry is None:
+            heappop(self._queue)
+        else:
+            heapreplace(self._queue, entry)
+        return self._queue[0] if self._queue and self._queue[0][0] <= self._safe_until_ms else None
+
+    def _entry(self, clock: Clock) -> tuple[int, str, int] | None:
+        found = next_of_clock(self._agreement, clock)
+        return None if found is None else (found[0], clock.name, found[1])
+
+
+class Crowds:
+    """The crowded matters whose timers one line fires; nothing else may change a clock meanwhile."""
+
+    __slots__ = ("_crowds",)
+
+    def __init__(self) -> None:
+        self._crowds: dict[str, _Crowd] = {}
+
+    def of(self, row_id: str, row: MatterRow, agreement: Agreement) -> _Crowd | None:
+        """The crowd of a matter, if it is crowded."""
+        crowd = self._crowds.get(row_id)
+        if crowd is None and len(row.clocks) > FEW_CLOCKS:
+            crowd = self._crowds[row_id] = _Crowd(agreement, row)
+        return crowd
+
+
+def fire(state: State, timer: Timer, crowds: Crowds) -> None:
     """Carry out one timer before the line at work; what it sets takes its place in the order."""
     ledger = state.ledger
     ledger.pass_time(timer.fire_ms if timer.kind == HEALTH else timer.fire_ms - 1)
@@ -24,7 +83,7 @@ def fire(state: State, timer: Timer) -> None:
     assert matter is not None  # what is forgotten is disarmed
     ledger.open(matter.party)
     if timer.kind == CLOCK:
-        _fire_clock(state, timer, matter)
+        _fire_clock(state, timer, matter, crowds)
     else:
         _forget(state, timer, matter)
 
@@ -39,11 +98,12 @@ def _strike_midnight(state: State, timer: Timer) -> None:
     ledger.arm_midnight(party)
 
 
-def _fire_clock(state: State, timer: Timer, matter: Matter) -> None:
+def _fire_clock(state: State, timer: Timer, matter: Matter, crowds: Crowds) -> None:
     """An escalation step, the due instant, or an `open` version that comes into force."""
     ledger, agreement = state.ledger, matter.party.agreement
     name = timer.timer_id[len(matter.party.row_id) + 1 :]
-    clock = next(clock for clock in matter.row.clocks if clock.name == name)
+    crowd = crowds.of(matter.row_id, matter.row, agreement)
+    clock = next(clock for clock in matter.row.clocks if clock.name == name) if crowd is None else crowd.clock(name)
     settling = ledger.settling(clock)
     ledger.take_out(clock)
     if timer.step == DUE_STEP:
@@ -54,7 +114,13 @@ def _fire_clock(state: State, timer: Timer, matter: Matter) -> None:
         settling.escalate(timer.step)
     ledger.put_back(matter, clock)
     ledger.close()
-    ledger.arm(matter)
+    following = None if crowd is None else crowd.fired(clock)
+    if following is None:
+        ledger.arm(matter)
+    else:
+        fire_ms, following_name, step = following
+        timer_id = f"{matter.party.row_id}/{following_name}"
+        state.timers.arm(Timer(fire_ms, CLOCK, timer_id, step, matter.row_id), matter.row_id)
 
 
 def _forget(state: State, timer: Timer, matter: Matter) -> None:

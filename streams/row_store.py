@@ -13,6 +13,7 @@ from typing import Final, cast
 from streams.at_work import Matter, Party
 from streams.census import Census
 from streams.own_ids import own_id
+from streams.pieces import RUN
 from streams.policies import PolicyBook
 from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row
 
@@ -30,7 +31,7 @@ class RowStore:
         self.book: PolicyBook | None = None
         self._census = census
         self._changed: list[Party | Matter] = []
-        self._forgotten: set[str] = set()
+        self._forgotten: dict[str, None] = {}
 
     def agree(self, book: PolicyBook) -> None:
         """These policies are in force from here on."""
@@ -69,7 +70,7 @@ class RowStore:
             matter = self._at_rest(row_id, party, kind, name)
             if matter is None:
                 matter = Matter(row_id, party, kind, name, ROW_TYPES[kind]())
-                self._forgotten.discard(row_id)
+                self._forgotten.pop(row_id, None)
                 self._census.count_row(kind, +1)
             self.matters[row_id] = matter
         return matter
@@ -86,6 +87,14 @@ class RowStore:
     def every_matter(self) -> Iterator[Matter]:
         """Every matter, by id; one at rest is decoded for the visit only."""
         for row_id in self.row_ids():
+            matter = self.matters.get(row_id) or self._visited(row_id)
+            if matter is not None:
+                yield matter
+
+    def matters_as_they_lie(self) -> Iterator[Matter]:
+        """Every matter, in the order in which rows came to rest: sorting all ids would hold the loop."""
+        new = [row_id for row_id in self.matters if row_id not in self.at_rest]
+        for row_id in [*self.at_rest, *new]:
             matter = self.matters.get(row_id) or self._visited(row_id)
             if matter is not None:
                 yield matter
@@ -119,7 +128,7 @@ class RowStore:
         self.matters.pop(row_id, None)
         self.at_rest.pop(row_id, None)
         matter.is_changed = False
-        self._forgotten.add(row_id)
+        self._forgotten[row_id] = None
 
     # --- all rows ----------------------------------------------------------------------------------------------------
 
@@ -141,16 +150,21 @@ class RowStore:
         return encode_row(one.row) if one is not None and one.is_changed else self.at_rest[row_id]
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Rows changed since the last call, by id; None is a tombstone. To be taken to the end."""
+        """Rows changed since the last call, None for a tombstone. To be taken to the end.
+
+        They stand by id; where more than a run of them have changed, in runs, as they changed.
+        """
         changed = {one.row_id: one for one in self._changed if one.is_changed}
-        for row_id in sorted(changed.keys() | self._forgotten):
-            one = changed.get(row_id)
-            if one is None:
-                yield row_id, None
-            else:
-                value = self.at_rest[row_id] = encode_row(one.row)
-                one.is_changed = False
-                yield row_id, value
+        ids = [*changed, *self._forgotten]
+        for first in range(0, len(ids), RUN):
+            for row_id in sorted(ids[first : first + RUN]):
+                one = changed.get(row_id)
+                if one is None:
+                    yield row_id, None
+                else:
+                    value = self.at_rest[row_id] = encode_row(one.row)
+                    one.is_changed = False
+                    yield row_id, value
         self._changed.clear()
         self._forgotten.clear()
         if len(self.parties) > KEPT_AT_WORK:

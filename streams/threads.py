@@ -20,17 +20,19 @@ from streams.facts import (
     ThreadFact,
 )
 
+Switches = Sequence[tuple[int, str]]
+"""Instants (and event ids) at which CSBA was switched off for an account, ascending."""
+
 
 class ThreadView:
     """The facts of one thread, sorted into what the rules ask for. Built for one line and dropped.
 
-    `switch_offs` are the instants at which CSBA was switched off for the account, ascending. What never reached its
-    readers is out of the facts (contract §3): `sent` does not hold it.
+    What never reached its readers is out of the facts (contract §3): `sent` does not hold it.
     """
 
     __slots__ = ("marks", "received", "sent", "switch_offs", "thread_id")
 
-    def __init__(self, thread_id: str, facts: Sequence[ThreadFact], switch_offs: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, thread_id: str, facts: Sequence[ThreadFact], switch_offs: Switches) -> None:
         self.thread_id = thread_id
         self.switch_offs = switch_offs
         self.received: list[MessageReceived] = []
@@ -91,6 +93,15 @@ def thread_duties(view: ThreadView) -> list[Duty]:
             duties.append(_duty(view, "cs-contact-reply", message, reply))
         elif answer is None:
             duties.append(_duty(view, "csba-inquiry-reply", message, _reply(view, message, "seller", ("csba",))))
+    return duties
+
+
+def questions_duties(view: ThreadView) -> list[Duty]:
+    """Of these clocks, those that the buyer's questions to csba call for: no other is changed by a switch of CSBA."""
+    duties: list[Duty] = []
+    for message in view.received:
+        if message.from_role == "buyer" and message.routed_to == "csba":
+            duties.extend(_csba_reply(view, message))
     return duties
 
 

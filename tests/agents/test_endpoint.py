@@ -312,9 +312,9 @@ def until_closed_s(one: socket.socket) -> float:
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost:"])
 def test_who_does_not_ask_in_time_is_sent_away(serve: Serve, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     monkeypatch.setattr("agents.metrics.connections.ASKS_WITHIN_S", 0.5)
-    with socket.create_connection(("127.0.0.1", serve().port), timeout=20) as one:
+    with socket.create_connection(("127.0.0.1", serve().port), timeout=40) as one:
         one.sendall(sent)
-        assert 0.3 < until_closed_s(one) < 10
+        assert 0.3 < until_closed_s(one) < 30
 
 
 def test_a_connection_has_one_request(serve: Serve) -> None:
@@ -344,6 +344,13 @@ def descriptors(server: MetricsServer) -> int:
     return sum(one.status == "ESTABLISHED" and bool(one.laddr) and one.laddr.port == server.port for one in own)
 
 
+def is_answered(server: MetricsServer, tls: ssl.SSLContext | None) -> bool:
+    """Whether who asks has an answer; on a busy machine he may be taken for one of a crowd, and asks again."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return ask(server, "/healthz", tls=tls).status == 200
+    return False
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost:", b"\x16\x03\x01"])
 @pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
 def test_a_crowd_that_does_not_ask_keeps_nobody_out(serve: Serve, tmp_path: Path, sent: bytes, is_tls: bool) -> None:
@@ -355,8 +362,8 @@ def test_a_crowd_that_does_not_ask_keeps_nobody_out(serve: Serve, tmp_path: Path
         for one in crowd:
             with contextlib.suppress(ConnectionError):
                 one.sendall(sent)
-        assert ask(server, "/healthz", tls=tls).status == 200
-        assert descriptors(server) <= MOST + 1
+        wait_until(lambda: is_answered(server, tls), lambda: "an answer beside the crowd", within_s=30)
+        wait_until(lambda: descriptors(server) <= MOST + 1, lambda: f"{descriptors(server)} stand", within_s=20)
         assert sum(thread.name == "metrics" for thread in threading.enumerate()) == 1
     finally:
         for one in crowd:
@@ -406,16 +413,16 @@ def test_a_loop_that_is_held_is_not_ready_and_its_age_is_a_metric(serve: Serve, 
     assert age_s(server, "sla_loop_age_seconds") is None, "there is no loop yet"
     held = OnALoop(metrics)
     try:
-        wait_for_status(server, 200, 5)
-        assert (age_s(server, "sla_loop_age_seconds") or 9.0) < STALE_S
+        wait_for_status(server, 200, 20)
+        wait_until(lambda: (age_s(server, "sla_loop_age_seconds") or 9.0) < STALE_S, lambda: "a young age", within_s=20)
         held.hold()
-        wait_for_status(server, 503, STALE_S + 5)
+        wait_for_status(server, 503, STALE_S + 20)
         assert ask(server, "/readyz").body.startswith(b"the worker's loop has not turned for ")
         assert (age_s(server, "sla_loop_age_seconds") or 0.0) > STALE_S
         assert ask(server, "/healthz").status == 200
         held.let_go()
-        wait_for_status(server, 200, 5)
-        assert (age_s(server, "sla_loop_age_seconds") or 9.0) < STALE_S
+        wait_for_status(server, 200, 20)
+        wait_until(lambda: (age_s(server, "sla_loop_age_seconds") or 9.0) < STALE_S, lambda: "a young age", within_s=20)
     finally:
         held.end()
 

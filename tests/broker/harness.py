@@ -206,7 +206,7 @@ class WorkerProcess:
         wait_until(
             lambda: self.process.poll() is not None or self.log().count("recovered: partitions") >= recovered,
             lambda: f"the end of {self.name}, or its return to the group\n{self.log()[-2000:]}",
-            within_s=30,
+            within_s=60,
         )
 
     def prove_that_it_was_fenced(self) -> None:
@@ -268,7 +268,7 @@ class Live:
         started = WorkerProcess(self, name or f"worker-{len(self._workers) + 1}", **options)
         self._workers.append(started)
         if is_ready:
-            started.wait_for("recovered: partitions")
+            started.wait_for("recovered: partitions", within_s=60)
         return started
 
     async def alter_topic(self, logical: Logical, changes: dict[str, str]) -> None:

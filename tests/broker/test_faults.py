@@ -47,7 +47,7 @@ def load(live: Live) -> Iterator[threading.Event]:
 
 def finish(live: Live, *, opened: int | None = None) -> None:
     """Wait until all that was sent is finished, stop the workers in order, and prove what stands in the topics."""
-    live.wait_until_finished(live.sent, within_s=30)
+    live.wait_until_finished(live.sent, within_s=60)
     for worker in live.running():
         assert worker.terminate() == 0
     told = live.told()
@@ -55,19 +55,19 @@ def finish(live: Live, *, opened: int | None = None) -> None:
     assert len(told.events("clock.opened")) == (live.sent // 2 if opened is None else opened)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_a_worker_killed_under_load_and_started_again_loses_and_repeats_nothing(make_live: MakeLive) -> None:
     live = make_live()
     with load(live):
         for number in range(3):
             worker = live.worker(f"life-{number}", instance="pod-0")
-            live.wait_until_finished(live.sent + BATCH)
+            live.wait_until_finished(live.sent + BATCH, within_s=60)
             if number < 2:
                 worker.kill()
     finish(live)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_a_worker_frozen_past_its_session_adds_nothing_when_it_goes_on(make_live: MakeLive) -> None:
     live = make_live()
     stale = live.worker("stale")
@@ -82,7 +82,7 @@ def test_a_worker_frozen_past_its_session_adds_nothing_when_it_goes_on(make_live
         live.wait_until_finished(frozen_at + 4 * BATCH)
         stale.signal(signal.SIGCONT)
         stale.wait_until_it_knows(recovered=3)
-        live.wait_until_finished(live.sent + BATCH)
+        live.wait_until_finished(live.sent + BATCH, within_s=60)
     stale.prove_that_it_was_fenced()
     finish(live)
 
@@ -106,7 +106,7 @@ def test_a_worker_whose_partition_was_taken_ends_with_one_sentence(make_live: Ma
     finish(live, opened=1)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_partitions_move_between_two_workers_under_load(make_live: MakeLive) -> None:
     live = make_live()
     first = live.worker("first")
@@ -114,14 +114,14 @@ def test_partitions_move_between_two_workers_under_load(make_live: MakeLive) -> 
         live.wait_until_finished(BATCH)
         second = live.worker("second")
         first.wait_for("recovered: partitions", times=2)
-        live.wait_until_finished(live.sent + BATCH)
+        live.wait_until_finished(live.sent + BATCH, within_s=60)
         assert first.terminate() == 0
         second.wait_for("recovered: partitions 0, 1 (")
-        live.wait_until_finished(live.sent + BATCH)
+        live.wait_until_finished(live.sent + BATCH, within_s=60)
     finish(live)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_a_worker_stopped_under_load_ends_with_status_0_and_leaves_no_half_slice(make_live: MakeLive) -> None:
     live = make_live()
     worker = live.worker()
@@ -130,5 +130,5 @@ def test_a_worker_stopped_under_load_ends_with_status_0_and_leaves_no_half_slice
         assert worker.terminate() == 0
         assert "ended" in worker.log()
         live.worker()
-        live.wait_until_finished(live.sent + BATCH)
+        live.wait_until_finished(live.sent + BATCH, within_s=60)
     finish(live)

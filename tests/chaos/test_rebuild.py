@@ -73,7 +73,7 @@ async def delete_topic(live: Live, logical: Logical) -> None:
         await admin.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_rows_are_made_again_when_the_changelog_is_gone(make_live: MakeLive) -> None:
     live = make_live(POLICIES)
     load = Load(live, drawn("changelog gone"))
@@ -102,7 +102,7 @@ def test_rows_are_made_again_when_the_changelog_is_gone(make_live: MakeLive) -> 
     note("changelog deleted, then rebuild", injected=1, recovery_s=[took_s], repeats=prove(live, load))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_partition_that_lost_the_tail_of_its_rows_is_refused_then_rebuilt_then_goes_on(make_live: MakeLive) -> None:
     live = make_live(POLICIES)
     load = Load(live, drawn("split transaction"))

@@ -12,7 +12,7 @@ from tests.broker.harness import Live, WorkerProcess, question, seller_on
 from tests.chaos.faulty import RECOVERY, STEPS
 from tests.chaos.proof import BATCH, POLICIES, Load, drawn, goes_on, note, only_in_chaos, prove
 
-pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 FAULTY = "tests.chaos.faulty"
 

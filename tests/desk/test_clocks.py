@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +16,7 @@ from agents.demo.process import free_port
 from agents.desk.clocks_report import countdown
 from schemas.answers.operations import ListedClock
 from tests.broker.conftest import MakeLive, make_live
-from tests.broker.harness import answer, question, reply_within, seller_on
+from tests.broker.harness import answer, instant, question, reply_within, seller_on
 from tests.cli.command import Ended, dueclock, sentence_of
 
 __all__ = ["make_live"]
@@ -43,7 +44,7 @@ def test_a_countdown_has_two_units(left_ms: int, said: str) -> None:
 @pytest.mark.timeout(100)
 def test_the_changelog_and_a_worker_give_the_same_answer(make_live: MakeLive, tmp_path: Path) -> None:
     port = free_port()
-    live = make_live(reply_within("seconds = 20"), metrics_port=port, clocks_token=TOKEN)
+    live = make_live(reply_within("hours = 24"), metrics_port=port, clocks_token=TOKEN)
     worker = live.worker()
     sellers = [seller_on(partition, live.partitions) for partition in range(live.partitions)]
     live.send([question(seller, f"q{n}") for n in range(6) for seller in sellers])
@@ -74,6 +75,8 @@ def test_the_changelog_and_a_worker_give_the_same_answer(make_live: MakeLive, tm
     assert [row["clock_id"] for row in rows] == [one["clock_id"] for one in clocks]
     assert asked("--due-within", "0s", "--json").out == ""
 
+    long_ago = instant(int(time.time() * 1000) - 25 * HOUR_MS)
+    live.send([question(seller, f"late{n}", occurred_at=long_ago) for n in range(5) for seller in sellers])
     live.wait_for_event("clock.breached", "sla-breach", times=10, within_s=40)
     breached = asked("--breached", "--json", "--worker", url)
     assert breached.out == asked("--breached", "--json").out

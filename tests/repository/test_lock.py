@@ -26,15 +26,18 @@ class Pin(NamedTuple):
     hashes: list[str]
 
 
-def pins() -> list[Pin]:
-    lines = [line for line in text_of(ROOT / "requirements.lock").splitlines() if not line.startswith("#")]
+LOCKS = ("requirements.lock", "deploy/requirements.lock", "deploy/build.lock")
+
+
+def pins(lock: str = "requirements.lock") -> list[Pin]:
+    lines = [line for line in text_of(ROOT / lock).splitlines() if not line.startswith("#")]
     entries = "\n".join(lines).replace("\\\n", "").splitlines()
     return [Pin(Requirement(entry.partition(" --hash")[0]), re.findall(r"--hash=(\S+)", entry)) for entry in entries]
 
 
 def asked_for() -> list[Requirement]:
     said = project()
-    groups = [*said["dependency-groups"]["dev"], *said["dependency-groups"]["docs"]]
+    groups = [text for group in ("dev", "docs", "supply") for text in said["dependency-groups"][group]]
     return [
         Requirement(text)
         for text in [*said["project"]["dependencies"], *extras(), *groups, *said["build-system"]["requires"]]
@@ -46,16 +49,18 @@ def extras() -> list[str]:
     return [text for texts in project()["project"]["optional-dependencies"].values() for text in texts]
 
 
-def test_every_requirement_is_one_version_with_its_hashes() -> None:
-    for pin in pins():
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_one_version_with_its_hashes(lock: str) -> None:
+    for pin in pins(lock):
         assert re.fullmatch(r"==[^*,]+", str(pin.requirement.specifier)), pin
         assert pin.hashes, pin
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in pin.hashes), pin
 
 
-def test_the_lock_names_no_place() -> None:
-    assert "://" not in text_of(ROOT / "requirements.lock")
-    assert re.findall(r"^\s*-(?!-hash=).*", text_of(ROOT / "requirements.lock"), re.MULTILINE) == []
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_place(lock: str) -> None:
+    assert "://" not in text_of(ROOT / lock)
+    assert re.findall(r"^\s*-(?!-hash=).*", text_of(ROOT / lock), re.MULTILINE) == []
 
 
 def test_the_lock_holds_what_the_project_asks_for_on_every_python_and_system() -> None:
@@ -90,7 +95,7 @@ def imported_by(folders: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize("folders", [PACKAGES, ("tests",)], ids=["packages", "tests"])
 def test_whatever_is_imported_is_asked_for_by_name(folders: tuple[str, ...]) -> None:
     said = project()
-    groups = [*said["dependency-groups"]["dev"], *said["dependency-groups"]["docs"]]
+    groups = [text for group in ("dev", "docs", "supply") for text in said["dependency-groups"][group]]
     asked = [*said["project"]["dependencies"], *extras(), *(groups if "tests" in folders else [])]
     asked_names = {canonicalize_name(Requirement(text).name) for text in asked}
     makers = importlib.metadata.packages_distributions()
