@@ -47,7 +47,7 @@ class _Authenticator(conn.SaslGSSAPIAuthenticator):  # type: ignore[misc] # aiok
             return super()._step(payload)
         except conn.gssapi.exceptions.GSSError as error:
             # The library's words hold names and addresses, never a key.
-            said = " ".join(str(error).split())
+            reason = " ".join(str(error).split())
             raise NoTicketError(
-                f"Kerberos gives no ticket ({said}); check the keytab, krb5.conf and the KDC."
+                f"Kerberos gives no ticket ({reason}); check the keytab, krb5.conf and the KDC."
             ) from None

@@ -165,8 +165,8 @@ class _Dialogue(conn.OAuthAuthenticator):  # type: ignore[misc] # aiokafka has n
         """What to send next; None at the end."""
         if self._token_sent and payload:
             return b"\x01", True
-        said: tuple[bytes, bool] | None = await super().step(payload)
-        return said
+        answer: tuple[bytes, bool] | None = await super().step(payload)
+        return answer
 
 
 conn.OAuthAuthenticator = _Dialogue

@@ -45,8 +45,9 @@ def asked_for() -> list[Requirement]:
 
 
 def extras() -> list[str]:
-    """What one way in alone needs."""
-    return [text for texts in project()["project"]["optional-dependencies"].values() for text in texts]
+    """What one way in or one login alone needs; but for Kerberos, which has to be built: no lock wants a compiler."""
+    wanted = project()["project"]["optional-dependencies"]
+    return [text for name, texts in wanted.items() if name != "kerberos" for text in texts]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -176,7 +176,7 @@ def own_configuration(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KRB5_CONFIG", str(realm.kdc.configuration))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_worker_works_by_kerberos_and_by_new_keys_after_a_restart_of_the_broker(realm: Realm) -> None:
     file = write_settings(realm.worker, realm.kdc.folder / "worker.toml")
     with working("kerberos", file, realm.kdc.folder, {"KRB5_CONFIG": str(realm.kdc.configuration)}) as worker:
