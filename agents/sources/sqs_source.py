@@ -71,7 +71,7 @@ class Batch:
         self.names: list[str] = []
         self.mapped: dict[str, list[Mapped]] = {part.account.marketplace_id: [] for part in parts}
         self.newest_ms: int | None = None
-        self.failures = 0
+        self.failed: set[str] = set()
         self.posted: list[Any] | None = None
 
     def note_time(self, found: Trigger | NoTrigger, now_ms: int) -> None:
@@ -105,7 +105,7 @@ class SqsSource:
                 except (QueueError, UserError, *AWAY) as error:
                     self._metrics.failed()
                     has_succeeded = has_succeeded or self._metrics.has_succeeded
-                    if isinstance(error, UserError) and not has_succeeded:
+                    if isinstance(error, UserError) and (self._wish.is_once or not has_succeeded):
                         raise
                     if self._wish.is_once:
                         raise UserError(f"The queue was not read: {error}.") from None
@@ -127,25 +127,26 @@ class SqsSource:
         """Look, handle and remove until stopped; with `is_once` until a look finds nothing."""
         context = opened(self._wish.queue, self._wish.region, self._wish.hidden_s)
         queue = runner.run(context.__aenter__())
-        failures = 0
+        failed: set[str] = set()
         try:
             while not is_stopped():
                 asked_ms = int(time.time() * 1000)
                 wait_s = _ONCE_WAIT_S if self._wish.is_once else WAIT_S
                 messages = runner.run(queue.take(wait_s, is_stopped))
+                if self._wish.is_once and {message.id for message in messages} <= failed:
+                    break  # nothing, or nothing but what failed before and comes again
                 if messages:
-                    failures += self._handle(runner, queue, messages)
+                    failed |= self._handle(runner, queue, messages)
                 elif not is_stopped() and time.monotonic() > self._hidden_until_s:
                     self._metrics.read_through(FEED, asked_ms)
-                if self._wish.is_once and not messages:
-                    break
         finally:
             runner.run(context.__aexit__(None, None, None))
-        if self._wish.is_once and failures:
-            raise UserError(f"{failures} messages were not read to their end, and stay in the queue; see the log.")
+        if self._wish.is_once and failed:
+            count = "1 message was" if len(failed) == 1 else f"{len(failed)} messages were"
+            raise UserError(f"{count} not read to the end, and left in the queue; the log says why.")
 
-    def _handle(self, runner: asyncio.Runner, queue: Queue, messages: Sequence[Message]) -> int:
-        """One look's messages, to their end; how many failed."""
+    def _handle(self, runner: asyncio.Runner, queue: Queue, messages: Sequence[Message]) -> set[str]:
+        """One look's messages, to their end; the ids of those that failed."""
         batch = runner.run(self._gather(messages))
         now_ms, sent = int(time.time() * 1000), 0
         for part in self._parts:
@@ -162,7 +163,7 @@ class SqsSource:
         for name in list(self._known)[:-REMEMBERED]:
             del self._known[name]
         log.info("sqs: %d messages, %d notifications sent", len(messages), sent)
-        return batch.failures
+        return batch.failed
 
     async def _finish(self, queue: Queue, batch: Batch) -> None:
         await queue.remove(batch.done)
@@ -198,7 +199,7 @@ class SqsSource:
                 is_done = await self._read_refunds(api, trigger, batch)
         except (SpApiError, UserError, *AWAY) as error:
             self._metrics.failed()
-            batch.failures += 1
+            batch.failed.add(message.id)
             self._hidden_until_s = time.monotonic() + self._wish.hidden_s
             log.warning("sqs: %s; the message stays in the queue", str(error) or type(error).__name__)
             return

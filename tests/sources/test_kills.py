@@ -51,7 +51,7 @@ from tests.sources.test_ingest_to_kafka import days_ago
 from tests.sources.test_mailbox_source import server
 
 __all__ = ["api", "make_live", "moto", "queue", "server"]
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(900 if STORIES >= 300 else 180)]
 
 ACCOUNT = ("--seller", SELLER, "--marketplace", US)
 AROUND = (FETCHED, IN_FLIGHT, ACKNOWLEDGED, PLACED)

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_stays_in_the_queue_and_the_rest_is_done(
     api.documents[RETURNS] = b"this is no report"
     queue.put(report_ready(RETURNS, 1), report_ready(PERFORMANCE, 2))
     ended = read_once(live, queue, api)
-    assert "1 messages were not read to their end, and stay in the queue" in sentence_of(ended)
+    assert "1 message was not read to the end, and left in the queue" in sentence_of(ended)
     assert types(live) == ["account.metrics_reported"]
     assert sum(queue.left()) == 1
     api.documents = documents
