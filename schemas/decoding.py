@@ -31,17 +31,17 @@ def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
     """
     if len(raw) > MAX_NOTIFICATION_BYTES and not (from_file and _was_journaled(raw)):
         return _TOO_LARGE
-    said = _json_object(raw)
-    if said is None:
+    document = _json_object(raw)
+    if document is None:
         return _NOT_JSON
-    form = _form_of(said)
+    form = _form_of(document)
     if form is None or not (form.is_live or from_file):
         return _UNKNOWN_TYPE
-    body = form.read(said)
+    body = form.read(document)
     if body is not None:
         if not from_file:
-            return Decoded(body, None, None, form.journal_value(said))
-        times = _file_times(said)
+            return Decoded(body, None, None, form.journal_value(document))
+        times = _file_times(document)
         if times is not None and (form.is_live or times != _NO_TIMES):
             return Decoded(body, *times)
     return Rejected("bad_field", form.first_to_blame(orjson.loads(raw), from_file=from_file))
@@ -57,9 +57,9 @@ def journal_value(body: Body) -> bytes:
 
 def decode_journal_value(value: bytes) -> Body:
     """What `journal_value` wrote. ValueError for bytes that it does not write."""
-    said = _json_object(value) or {}
-    form = _form_of(said)
-    body: Body | None = form.read(said) if form else None
+    document = _json_object(value) or {}
+    form = _form_of(document)
+    body: Body | None = form.read(document) if form else None
     if body is None or journal_value(body) != value:
         raise ValueError("not the value of a journal line: was it written by another version, or by another program?")
     return body
@@ -68,21 +68,21 @@ def decode_journal_value(value: bytes) -> Body:
 def _json_object(raw: bytes) -> dict[str, Any] | None:
     """The one JSON object in these bytes, of a key named twice the last; None if they hold anything else."""
     try:
-        said = orjson.loads(raw)
+        document = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-    return said if type(said) is dict else None
+    return document if type(document) is dict else None
 
 
-def _form_of(said: dict[str, Any]) -> Form | None:
-    name = said.get("type")
+def _form_of(document: dict[str, Any]) -> Form | None:
+    name = document.get("type")
     return FORMS.get(name) if type(name) is str else None
 
 
-def _file_times(said: dict[str, Any]) -> tuple[int | None, int | None] | None:
+def _file_times(document: dict[str, Any]) -> tuple[int | None, int | None] | None:
     """`arrived_at` and `journaled_at` of a line, each None where absent; None if one of them is bad."""
-    arrived_at = said.get("arrived_at")  # an empty one has been left out by then
-    journaled_at = said.get("journaled_at")
+    arrived_at = document.get("arrived_at")  # an empty one has been left out by then
+    journaled_at = document.get("journaled_at")
     if arrived_at is None and journaled_at is None:
         return _NO_TIMES
     try:
@@ -96,5 +96,5 @@ def _file_times(said: dict[str, Any]) -> tuple[int | None, int | None] | None:
 
 def _was_journaled(raw: bytes) -> bool:
     """A line of an exported journal may be larger than the record it was, and a journaled line is never invalid."""
-    said = _json_object(raw) or {}
-    return said.get("journaled_at") not in (None, "") or said.get("type") == type_name(PolicyActivated)
+    document = _json_object(raw) or {}
+    return document.get("journaled_at") not in (None, "") or document.get("type") == type_name(PolicyActivated)

@@ -15,7 +15,6 @@ from typing import get_args
 from schemas.codec import DAY_MS
 from schemas.fields import Program
 from schemas.policy_calendars import read_calendars
-from schemas.policy_succession import check_successor
 from schemas.policy_tables import (
     DURATION_EXPECTED,
     LONGEST_DAYS,
@@ -38,18 +37,6 @@ from schemas.policy_types import (
     Target,
 )
 from schemas.rules import RULES
-
-# What `streams` takes from here; all else takes a type from where it is defined.
-__all__ = [
-    "CalendarSpec",
-    "Policies",
-    "PolicyError",
-    "Retention",
-    "RuleVersion",
-    "check_successor",
-    "load_policies",
-    "shipped_policies",
-]
 
 _OBLIGORS: tuple[Obligor, ...] = get_args(Obligor)
 _APPLIES_TO: tuple[AppliesTo, ...] = get_args(AppliesTo)

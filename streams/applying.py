@@ -279,9 +279,9 @@ def _urgents(
     """What is urgent and was not said yet; `places` are those of the messages and claims that were."""
     for clock in row.clocks:
         if RULES[clock.rule].receipt_of and clock.outcome in (OPEN, BREACHED):
-            said = set(clock.urgent)
+            urged = set(clock.urgent)
             for asked in called.questions:
-                if asked.at_ms >= clock.start_ms and places.get(asked.message_id) not in said:
+                if asked.at_ms >= clock.start_ms and places.get(asked.message_id) not in urged:
                     yield Urgent(clock.name, asked.message_id, asked.at_ms, "refund_question_after_receipt"), clock
     for claim in called.claims:
         clock_or_none = opened.get(claim.clock)

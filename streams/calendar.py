@@ -8,7 +8,7 @@ a due. Meaning: contract §3 (targets), §2 (coverage), §5 (zones).
 from datetime import date
 
 from schemas.codec import DAY_MS
-from schemas.policies import CalendarSpec
+from schemas.policy_types import CalendarSpec
 from streams.zones import Pairs, Zone
 
 # A fact is accepted until 30 days before the end of the coverage (contract §2), so that its due is covered.

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 
 from schemas.codec import DAY_MS
 from schemas.notifications import Notification, PolicyActivated, ProgramChanged, StateSealed
-from schemas.policies import Policies, PolicyError, check_successor, load_policies
+from schemas.policies import load_policies
+from schemas.policy_succession import check_successor
+from schemas.policy_types import Policies, PolicyError
 from streams.applying import apply_notification, move_open_clocks, switch_program
 from streams.firing import Crowds, fire
 from streams.health import worst_status

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 
 CHANGES: Final[dict[int, str]] = {
     1: "The contract as of 0.2.",

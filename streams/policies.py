@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from schemas.notifications import Zones
-from schemas.policies import CalendarSpec, Policies, Retention, RuleVersion
+from schemas.policy_types import CalendarSpec, Policies, Retention, RuleVersion
 from streams.calendar import Calendar
 from streams.rows import Clock
 from streams.terms import Binding, Terms

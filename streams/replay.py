@@ -15,7 +15,8 @@ from schemas.dead_letters import Rejected
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
 from schemas.notifications import Notification, PolicyActivated, TimeTick, Zones
-from schemas.policies import Policies, load_policies, shipped_policies
+from schemas.policies import load_policies, shipped_policies
+from schemas.policy_types import Policies
 from streams import logic
 from streams.admission import admit
 from streams.engine import Line, step

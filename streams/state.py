@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from schemas.codec import DAY_MS
 from schemas.notifications import Zones
-from schemas.policies import Policies, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import Policies
 from streams.at_work import Matter
 from streams.cases import CaseSummary, case_summary
 from streams.census import Census

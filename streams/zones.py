@@ -15,7 +15,7 @@ from typing import Final
 
 from schemas.codec import DAY_MS, LAST_MS, canonical_json
 from schemas.notifications import Zones
-from schemas.policies import Policies
+from schemas.policy_types import Policies
 
 AFTER_COVERAGE_DAYS: Final = 400
 """How many days after the last covered date changes of offset are still said."""

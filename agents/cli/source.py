@@ -95,9 +95,9 @@ def _warn(source_name: str, account: Any, state: Any) -> None:
     """Say at the start where the policies do not wait for this source's news."""
     from agents.sources.delays import warning_of
 
-    said = warning_of(source_name, account, state, int(time.time() * 1000))
-    if said is not None:
-        logging.getLogger("dueclock.sources").warning(said)
+    warning = warning_of(source_name, account, state, int(time.time() * 1000))
+    if warning is not None:
+        logging.getLogger("dueclock.sources").warning(warning)
 
 
 def _password(variable: str | None, file: str | None) -> Callable[[], str]:
@@ -260,8 +260,8 @@ def _keys(file: str) -> Any:
     from agents.sources.sp_api import Keys
 
     try:
-        said = tomllib.loads(read_text(Path(file), "keys file"))
-        return Keys(*(str(said[name]) for name in Keys._fields))
+        document = tomllib.loads(read_text(Path(file), "keys file"))
+        return Keys(*(str(document[name]) for name in Keys._fields))
     except (tomllib.TOMLDecodeError, KeyError):
         raise UserError(
             f"The keys file {file} must say client_id, client_secret and refresh_token (TOML).", 2

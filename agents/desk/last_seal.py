@@ -18,7 +18,7 @@ from agents.topic_roles import CHANGELOG, JOURNAL
 from schemas.decoding import decode_journal_value, journal_value
 from schemas.headers import Inherited, journal_headers
 from schemas.notifications import StateSealed
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from streams.engine import Line, restore_state, step
 from streams.logic import OtherVersionError
 from streams.rows import PARTITION_KEY, PartitionRow, RowError, encode_row

@@ -36,22 +36,22 @@ class Cursor(msgspec.Struct, forbid_unknown_fields=True):
     refunds: str = ""
     sent: dict[str, Sent] = {}
 
-    def knows(self, said: Notification, *, is_dated_by_reader: bool) -> bool:
+    def knows(self, notification: Notification, *, is_dated_by_reader: bool) -> bool:
         """Whether it was sent as it is. What is dated by its reading is known by its name alone."""
-        before = self.sent.get(said.event_id)
-        return before is not None and (is_dated_by_reader or before.digest == _digest(said))
+        before = self.sent.get(notification.event_id)
+        return before is not None and (is_dated_by_reader or before.digest == _digest(notification))
 
-    def note(self, said: Notification) -> None:
+    def note(self, notification: Notification) -> None:
         """It has been sent."""
-        self.sent[said.event_id] = Sent(_digest(said), said.occurred_ms)
+        self.sent[notification.event_id] = Sent(_digest(notification), notification.occurred_ms)
 
     def drop_before(self, ms: int) -> None:
         """Drop what is too old to be sent again in any case."""
         self.sent = {name: one for name, one in self.sent.items() if one.occurred_ms > ms}
 
 
-def _digest(said: Notification) -> str:
-    return sha256(journal_value(said)).hexdigest()[:_DIGITS]
+def _digest(notification: Notification) -> str:
+    return sha256(journal_value(notification)).hexdigest()[:_DIGITS]
 
 
 def cursor_file(settings: Settings, account: str) -> Path:

@@ -141,9 +141,11 @@ class Gateway:
                 refusals.append(Refusal(number, rejected.reason, rejected.field))
         return found, refusals
 
-    def _is_told_elsewhere(self, said: Notification) -> bool:
+    def _is_told_elsewhere(self, notification: Notification) -> bool:
         """Whether the settings take refunds of its account from another source: it would count twice."""
-        return isinstance(said, RefundIssued) and not takes_refunds(self._settings, account_key(said), OWN)
+        return isinstance(notification, RefundIssued) and not takes_refunds(
+            self._settings, account_key(notification), OWN
+        )
 
     async def _answer_after_sending(self, found: Sequence[Notification]) -> web.Response:
         if self._on_their_way + len(found) > ON_THEIR_WAY:

@@ -84,7 +84,7 @@ class PassingOn:
         cursor, is_taken = read_cursor(self._path), takes_refunds(self._settings, self._name, refunds)
         found = harvest(mapped, self._state, now_ms=now_ms, cursor=cursor, takes_refunds=is_taken)
         self._refunds, self._switches = "", is_switched or bool(refunds_named(self._settings, self._name))
-        if any(isinstance(said, RefundIssued) for said in found.notifications):
+        if any(isinstance(notification, RefundIssued) for notification in found.notifications):
             self._check_refunds(cursor.refunds, refunds)
             self._refunds = refunds
         return found
@@ -112,8 +112,8 @@ class PassingOn:
             sent += len(part)
             with changing(self._path) as cursor:
                 cursor.drop_before(now_ms - self._retention.settled_ms)
-                for said in part:
-                    cursor.note(said)
+                for notification in part:
+                    cursor.note(notification)
             tell(f"{sent:,} of {len(found.notifications):,} sent")
 
         if found.notifications:

@@ -56,14 +56,14 @@ def send_all(settings: Settings, notifications: Sequence[Notification], on_sent:
 
 def _parts(notifications: Sequence[Notification]) -> Iterator[Sequence[Notification]]:
     """What goes at a time. What ends duties is acknowledged before what opens them goes: topics know times alone."""
-    for rank in sorted({_rank(said) for said in notifications}):
-        these = [said for said in notifications if _rank(said) == rank]
+    for rank in sorted({_rank(notification) for notification in notifications}):
+        these = [notification for notification in notifications if _rank(notification) == rank]
         for begin in range(0, len(these), AT_ONCE):
             yield these[begin : begin + AT_ONCE]
 
 
-def _rank(said: Notification) -> int:
-    return LATER.get(type_name(said), 0)
+def _rank(notification: Notification) -> int:
+    return LATER.get(type_name(notification), 0)
 
 
 async def _require_topics(

@@ -32,10 +32,10 @@ def read_keys(path: str) -> dict[str, Any]:
             "The hook of shipstation needs keys_file: the public keys of https://api.shipengine.com/jwks in a file.", 2
         )
     try:
-        said = json.loads(read_text(Path(path), "keys file"))
+        document = json.loads(read_text(Path(path), "keys file"))
         return {
             str(key["kid"]): RSAPublicNumbers(_number(key["e"]), _number(key["n"])).public_key()
-            for key in said["keys"]
+            for key in document["keys"]
             if key.get("kty") == "RSA"
         }
     except (ValueError, KeyError, TypeError, AttributeError):

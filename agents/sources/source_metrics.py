@@ -74,8 +74,8 @@ class SourceMetrics:
 
     def acknowledged(self, notifications: Iterable[Notification]) -> None:
         """The broker has them."""
-        for said in notifications:
-            self._notifications.labels(self._source, type_name(said)).inc()
+        for notification in notifications:
+            self._notifications.labels(self._source, type_name(notification)).inc()
         self._succeeded()
 
     def left_out(self, reason: str, count: int = 1) -> None:

@@ -60,10 +60,10 @@ class SpApi:
             wish["dataStartTime"] = since
         report_id = (await self._call("POST", "/reports/2021-06-30/reports", body=wish)).get("reportId")
         while True:
-            said = await self._call("GET", f"/reports/2021-06-30/reports/{report_id}")
-            status = said.get("processingStatus")
+            document = await self._call("GET", f"/reports/2021-06-30/reports/{report_id}")
+            status = document.get("processingStatus")
             if status == "DONE":
-                return await self._document(str(said.get("reportDocumentId")))
+                return await self._document(str(document.get("reportDocumentId")))
             if status == "CANCELLED":
                 return None
             if status not in ("IN_QUEUE", "IN_PROGRESS"):
@@ -72,24 +72,24 @@ class SpApi:
 
     async def finished_report(self, report_id: str) -> tuple[frozenset[str], bytes | None]:
         """The marketplaces of a report that was made, and what it holds; None where it has no rows."""
-        said = await self._call("GET", f"/reports/2021-06-30/reports/{quote(report_id, safe='')}")
-        marketplaces = frozenset(map(str, said.get("marketplaceIds") or ()))
-        status = said.get("processingStatus")
+        document = await self._call("GET", f"/reports/2021-06-30/reports/{quote(report_id, safe='')}")
+        marketplaces = frozenset(map(str, document.get("marketplaceIds") or ()))
+        status = document.get("processingStatus")
         if status == "CANCELLED":
             return marketplaces, None
         if status != "DONE":
             raise SpApiError(f"the report that was told to be ready stands at {status}")
-        return marketplaces, await self._document(str(said.get("reportDocumentId")))
+        return marketplaces, await self._document(str(document.get("reportDocumentId")))
 
     async def _document(self, document_id: str) -> bytes:
         for _ in range(TRIES):
-            said = await self._call("GET", f"/reports/2021-06-30/documents/{document_id}")
-            async with self._session.get(str(said.get("url"))) as answer:
+            document = await self._call("GET", f"/reports/2021-06-30/documents/{document_id}")
+            async with self._session.get(str(document.get("url"))) as answer:
                 if answer.status == 403:  # its five minutes are over
                     continue
                 answer.raise_for_status()
                 raw = await answer.content.read(MAX_BYTES)
-            return _unpacked(raw) if said.get("compressionAlgorithm") == "GZIP" else raw
+            return _unpacked(raw) if document.get("compressionAlgorithm") == "GZIP" else raw
         raise SpApiError("the address of a document is always over before it is read")
 
     async def transactions(self, posted_after: str, posted_before: str) -> list[Any]:
@@ -141,17 +141,17 @@ class SpApi:
                     raise SpApiError(
                         f"the refresh token is answered with {answer.status}; authorise the application anew"
                     )
-                said = _object(await answer.text())
-            self._token = str(said.get("access_token", ""))
-            self._token_until_s = time.monotonic() + float(said.get("expires_in", 3600)) - _RENEWED_BEFORE_S
+                document = _object(await answer.text())
+            self._token = str(document.get("access_token", ""))
+            self._token_until_s = time.monotonic() + float(document.get("expires_in", 3600)) - _RENEWED_BEFORE_S
         return self._token
 
 
 def _wait_s(answer: ClientResponse, number: int) -> float:
     """As long as it says, or as its rate limit asks, longer each time."""
-    said = answer.headers.get("Retry-After", "")
-    if said.isascii() and said.isdigit():
-        return min(float(said), LONGEST_WAIT_S)
+    after = answer.headers.get("Retry-After", "")
+    if after.isascii() and after.isdigit():
+        return min(float(after), LONGEST_WAIT_S)
     try:
         per_second = float(answer.headers.get("x-amzn-RateLimit-Limit", "2"))
     except ValueError:
@@ -161,10 +161,10 @@ def _wait_s(answer: ClientResponse, number: int) -> float:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        said = json.loads(text, parse_float=Decimal)
+        document = json.loads(text, parse_float=Decimal)
     except ValueError:
         raise SpApiError("an answer is no JSON") from None
-    return said if isinstance(said, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _unpacked(raw: bytes) -> bytes:

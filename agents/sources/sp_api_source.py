@@ -115,7 +115,10 @@ def _pass(account: SourceAccount, passing_on: PassingOn, wish: SpApiWish, metric
 def _newest_ms(mapped: Sequence[Mapped]) -> int | None:
     """The latest time that the source itself gave."""
     times = (
-        said.occurred_ms for one in mapped for said in one.notifications if said.event_id not in one.dated_by_reader
+        notification.occurred_ms
+        for one in mapped
+        for notification in one.notifications
+        if notification.event_id not in one.dated_by_reader
     )
     return max(times, default=None)
 

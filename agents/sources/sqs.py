@@ -41,12 +41,12 @@ class Message(NamedTuple):
     body: str
 
 
-def region_of(queue: str, said: str | None) -> str:
+def region_of(queue: str, region: str | None) -> str:
     """The region of a queue. UserError (status 2) where neither its address nor the flag says it."""
     found = _ADDRESS.match(queue)
-    if said is None and found is None:
+    if region is None and found is None:
         raise UserError(f"The address {queue} does not say its region; add --aws-region.", 2)
-    return said or (found["region"] if found else "")
+    return region or (found["region"] if found else "")
 
 
 class Queue:
@@ -73,8 +73,8 @@ class Queue:
             asked.cancel()
             await asyncio.wait([asked])
             return []
-        said = asked.result().get("Messages") or []
-        return [Message(one["MessageId"], one["ReceiptHandle"], one.get("Body", "")) for one in said]
+        messages = asked.result().get("Messages") or []
+        return [Message(one["MessageId"], one["ReceiptHandle"], one.get("Body", "")) for one in messages]
 
     async def remove(self, messages: Sequence[Message]) -> None:
         """They are done with. One that the queue keeps all the same comes again, which does no harm."""

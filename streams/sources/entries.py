@@ -41,11 +41,11 @@ class Entry:
         """Make a notification of this type for the source's own key; fields that are None are absent."""
         kind, account = type_name(body_type), self.account
         event_id = f"{self._prefix}:{digest(self._prefix, account.seller_id, account.marketplace_id, kind, key)[:32]}"
-        said = {name: value for name, value in fields.items() if value is not None}
-        said |= {"type": kind, "event_id": event_id}
-        said |= {"seller_id": account.seller_id, "marketplace_id": account.marketplace_id}
+        document = {name: value for name, value in fields.items() if value is not None}
+        document |= {"type": kind, "event_id": event_id}
+        document |= {"seller_id": account.seller_id, "marketplace_id": account.marketplace_id}
         try:
-            raw = canonical_json({**said, "occurred_at": format_instant(occurred_ms)})
+            raw = canonical_json({**document, "occurred_at": format_instant(occurred_ms)})
         except (TypeError, ValueError):  # text that is no Unicode, a year that has not four digits
             self.leave_out("invalid", kind)
             return

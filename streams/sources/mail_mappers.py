@@ -187,12 +187,12 @@ def _network(labelled: Iterable[tuple[str, str]]) -> Program | None:
 
 
 def _map_claim(case: Case) -> None:
-    said = plain(f"{case.mail.subject}\n{case.mail.text}")
+    text = plain(f"{case.mail.subject}\n{case.mail.text}")
     if case.order_id is None:
         case.entry.leave_out("no_order")
-    elif is_in(said_in.NO_ACTION, said):
+    elif is_in(said_in.NO_ACTION, text):
         case.entry.leave_out("no_duty")
-    elif not is_in(said_in.ACTION, said):
+    elif not is_in(said_in.ACTION, text):
         case.entry.leave_out("phrase_unknown", "Subject")
     else:
         case.entry.say(
@@ -206,8 +206,8 @@ def _map_claim(case: Case) -> None:
 
 
 def _map_decision(case: Case) -> None:
-    said = plain(f"{case.mail.subject}\n{case.mail.text}")
-    outcome = next((outcome for phrase, outcome in said_in.DECISIONS if phrase in said), None)
+    text = plain(f"{case.mail.subject}\n{case.mail.text}")
+    outcome = next((outcome for phrase, outcome in said_in.DECISIONS if phrase in text), None)
     if case.order_id is None:
         case.entry.leave_out("no_order")
     elif outcome is None:

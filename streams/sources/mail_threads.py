@@ -23,9 +23,9 @@ _TOKENS: Final = (
 
 def thread_token(texts: Iterable[str]) -> str | None:
     """The thread's id by the last token in a mail's links and text, of the surest kind that is there."""
-    said = "\n".join(texts)
+    text = "\n".join(texts)
     for pattern in _TOKENS:
-        found = pattern.findall(said)
+        found = pattern.findall(text)
         if found:
             return id_made_of("t", found[-1])
     return None

@@ -81,7 +81,7 @@ class Return(NamedTuple):
     requested: Moment | None
     rows: list[Row]
 
-    def said(self, field: str) -> list[str]:
+    def texts_of(self, field: str) -> list[str]:
         """What its rows say in a field, without repeats, in byte order."""
         return sorted({row.cells[field] for row in self.rows if field in row.cells})
 
@@ -156,15 +156,15 @@ def _map_return(
     _say_request(entry, one, program, is_prime=bool(is_prime), seen_ms=seen_ms)
     _say_receipt(entry, one, program, refunded_orders)
     _say_safet(entry, one)
-    for tracking in one.said("tracking"):
+    for tracking in one.texts_of("tracking"):
         if _TRACKING.fullmatch(tracking):
-            carrier = next(iter(one.said("carrier")), "")
+            carrier = next(iter(one.texts_of("carrier")), "")
             entry.track(tracking, carrier, return_id=one.return_id, order_id=one.order_id, program=program)
     return entry.done()
 
 
 def _say_request(entry: Entry, one: Return, program: Program, *, is_prime: bool, seen_ms: int | None) -> None:
-    statuses = {STATUSES.get(column_key(status)) for status in one.said("status")} or {None}
+    statuses = {STATUSES.get(column_key(status)) for status in one.texts_of("status")} or {None}
     in_policy = _in_policy(entry, one)
     if one.requested is None:
         entry.leave_out("no_date", "Return request date")
@@ -174,7 +174,7 @@ def _say_request(entry: Entry, one: Return, program: Program, *, is_prime: bool,
     asked: dict[str, Any] = {"return_id": one.return_id, "order_id": one.order_id}
     is_over = bool(statuses - {"approved", "pending"})
     if "approved" in statuses or not is_over or (statuses == {"cancelled"} and seen_ms is not None):
-        reason = next((code if REASON_CODE.fullmatch(code) else "other" for code in one.said("reason")), None)
+        reason = next((code if REASON_CODE.fullmatch(code) else "other" for code in one.texts_of("reason")), None)
         entry.say(
             ReturnRequested,
             one.return_id,
@@ -193,7 +193,7 @@ def _say_request(entry: Entry, one: Return, program: Program, *, is_prime: bool,
             program=program,
             approved_by=_approved_by(one, in_policy=in_policy, is_prime=is_prime),
             in_policy=in_policy,
-            rma_id=next(filter(None, map(simple_id, one.said("rma_id"))), None),
+            rma_id=next(filter(None, map(simple_id, one.texts_of("rma_id"))), None),
         )
     if "cancelled" in statuses and seen_ms is not None:
         entry.say(ReturnCancelled, one.return_id, seen_ms, is_dated_by_reader=True, **asked)
@@ -211,25 +211,25 @@ def _in_policy(entry: Entry, one: Return) -> bool | None:
 
 def _flag(one: Return, field: str) -> bool | None:
     """One answer for all rows: for `is_prime` a single yes decides, for `in_policy` a single no."""
-    answers = {read_flag(text) for text in one.said(field)}
+    answers = {read_flag(text) for text in one.texts_of(field)}
     decisive = field == "is_prime"
     return decisive if decisive in answers else next(iter(answers), None)
 
 
 def _approved_by(one: Return, *, in_policy: bool | None, is_prime: bool) -> ApprovedBy:
     """Amazon's label on a return that is in policy was printed without asking the seller [I]."""
-    is_amazons = any(label.lower().startswith(AMAZONS_LABEL) for label in one.said("label_type"))
+    is_amazons = any(label.lower().startswith(AMAZONS_LABEL) for label in one.texts_of("label_type"))
     return "auto_policy" if is_amazons and (in_policy or is_prime) else "seller"
 
 
 def _say_receipt(entry: Entry, one: Return, program: Program, refunded_orders: Collection[str] | None) -> None:
-    moments = [read_moment(text, entry.account.calendar) for text in one.said("delivered")]
+    moments = [read_moment(text, entry.account.calendar) for text in one.texts_of("delivered")]
     if None in moments:
         entry.leave_out("no_date", "Return delivery date")
     earliest = min((moment for moment in moments if moment is not None), key=lambda moment: moment.ms, default=None)
     if earliest is None:
         return
-    if REPLACED.intersection(map(column_key, one.said("resolution"))):
+    if REPLACED.intersection(map(column_key, one.texts_of("resolution"))):
         entry.leave_out("replaced_when_unknown", "Resolution")
     elif refunded_orders is None or one.order_id in refunded_orders or not _is_refunded(entry, one):
         entry.say(
@@ -239,7 +239,7 @@ def _say_receipt(entry: Entry, one: Return, program: Program, refunded_orders: C
 
 def _is_refunded(entry: Entry, one: Return) -> bool:
     """Whether money has gone back, as far as the report says; what cannot be read counts as money."""
-    amounts = [read_amount(text) for text in one.said("refunded")]
+    amounts = [read_amount(text) for text in one.texts_of("refunded")]
     if None in amounts:
         entry.leave_out("amount_unknown", "Refunded Amount")
         return True
@@ -250,7 +250,7 @@ def _is_refunded(entry: Entry, one: Return) -> bool:
 
 
 def _say_safet(entry: Entry, one: Return) -> None:
-    for claim_id in one.said("safet_id"):
+    for claim_id in one.texts_of("safet_id"):
         filed = [row.cells.get("safet_filed", "") for row in one.rows if row.cells.get("safet_id") == claim_id]
         moments = filter(None, (read_moment(text, entry.account.calendar) for text in filed))
         earliest = min(moments, key=lambda moment: moment.ms, default=None)

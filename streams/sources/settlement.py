@@ -82,15 +82,15 @@ def map_settlement(rows: Iterable[Row], account: SourceAccount) -> Iterator[Mapp
     currencies: dict[str, str] = {}
     refunds: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
-        said = row.cells
-        if "currency" in said:
-            currencies.setdefault(said.get("settlement", ""), said["currency"])
-        kind = said.get("type", "").lower()
+        cells = row.cells
+        if "currency" in cells:
+            currencies.setdefault(cells.get("settlement", ""), cells["currency"])
+        kind = cells.get("type", "").lower()
         if kind in REFUNDS:
-            by = "" if "adjustment" in said else said.get("posted", "")
-            refunds.setdefault((said.get("order_id", ""), said.get("adjustment", by), kind), []).append(row)
-        elif "total" not in said:
-            entry = Entry(PREFIX, account, (row.where,), said.get("type", ""))
+            by = "" if "adjustment" in cells else cells.get("posted", "")
+            refunds.setdefault((cells.get("order_id", ""), cells.get("adjustment", by), kind), []).append(row)
+        elif "total" not in cells:
+            entry = Entry(PREFIX, account, (row.where,), cells.get("type", ""))
             entry.leave_out("not_a_refund" if kind in OTHER_TYPES else "type_unknown", "transaction-type")
             yield entry.done()
     for (order_id, adjustment, kind), rows_of_it in sorted(refunds.items()):
@@ -106,8 +106,8 @@ def _map_refund(
     currencies: Mapping[str, str],
 ) -> Mapped:
     entry = Entry(PREFIX, account, tuple(row.where for row in rows), order_id)
-    said = {name: text for row in reversed(rows) for name, text in row.cells.items()}
-    reason = _why_not(said, account)
+    cells = {name: text for row in reversed(rows) for name, text in row.cells.items()}
+    reason = _why_not(cells, account)
     if reason is not None:
         entry.leave_out(*reason)
         return entry.done()
@@ -124,22 +124,22 @@ def _map_refund(
             RefundIssued,
             f"{order_id} {adjustment}",
             posted.ms,
-            refund_id=id_made_of(PREFIX, said["adjustment"])
-            if "adjustment" in said
+            refund_id=id_made_of(PREFIX, cells["adjustment"])
+            if "adjustment" in cells
             else f"{PREFIX}.{digest(order_id, adjustment)[:32]}",
             order_id=order_id,
             issued_by=issued_by,
             amount=amount_text(total),
-            currency=said.get("currency", currencies.get(said.get("settlement", ""))),
-            program=PROGRAMS.get(said.get("fulfilment", "").lower()),
+            currency=cells.get("currency", currencies.get(cells.get("settlement", ""))),
+            program=PROGRAMS.get(cells.get("fulfilment", "").lower()),
         )
     return entry.done()
 
 
-def _why_not(said: Mapping[str, str], account: SourceAccount) -> tuple[str, str] | None:
-    if ORDER.fullmatch(said.get("order_id", "")) is None:
+def _why_not(cells: Mapping[str, str], account: SourceAccount) -> tuple[str, str] | None:
+    if ORDER.fullmatch(cells.get("order_id", "")) is None:
         return "no_order", "order-id"
-    marketplace = marketplace_named(said.get("marketplace", ""))
+    marketplace = marketplace_named(cells.get("marketplace", ""))
     if marketplace is None:
         return "marketplace_unknown", "marketplace-name"
     if marketplace != account.marketplace_id:

@@ -80,38 +80,38 @@ def transactions_of(document: object) -> list[object] | None:
     return page if isinstance(page, list) else None
 
 
-def _map_transaction(said: Mapping[str, Any], entry: Entry) -> None:
-    order_id = _related(said, ORDER_ID)
+def _map_transaction(document: Mapping[str, Any], entry: Entry) -> None:
+    order_id = _related(document, ORDER_ID)
     entry.about = order_id or ""
-    issued_by = REFUNDS.get(column_key(text_at(said, "transactionType")))
-    why_not = _why_not(said, entry.account)
+    issued_by = REFUNDS.get(column_key(text_at(document, "transactionType")))
+    why_not = _why_not(document, entry.account)
     if issued_by is None:
-        is_known = column_key(text_at(said, "transactionType")) in OTHER_TYPES
+        is_known = column_key(text_at(document, "transactionType")) in OTHER_TYPES
         entry.leave_out("not_a_refund" if is_known else "type_unknown", "transactionType")
     elif why_not is not None:
         entry.leave_out(*why_not)
     elif order_id is None or ORDER.fullmatch(order_id) is None:
         entry.leave_out("no_order", ORDER_ID)
     else:
-        _say_refund(said, entry, order_id, issued_by)
+        _say_refund(document, entry, order_id, issued_by)
 
 
-def _why_not(said: Mapping[str, Any], account: SourceAccount) -> tuple[str, str] | None:
-    seller = text_at(said, "sellingPartnerMetadata", "sellingPartnerId")
+def _why_not(document: Mapping[str, Any], account: SourceAccount) -> tuple[str, str] | None:
+    seller = text_at(document, "sellingPartnerMetadata", "sellingPartnerId")
     if seller and seller != account.seller_id:
         return "other_seller", "sellingPartnerId"
-    marketplace = text_at(said, "marketplaceDetails", "marketplaceId")
-    marketplace = marketplace or marketplace_named(text_at(said, "marketplaceDetails", "marketplaceName")) or ""
-    marketplace = marketplace or text_at(said, "sellingPartnerMetadata", "marketplaceId")
+    marketplace = text_at(document, "marketplaceDetails", "marketplaceId")
+    marketplace = marketplace or marketplace_named(text_at(document, "marketplaceDetails", "marketplaceName")) or ""
+    marketplace = marketplace or text_at(document, "sellingPartnerMetadata", "marketplaceId")
     if not marketplace:
         return "marketplace_unknown", "marketplaceDetails"
     return None if marketplace == account.marketplace_id else ("other_marketplace", "marketplaceDetails")
 
 
-def _say_refund(said: Mapping[str, Any], entry: Entry, order_id: str, issued_by: IssuedBy) -> None:
-    refund = _related(said, REFUND_ID) or text_at(said, "transactionId")
-    posted = read_moment(text_at(said, "postedDate"), entry.account.calendar)
-    amount = _to_the_buyer(said, entry)
+def _say_refund(document: Mapping[str, Any], entry: Entry, order_id: str, issued_by: IssuedBy) -> None:
+    refund = _related(document, REFUND_ID) or text_at(document, "transactionId")
+    posted = read_moment(text_at(document, "postedDate"), entry.account.calendar)
+    amount = _to_the_buyer(document, entry)
     if not refund:
         entry.leave_out("no_id", REFUND_ID)
     elif posted is None:
@@ -121,7 +121,7 @@ def _say_refund(said: Mapping[str, Any], entry: Entry, order_id: str, issued_by:
     else:
         networks = {
             text_at(context, "fulfillmentNetwork").lower()
-            for item in list_at(said, "items")
+            for item in list_at(document, "items")
             for context in list_at(item, "contexts")
         }
         programs = {PROGRAMS.get(network) for network in networks if network}
@@ -133,16 +133,16 @@ def _say_refund(said: Mapping[str, Any], entry: Entry, order_id: str, issued_by:
             order_id=order_id,
             issued_by=issued_by,
             amount=amount_text(amount),
-            currency=text_at(said, "totalAmount", "currencyCode"),
+            currency=text_at(document, "totalAmount", "currencyCode"),
             program=programs.pop() if len(programs) == 1 else None,
         )
 
 
-def _to_the_buyer(said: Mapping[str, Any], entry: Entry) -> Decimal | None:
+def _to_the_buyer(document: Mapping[str, Any], entry: Entry) -> Decimal | None:
     """What goes to the buyer, from the items' breakdowns or, where they have none, the transaction's; None: unknown."""
-    of_items = [part for item in list_at(said, "items") for part in list_at(item, "breakdowns")]
+    of_items = [part for item in list_at(document, "items") for part in list_at(item, "breakdowns")]
     total, is_known = Decimal(0), False
-    for part in of_items or list_at(said, "breakdowns"):
+    for part in of_items or list_at(document, "breakdowns"):
         name = column_key(text_at(part, "breakdownType"))
         amount = number_of(at(part, "breakdownAmount", "currencyAmount"))
         if name in NOT_TO_THE_BUYER:
@@ -156,8 +156,8 @@ def _to_the_buyer(said: Mapping[str, Any], entry: Entry) -> Decimal | None:
     return total if is_known else None
 
 
-def _related(said: Mapping[str, Any], name: str) -> str | None:
-    for one in list_at(said, "relatedIdentifiers"):
+def _related(document: Mapping[str, Any], name: str) -> str | None:
+    for one in list_at(document, "relatedIdentifiers"):
         if text_at(one, "relatedIdentifierName") == name:
             return text_at(one, "relatedIdentifierValue") or None
     return None

@@ -79,11 +79,11 @@ def read_trigger(document: object, seller_id: str) -> Trigger | NoTrigger:
     return found._replace(name=name, event_time=event_time)
 
 
-def _of_report(said: Mapping[str, Any], seller_id: str) -> Trigger | NoTrigger:
-    kind, status, report_id = (text_at(said, name) for name in ("reporttype", "processingstatus", "reportid"))
+def _of_report(document: Mapping[str, Any], seller_id: str) -> Trigger | NoTrigger:
+    kind, status, report_id = (text_at(document, name) for name in ("reporttype", "processingstatus", "reportid"))
     if not kind:
         return NoTrigger("shape_unknown", "reportType")
-    if text_at(said, "sellerid") not in ("", seller_id):
+    if text_at(document, "sellerid") not in ("", seller_id):
         return NoTrigger("other_seller", "sellerId")
     if kind not in RETURNS | PERFORMANCE:
         return NoTrigger("no_type_of_ours", "reportType")
@@ -98,20 +98,20 @@ def _of_report(said: Mapping[str, Any], seller_id: str) -> Trigger | NoTrigger:
     return Trigger("", "", report_type=kind, report_id=report_id)
 
 
-def _of_transaction(said: Mapping[str, Any], seller_id: str) -> Trigger | NoTrigger:
-    kind = column_key(text_at(said, "transactiontype"))
+def _of_transaction(document: Mapping[str, Any], seller_id: str) -> Trigger | NoTrigger:
+    kind = column_key(text_at(document, "transactiontype"))
     if not kind:
         return NoTrigger("shape_unknown", "TransactionType")
-    if text_at(_lowered(said.get("sellingpartnermetadata")), "sellingpartnerid") not in ("", seller_id):
+    if text_at(_lowered(document.get("sellingpartnermetadata")), "sellingpartnerid") not in ("", seller_id):
         return NoTrigger("other_seller", "SellingPartnerId")
     if kind not in REFUNDS:
         return NoTrigger("not_a_refund" if kind in OTHER_TYPES else "type_unknown", "TransactionType")
-    for one in list_at(said, "relatedidentifiers"):
+    for one in list_at(document, "relatedidentifiers"):
         related = _lowered(one)
         if column_key(text_at(related, "relatedidentifiername")) == "orderid":
             order_id = text_at(related, "relatedidentifiervalue")
             if ORDER.fullmatch(order_id):
-                return Trigger("", "", order_id=order_id, posted_ms=_ms_of(text_at(said, "posteddate")) or 0)
+                return Trigger("", "", order_id=order_id, posted_ms=_ms_of(text_at(document, "posteddate")) or 0)
     return NoTrigger("no_order", "OrderId")
 
 
@@ -140,6 +140,6 @@ def _ms_of(text: str) -> int | None:
         return None
 
 
-def _lowered(said: object) -> dict[str, Any]:
+def _lowered(document: object) -> dict[str, Any]:
     """An object with its names in small letters; empty where it is none."""
-    return {name.lower(): value for name, value in said.items()} if isinstance(said, Mapping) else {}
+    return {name.lower(): value for name, value in document.items()} if isinstance(document, Mapping) else {}
