@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from streams.policies import Agreement
 from streams.rows import AccountRow, MatterRow
+from streams.windows import Windows
 
 
 class Party:
     """An account at work; its id is its row's. `is_changed`: the row is other than that at rest, and goes out next.
 
-    `marketplace_json` and `seller_json` are these fields as all its events have them. `window_ms` is the midnight whose
-    window the late and the timely responses `window_late` and `window_on_time` are of, 0 where they were not added up
-    yet; `is_judged`: the account's status follows from them already (streams/health.py). `armed_ms` is the midnight
-    that its timer is armed for, None where there is none.
+    `marketplace_json` and `seller_json` are these fields as all its events have them. `windows` are the sums of its
+    days; `is_judged`: its status follows from them already (streams/health.py). `armed_ms` is the midnight that its
+    timer is armed for, None where there is none.
     """
 
     __slots__ = (
@@ -29,9 +29,7 @@ class Party:
         "row",
         "row_id",
         "seller_json",
-        "window_late",
-        "window_ms",
-        "window_on_time",
+        "windows",
     )
 
     def __init__(self, account: str, row: AccountRow, agreement: Agreement) -> None:
@@ -42,9 +40,7 @@ class Party:
         self.seller_json = f'"seller_id":"{seller}",'
         self.row = row
         self.agreement = agreement
-        self.window_ms = 0
-        self.window_late = 0
-        self.window_on_time = 0
+        self.windows = Windows()
         self.is_judged = False
         self.armed_ms: int | None = None
 

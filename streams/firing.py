@@ -33,8 +33,8 @@ def _strike_midnight(state: State, timer: Timer) -> None:
     """A UTC midnight of an account."""
     party, ledger = state.rows.party(timer.row_id), state.ledger
     ledger.open(party)
-    health.strike_midnight(party, timer.fire_ms, ledger.moment)
-    state.census.set_status(party.row_id, health.worst_status(party.row))
+    if health.strike_midnight(party, timer.fire_ms, ledger.moment):
+        state.census.set_status(party.row_id, health.worst_status(party.row))
     state.rows.mark_changed(party)
     ledger.arm_midnight(party)
 

@@ -16,13 +16,14 @@ from streams.at_work import Party
 from streams.census import GOOD, STATUSES
 from streams.events import Figure, Moment, health_event
 from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Emitted
+from streams.windows import ANSWERED, ELAPSED_MS, LATE, ON_TIME, REFUNDS_LATE, REFUNDS_MET, WINDOWS
 
-WINDOWS: Final = (7, 30, 90)
 KEPT_DAYS: Final = 91
 REVIEW_STREAK: Final = 30
 """Late responses above 10 % for 30 days in a row lead to review (PLAN)."""
 
 LATE_RATE: Final = "late_response_rate"
+ON_TIME_RATE: Final = "refund_on_time_rate"
 STATUS_WINDOW: Final = 30
 
 
@@ -33,43 +34,34 @@ def is_counted(rule: str) -> bool:
 
 def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
     """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
-    day, days = clock.start_ms // DAY_MS, party.row.days
-    met, late = clock.outcome == MET, clock.outcome in _LATE
-    if not (met or late) or day < newest_midnight_ms // DAY_MS - KEPT_DAYS:
+    day, days, windows = clock.start_ms // DAY_MS, party.row.days, party.windows
+    is_met, is_late = clock.outcome == MET, clock.outcome in _LATE
+    if not (is_met or is_late) or day < newest_midnight_ms // DAY_MS - KEPT_DAYS:
         return
     counts = days.get(day)
     if counts is None:
         counts = days[day] = DayCounts()
+    is_past = day < windows.last
+    if is_past:
+        windows.add(day, counts, -1)
     if RULES[clock.rule].counts_for == "refunds":
-        counts.refunds_met += sign * met
-        counts.refunds_late += sign * late
+        counts.refunds_met += sign * is_met
+        counts.refunds_late += sign * is_late
     else:
-        counts.on_time += sign * met
-        counts.late += sign * late
+        counts.on_time += sign * is_met
+        counts.late += sign * is_late
         if clock.outcome != BREACHED:
             counts.answered += sign
             counts.elapsed_ms += sign * clock.elapsed_ms
-        if 0 < party.window_ms // DAY_MS - day <= STATUS_WINDOW:
-            party.window_on_time += sign * met
-            party.window_late += sign * late
-            party.is_judged = False
+    if is_past:
+        windows.add(day, counts, +1)
+        party.is_judged = False
     if counts == _NOTHING:
         del days[day]
 
 
 _LATE: Final = (BREACHED, CLOSED_LATE)
 _NOTHING: Final = DayCounts()
-
-
-def _open_window(party: Party, midnight_ms: int) -> None:
-    """Add up the late and timely responses of the STATUS_WINDOW days before a midnight; `count` goes on from there."""
-    last, late, on_time = midnight_ms // DAY_MS, 0, 0
-    for day, counts in party.row.days.items():
-        if last - STATUS_WINDOW <= day < last:
-            late += counts.late
-            on_time += counts.on_time
-    party.window_ms, party.window_late, party.window_on_time = midnight_ms, late, on_time
-    party.is_judged = False
 
 
 def _status(late: int, responses: int, streak_before: int) -> tuple[str, int]:
@@ -92,69 +84,51 @@ def next_midnight_ms(row: AccountRow, passed_ms: int) -> int | None:
     return max(passed_ms, row.first_ms // DAY_MS * DAY_MS) + DAY_MS
 
 
-def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> None:
-    """Say what has changed at one midnight of one account, and let the day go that it drops."""
-    row, last = party.row, midnight_ms // DAY_MS
+def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
+    """Say what has changed at one midnight of one account, and let the day go that it drops. Whether anything has."""
+    row, last, has_changed = party.row, midnight_ms // DAY_MS, False
     _advance(row, midnight_ms)
-    for day in [day for day in row.days if day < last - KEPT_DAYS]:
-        del row.days[day]
-    figures = _figures(row.days, last)
-    for figure, key, numerator, denominator in _SPOKEN:
-        n, d = figures[numerator], figures[denominator]
+    if row.days and min(row.days) < last - KEPT_DAYS:
+        row.days = {day: counts for day, counts in row.days.items() if day >= last - KEPT_DAYS}
+    party.windows.open(row.days, last)
+    party.is_judged = False
+    for figure, key, place in _SPOKEN:
+        n, d = _parts(figure.metric, party.windows.sums[place])
         status, is_judged = GOOD, figure is _JUDGED
         if is_judged:
             status, row.streak = _status(n, d, row.streak_before)
         known = row.emitted.get(key, _NOTHING_EMITTED)
         if known.numerator != n or known.denominator != d or known.status != status:
+            has_changed = True
             row.emitted[key] = Emitted(n, d, status)
             if is_judged:
                 row.corrections = 1
             health_event(moment, midnight_ms, figure, n, d, status if is_judged else "")
+    return has_changed
 
 
-_PARTS: Final = ("elapsed_ms", "answered", "late", "responses", "refunds_met", "refunds")
-_WIDTH: Final = len(_PARTS)
+def _parts(metric: str, sums: list[int]) -> tuple[int, int]:
+    """Numerator and denominator of a metric over a window."""
+    if metric == LATE_RATE:
+        return sums[LATE], sums[ON_TIME] + sums[LATE]
+    if metric == ON_TIME_RATE:
+        return sums[REFUNDS_MET], sums[REFUNDS_MET] + sums[REFUNDS_LATE]
+    return (sums[ELAPSED_MS] if sums[ANSWERED] else 0), sums[ANSWERED]
 
 
-def _figures(days: dict[int, DayCounts], last: int) -> list[int]:
-    """The sums of _PARTS over the days before a midnight, that of day `last`, for each of WINDOWS one after another."""
-    figures = [0] * (len(WINDOWS) * _WIDTH)
-    for day, counts in days.items():
-        age = last - day
-        if 0 < age <= WINDOWS[-1]:
-            place = 0 if age <= WINDOWS[0] else _WIDTH if age <= WINDOWS[1] else 2 * _WIDTH
-            figures[place] += counts.elapsed_ms
-            figures[place + 1] += counts.answered
-            figures[place + 2] += counts.late
-            figures[place + 3] += counts.late + counts.on_time
-            figures[place + 4] += counts.refunds_met
-            figures[place + 5] += counts.refunds_met + counts.refunds_late
-    for place in range(_WIDTH, len(figures)):  # each window holds the one before it
-        figures[place] += figures[place - _WIDTH]
-    for place in range(0, len(figures), _WIDTH):
-        if not figures[place + 1]:
-            figures[place] = 0  # nobody has answered
-    return figures
-
-
-_METRICS: Final = (
-    ("average_response_ms", "ms", "elapsed_ms", "answered"),
-    (LATE_RATE, "ppm", "late", "responses"),
-    ("refund_on_time_rate", "ppm", "refunds_met", "refunds"),
-)
 _JUDGED: Final = Figure(LATE_RATE, "ppm", STATUS_WINDOW)
 _JUDGED_KEY: Final = f"{LATE_RATE}/{STATUS_WINDOW}"
+_JUDGED_PLACE: Final = WINDOWS.index(STATUS_WINDOW)
 _SPOKEN: Final = [
     (
         _JUDGED if (metric, window) == (LATE_RATE, STATUS_WINDOW) else Figure(metric, unit, window),
         f"{metric}/{window}",
-        place * _WIDTH + _PARTS.index(n),
-        place * _WIDTH + _PARTS.index(d),
+        place,
     )
-    for metric, unit, n, d in _METRICS
+    for metric, unit in (("average_response_ms", "ms"), (LATE_RATE, "ppm"), (ON_TIME_RATE, "ppm"))
     for place, window in enumerate(WINDOWS)
 ]
-"""What a midnight says, in this order: the figure, its key in the row, the places of its two parts."""
+"""What a midnight says, in this order: the figure, its key in the row, the place of its window."""
 _NOTHING_EMITTED: Final = Emitted()
 
 
@@ -175,14 +149,13 @@ def correct(party: Party, passed_ms: int, moment: Moment) -> bool:
     row = party.row
     if passed_ms <= row.first_ms:
         return False
-    if party.window_ms != passed_ms:
-        _open_window(party, passed_ms)
-    elif party.is_judged:
+    is_another = party.windows.open(row.days, passed_ms // DAY_MS)
+    if party.is_judged and not is_another:
         return False
     party.is_judged = True
     if row.midnight_ms < passed_ms:
         _advance(row, passed_ms)
-    late, responses = party.window_late, party.window_late + party.window_on_time
+    late, responses = _parts(LATE_RATE, party.windows.sums[_JUDGED_PLACE])
     status, row.streak = _status(late, responses, row.streak_before)
     if row.emitted.get(_JUDGED_KEY, _NOTHING_EMITTED).status == status:
         return False

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import canonical_json, parse_instant
 from schemas.events import decode_event, encode_event, topic_of
-from streams.health import STATUS_WINDOW
+from streams.windows import Windows
 from tests.core.histories import Event, History, decoded, history_of, is_plain_fact, replay_of, tick, told
 from tests.core.instants import DAY, text
 from tests.core.policy_texts import PLAIN
@@ -136,16 +136,15 @@ def test_the_open_clocks_are_those_counted_step_by_step(history: History, asked:
 
 
 @given(history=told())
-def test_the_sums_of_a_window_are_those_of_its_days(history: History) -> None:
+def test_the_sums_of_windows_are_those_of_their_days(history: History) -> None:
     replay = replay_of(history.policies)
     for raw in history.raws():
         replay.feed(raw)
         for party in replay.state.rows.parties.values():
-            last = party.window_ms // DAY
-            days = [counts for day, counts in party.row.days.items() if last - STATUS_WINDOW <= day < last]
-            if party.window_ms:
-                assert party.window_late == sum(counts.late for counts in days)
-                assert party.window_on_time == sum(counts.on_time for counts in days)
+            if party.windows.sums:
+                anew = Windows()
+                assert anew.open(party.row.days, party.windows.last)
+                assert anew.sums == party.windows.sums
 
 
 # --- the order of arrival --------------------------------------------------------------------------------------------
