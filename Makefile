@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test sources years docs bench bench-quick chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
+.PHONY: help run test test-compiled wheel sources years docs bench bench-quick chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -22,7 +22,7 @@ help: ## List the targets
 
 run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s ends by itself, SECURED=1 with TLS and logins, ARGS go to `dueclock demo`)
 	@echo "Running dueclock demo"
-	@$(BIN)/dueclock demo $(if $(FOR),--for $(FOR)) $(if $(SECURED),--secured) $(ARGS)
+	@fastest=$$($(BIN)/python .ci/compiled.py --or-pure) && PYTHONSAFEPATH=1 $$fastest/dueclock demo $(if $(FOR),--for $(FOR)) $(if $(SECURED),--secured) $(ARGS)
 
 # What failed beside another test is tried once more, alone: two brokers at a time on two cores can cost a test its deadline.
 # A fault fails again, and the summary of the first run stays to be read.
@@ -34,6 +34,20 @@ else
 	@$(BIN)/python -m pytest --cov -n 2 --dist worksteal || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
 		&& $(BIN)/python -m pytest --cov --cov-append --last-failed --last-failed-no-failures none; }
 endif
+
+# The same tests as above, on the same sources compiled: what a compiler may have changed shows here, not at a seller's.
+COMPILED_TESTS := tests/compiled tests/golden tests/core tests/schemas/test_codec.py tests/schemas/test_decoding.py \
+	tests/schemas/test_decoding_laws.py tests/agents/test_keeper.py tests/broker/test_live_path.py \
+	tests/broker/test_golden_live.py "tests/chaos/test_workers.py::test_a_worker_killed_at_each_step_loses_and_repeats_nothing"
+
+test-compiled: .venv/.installed ## Compile the hot path and run golden cases, laws, core, live path and a round of chaos on it
+	@$(BIN)/python .ci/compiled.py
+	@echo "Running the tests of the compiled build$(if $(ARGS), ($(ARGS)))"
+	@cd build/compiled && DUECLOCK_TEST_COMPILED=1 .venv/bin/python -m pytest -p no:cacheprovider -n 2 --dist worksteal \
+		$(if $(ARGS),$(ARGS),$(COMPILED_TESTS))
+
+wheel: .venv/.installed ## Build the wheel into dist/, and the compiled one beside it where a C compiler is at hand
+	@$(BIN)/python .ci/compiled.py --wheels
 
 sources: .venv/.installed ## Play a month of two thousand mails and its reports to a broker's clocks, and kill each source at each step (minutes)
 	@echo "Playing a month of mail, and killing the sources"
@@ -48,11 +62,11 @@ docs: .venv/.installed ## Build the pages of docs/ into site/, offline; a dead l
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "They are in site/: open site/index.html"
 
-bench: .venv/.installed ## Measure all figures, three runs each, into bench/ (under 20 minutes; ARGS="--only live" measures some)
+bench: .venv/.installed ## Measure all figures of both builds, three runs each, into bench/ (under an hour; ARGS="--only live" measures some)
 	@echo "Measuring, three runs each"
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-bench-quick: .venv/.installed ## Measure all figures once, with smaller loads, into bench/ (under 4 minutes)
+bench-quick: .venv/.installed ## Measure all figures once, with smaller loads, into bench/ (under 8 minutes)
 	@echo "Measuring, one run each"
 	@$(BIN)/python -m tests.bench --quick $(ARGS)
 
@@ -81,6 +95,7 @@ check: .venv/.installed ## Check format, style, types and the direction of impor
 	@$(BIN)/python -m ruff check .
 	@echo "Checking the types (mypy --strict)"
 	@$(BIN)/python -m mypy
+	@$(BIN)/python -m mypy .ci/compiling.py .ci/compiled.py
 	@echo "Checking the direction of imports (import-linter)"
 	@$(BIN)/lint-imports --no-logo
 

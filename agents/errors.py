@@ -17,6 +17,10 @@ class UserError(Exception):
         self.sentence = sentence
         self.exit_code = exit_code
 
+    def __reduce__(self) -> tuple[type["UserError"], tuple[str, int]]:
+        """What another process raised is raised here (agents/parallel.py)."""
+        return type(self), (self.sentence, self.exit_code)
+
 
 COULD_NOT_RUN = 2
 """Exit status of a command whose 1 says that it ran and what it found."""

@@ -112,7 +112,7 @@ def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
         if move_ms is not None and move_ms < best[0]:
             best = (move_ms, MOVE_STEP)
     for level, offset_ms in steps:
-        if not passed >> level & 1 and (best is _NO_TIMER or (due_ms + offset_ms, level) < best):
+        if not passed >> level & 1 and (not best[1] or (due_ms + offset_ms, level) < best):
             best = (due_ms + offset_ms, level)
     return best
 

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import NamedTuple
 
 import orjson
+from aiokafka import TopicPartition
 
 from agents.auditing.border import border_differences
 from agents.auditing.comparison import Comparison, Found, Sent, names_of
@@ -28,6 +29,7 @@ from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import chosen_partitions, has_topic, partitions_of
+from agents.parallel import LEAST_RECORDS, cores, side_by_side
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS
 from schemas.answers.findings import Finding
@@ -112,24 +114,25 @@ def _found(record: Record) -> Found:
 
 
 async def audit_live(
-    settings: Settings, wanted: Sequence[int], progress: Progress, starts: Mapping[int, Snapshot] | None = None
+    settings: Settings,
+    wanted: Sequence[int],
+    progress: Progress,
+    starts: Mapping[int, Snapshot] | None = None,
+    *,
+    processes: int | None = None,
 ) -> list[Audited]:
     """Audit these partitions of a cluster, or all of them; from its snapshot on where there is one in `starts`.
 
+    Several at a time, in so many processes; None: as it pays.
     UserError (status 2) where that cannot be done.
     """
     starts = starts or {}
     count = await partitions_of(settings, JOURNAL, *OUTPUTS)
     chosen = chosen_partitions((*wanted, *starts), count)
-    async with AsyncExitStack() as stack:
-        journal = await stack.enter_async_context(log_cursor(settings))
-        cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
-        audited: list[Audited] = []
-        for partition in chosen:
-            start = starts.get(partition)
-            begin = await beginning_of(settings, journal, partition) if start is None else at_snapshot(start)
-            check = JournalCheck(partition, count, start=None if begin.start is None else begin.start.seal)
-            audited.append(await _Live(settings, partition, journal, cursors, begin).audit(check, progress))
+    if processes is None:
+        processes = await processes_for(settings, chosen)
+    asked = [(settings, partition, count, starts.get(partition)) for partition in chosen]
+    audited = await side_by_side(_audit_one, asked, progress, processes=processes)
     notes = await kept_notes(settings, chosen) if await has_topic(settings, CHANGELOG) else {}
     return [
         one._replace(lost=tuple(notes[one.partition].lost), lost_records=notes[one.partition].lost_records)
@@ -137,6 +140,27 @@ async def audit_live(
         else one
         for one in audited
     ]
+
+
+async def _audit_one(
+    settings: Settings, partition: int, count: int, start: Snapshot | None, progress: Progress
+) -> Audited:
+    """Audit one partition of so many, with readers of its own."""
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(log_cursor(settings))
+        cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
+        begin = await beginning_of(settings, journal, partition) if start is None else at_snapshot(start)
+        check = JournalCheck(partition, count, start=None if begin.start is None else begin.start.seal)
+        return await _Live(settings, partition, journal, cursors, begin).audit(check, progress)
+
+
+async def processes_for(settings: Settings, partitions: Sequence[int]) -> int:
+    """How many processes it takes to read these partitions of the journal: one for each core, if they are long."""
+    topic = settings.topic(JOURNAL)
+    async with log_reader(settings) as reader:
+        ends = await reader.ends(TopicPartition(topic, partition) for partition in partitions)
+    records = sum(end.next - end.first for end in ends.values())
+    return cores() if records >= LEAST_RECORDS else 1
 
 
 class _Live:

@@ -1,8 +1,10 @@
 """What is asked of a journal by those who look back, carried out on a cluster or on exported files."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from agents.auditing import following as one_clock
+from agents.auditing.audit import processes_for
 from agents.auditing.following import Following
 from agents.auditing.what_if import WhatIf
 from agents.journal.beginning import Beginning, beginning_of
@@ -11,12 +13,16 @@ from agents.journal.records import Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import partitions_of
+from agents.parallel import cores, side_by_side
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL, OUTPUTS
 from schemas.notifications import StateSealed
 from schemas.policy_types import Policies
 from streams.explaining import ClockName
 from streams.partitioner import partition_of
+
+LEAST_BYTES = 8_000_000
+"""Of all files together, from which on it pays to start processes."""
 
 MakeCheck = Callable[[int, int, StateSealed | None], JournalCheck]
 """A check of the lines of this partition, of so many, behind what this seal says."""
@@ -56,23 +62,46 @@ async def follow_file(
     return following
 
 
-async def what_if_live(settings: Settings, policies: Policies, progress: Progress) -> WhatIf:
-    """Replay all partitions of a cluster as they stand."""
+async def what_if_live(
+    settings: Settings, policies: Policies, progress: Progress, *, processes: int | None = None
+) -> WhatIf:
+    """Replay all partitions of a cluster as they stand, several at a time as it pays."""
     count = await partitions_of(settings, JOURNAL)
+    if processes is None:
+        processes = await processes_for(settings, range(count))
+    asked = [(settings, policies, partition, count) for partition in range(count)]
+    return WhatIf.of_parts(policies, await side_by_side(_what_if_partition, asked, progress, processes=processes))
+
+
+async def _what_if_partition(
+    settings: Settings, policies: Policies, partition: int, count: int, progress: Progress
+) -> WhatIf:
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
-        for partition in range(count):
-            begin = await beginning_of(settings, cursor, partition)
-            check = JournalCheck(partition, count, start=_seal_of(begin))
-            async with from_cluster(settings, cursor, partition, check, begin) as source:
-                await what_if.replay(source, partition, progress, begin.start)
+        begin = await beginning_of(settings, cursor, partition)
+        check = JournalCheck(partition, count, start=_seal_of(begin))
+        async with from_cluster(settings, cursor, partition, check, begin) as source:
+            await what_if.replay(source, partition, progress, begin.start)
     return what_if
 
 
-async def what_if_files(files: Sequence[str], policies: Policies, progress: Progress) -> WhatIf:
-    """Replay exported journals, each of one partition."""
+async def what_if_files(
+    files: Sequence[str], policies: Policies, progress: Progress, *, processes: int | None = None
+) -> WhatIf:
+    """Replay exported journals, each of one partition, several at a time as it pays."""
+    if processes is None:
+        processes = cores() if _size_of(files) >= LEAST_BYTES else 1
+    asked = [(file, policies, place) for place, file in enumerate(files)]
+    return WhatIf.of_parts(policies, await side_by_side(_what_if_file, asked, progress, processes=processes))
+
+
+def _size_of(files: Sequence[str]) -> int:
+    """Bytes of these files, as far as they are there; what is not is said where it is read."""
+    return sum(path.stat().st_size for path in map(Path, files) if path.is_file())
+
+
+async def _what_if_file(file: str, policies: Policies, place: int, progress: Progress) -> WhatIf:
     what_if = WhatIf(policies)
-    for place, file in enumerate(files):
-        async with from_file(file) as source:
-            await what_if.replay(source, place, progress)
+    async with from_file(file) as source:
+        await what_if.replay(source, place, progress)
     return what_if

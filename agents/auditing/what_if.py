@@ -69,6 +69,16 @@ class Outcomes:
                     self._note(event.subject, event.type, event.value)
         self._state.take_changes()
 
+    def take_in(self, other: "Outcomes") -> None:
+        """What another has found in other partitions."""
+        self.clocks.update(other.clocks)
+        for kind, count in other.events.items():
+            self.events[kind] = self.events.get(kind, 0) + count
+
+    def __getstate__(self) -> dict[str, object]:
+        """To another process goes what was found, not the state at the end."""
+        return {**vars(self), "_state": None}
+
     def _instead_of_seal(self, line: Line) -> Line:
         """In place of the seal behind a snapshot, which changes nothing, the other policies come into force."""
         self._is_to_activate = False
@@ -115,6 +125,16 @@ class WhatIf:
         self.before = Outcomes(None)
         self.after = Outcomes(policies)
         self.lines = 0
+
+    @classmethod
+    def of_parts(cls, policies: Policies, parts: Sequence["WhatIf"]) -> "WhatIf":
+        """What several found, each in partitions of its own: no clock stands in two."""
+        whole = cls(policies)
+        for part in parts:
+            whole.lines += part.lines
+            whole.before.take_in(part.before)
+            whole.after.take_in(part.after)
+        return whole
 
     async def replay(
         self, source: JournalSource, place: int, progress: Progress, start: Snapshot | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from agents.build import build_name
 from agents.cli.audit import audit
 from agents.cli.desk import clocks, deadletter
 from agents.cli.explain import explain, what_if
@@ -42,7 +43,7 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands, help=DESCRIPTION, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(package_name="dueclock", message="dueclock %(version)s")
+@click.version_option(package_name="dueclock", message=f"dueclock %(version)s ({build_name()})")
 @click.option(
     "--settings", "settings_path", metavar="FILE", help="Settings file (default: dueclock.toml, if it exists)."
 )
@@ -70,16 +71,23 @@ dueclock.add_command(notify)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")
-@click.argument("file", metavar="FILE")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--policies", metavar="FILE", help="Policies that act before line 1 (default: those that are shipped).")
 @click.option("--until", type=Instant(), metavar="INSTANT", help="A last tick of the time.")
 @click.option("--dead-letters", metavar="FILE", help="Where bad lines go (default: standard error).")
-def replay(file: str, policies: str | None, until: int | None, dead_letters: str | None) -> None:
-    """Read notifications from FILE (- is standard input), one JSON object a line; write the SLA events."""
-    from agents.auditing.replay_file import replay_file
+def replay(files: tuple[str, ...], policies: str | None, until: int | None, dead_letters: str | None) -> None:
+    """Read notifications from FILE (- is standard input), one JSON object a line; write the SLA events.
+
+    Several files are partitions, each of its own accounts: they are replayed side by side, and what each says is
+    written in the order in which they are named.
+    """
+    from agents.auditing.replay_file import replay_file, replay_files
 
     text = None if policies is None else read_text(Path(policies), "policy file")
-    replay_file(file, policies=text, until_ms=until, dead_letters=dead_letters)
+    if len(files) == 1:
+        replay_file(files[0], policies=text, until_ms=until, dead_letters=dead_letters)
+    else:
+        replay_files(files, policies=text, until_ms=until, dead_letters=dead_letters)
 
 
 @dueclock.command(short_help="Keep the clocks of some partitions.")
@@ -125,14 +133,28 @@ def replay(file: str, policies: str | None, until: int | None, dead_letters: str
     is_flag=True,
     help="Put this worker's policies and time-zone data in force also where they were before and gave way.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Share its partitions among so many processes, one for each core.",
+)
 @click.option("--stop-with-stdin", is_flag=True, hidden=True, help="Stop when standard input closes.")
 def worker(
-    settings: Settings, skip_lines: tuple[str, ...], read_anew: tuple[str, ...], is_again: bool, stop_with_stdin: bool
+    settings: Settings,
+    skip_lines: tuple[str, ...],
+    read_anew: tuple[str, ...],
+    is_again: bool,
+    processes: int,
+    stop_with_stdin: bool,
 ) -> int:
     """Run one worker: keep the clocks of its share of the partitions until it is stopped."""
     from agents.cli.policies import checked_policies
     from agents.demo.process import stop_when_stdin_closes
     from agents.worker.belonging import inputs_named
+    from agents.worker.many import run_workers
     from agents.worker.poison import skipped_records
     from agents.worker.run import run_worker
     from agents.zones import zone_names
@@ -141,6 +163,8 @@ def worker(
     if stop_with_stdin:
         stop_when_stdin_closes()
     policies = checked_policies(settings.read_policies(), zone_names=zone_names(settings.zoneinfo_dir))
+    if processes > 1:
+        return run_workers(settings, processes, sys.argv[1:])
     return run_worker(settings, policies, skipped, anew=inputs_named(settings, read_anew), is_again=is_again)
 
 

@@ -18,7 +18,7 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
-from agents.auditing.audit import Audited, audit_live
+from agents.auditing.audit import Audited, audit_live, processes_for
 from agents.auditing.refold import Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
@@ -30,6 +30,7 @@ from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, Transactions, transactions_of
+from agents.parallel import side_by_side
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, READ_TOPICS, REPARTITION, WRITTEN_TOPICS
 from schemas.answers.findings import Finding
@@ -64,15 +65,27 @@ class Rebuilt(NamedTuple):
 
 
 async def rebuild(
-    settings: Settings, wanted: Sequence[int], *, is_forced: bool, is_dry: bool, progress: Progress
+    settings: Settings,
+    wanted: Sequence[int],
+    *,
+    is_forced: bool,
+    is_dry: bool,
+    progress: Progress,
+    processes: int | None = None,
 ) -> list[Rebuilt]:
-    """Rebuild these partitions, or all. UserError (status 2) where that cannot be done; what was mended stays."""
+    """Rebuild these partitions, or all, several at a time as it pays; what was mended stays.
+
+    UserError (status 2) where that cannot be done.
+    """
     count = await partitions_of(settings, *WRITTEN_TOPICS, REPARTITION)
     chosen = chosen_partitions(wanted, count)
     if not is_forced:
         await refuse_while_workers_run(settings)
     try:
-        return [await _Rebuild(settings, partition, count, is_dry=is_dry).mended(progress) for partition in chosen]
+        asked = [(settings, partition, count, is_dry) for partition in chosen]
+        if processes is None:
+            processes = await processes_for(settings, chosen)
+        return await side_by_side(_rebuild_one, asked, progress, processes=processes)
     except ProducerFenced:
         raise UserError(
             "A worker took the partition over while it was rebuilt; stop all workers of the group and run it again.",
@@ -82,6 +95,10 @@ async def rebuild(
         raise UserError(
             f"The broker did not answer ({error}); run the same command again, it goes on where it was.", COULD_NOT_RUN
         ) from None
+
+
+async def _rebuild_one(settings: Settings, partition: int, count: int, is_dry: bool, progress: Progress) -> Rebuilt:
+    return await _Rebuild(settings, partition, count, is_dry=is_dry).mended(progress)
 
 
 async def refuse_while_workers_run(settings: Settings) -> None:

@@ -18,11 +18,12 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL, WRITTEN_TOPICS
 from agents.worker.activating import Activator, Chosen
 from agents.worker.belonging import last_read
+from agents.worker.bench import Bench
 from agents.worker.binding import Binding
 from agents.worker.breathing import Breath
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
-from agents.worker.kept_slice import AT_ONCE, Bench, KeptSlice
+from agents.worker.kept_slice import AT_ONCE, KeptSlice
 from agents.worker.misrouted import Router
 from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.worker.sizes import Sizes

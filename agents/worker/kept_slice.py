@@ -9,27 +9,21 @@ promise of the log) is raised with the number of the journal line; then nothing 
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from agents.journal.sealing import Sealer
 from agents.kafka.batches import Unreadable
 from agents.kafka.transactions import Outbox, Outgoing
 from agents.metrics.counters import SliceTally
 from agents.topic_roles import DEAD_LETTER, JOURNAL
-from agents.worker.binding import Binding
-from agents.worker.dead_letter_limit import DeadLetterLimit
-from agents.worker.journal_time import JournalTime
-from agents.worker.misrouted import Router
-from agents.worker.poison import Skipped, damaged, poisoned
-from agents.worker.slices import LOG_APPEND_TIME, Hand, Held, Record, origin_of
+from agents.worker.bench import Bench
+from agents.worker.poison import damaged, poisoned
+from agents.worker.slices import LOG_APPEND_TIME, Held, Record, origin_of
 from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
 from schemas.headers import HEADER_ORIGIN, Headers, Origin, journal_headers, judged_by, line_header
 from schemas.notifications import Notification, type_name
-from schemas.registry import Logical
 from streams.admission import admit
-from streams.engine import Line, State, unfold
+from streams.engine import Line, unfold
 from streams.routing import account_key
 from streams.sla_event import SlaEvent
 
@@ -38,23 +32,6 @@ log = logging.getLogger("dueclock.keeper")
 
 AT_ONCE = 64
 """Events or rows between which the loop is not given up: a few milliseconds at most."""
-
-
-class Bench(NamedTuple):
-    """What a partition's keeper works with, slice after slice."""
-
-    state: State
-    hand: Hand
-    time: JournalTime
-    sealer: Sealer
-    router: Router
-    binding: Binding
-    limit: DeadLetterLimit
-    skipped: Skipped
-    topics: dict[Logical, str]
-    """By logical name, those that a keeper writes."""
-    logical: dict[str, str]
-    """Logical name of each input topic."""
 
 
 class KeptSlice:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.auditing.audit import audit_live
 from agents.settings import Settings
 from schemas.headers import journal_headers
 from streams.partitioner import partition_of
 from tests.audit.conftest import Run
-from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, HOME, History, write
+from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, HOME, PARTITIONS, History, write
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import answer, question, reply_within, seller_on
 from tests.cli.command import dueclock, sentence_of
@@ -60,6 +62,21 @@ def test_a_true_history_is_clean_and_the_report_is_the_same_each_time(settings: 
     assert (first.status, report["clean"], report["lines"]) == (0, True, 4)
     assert report["partitions"][HOME]["policies"] == [history.state.digest]
     assert report["partitions"][HOME]["events"]["sla-breach"] == 1
+
+
+@broker
+def test_partitions_side_by_side_are_found_as_one_after_the_other(settings: Settings) -> None:
+    for partition in range(PARTITIONS):
+        History(partition).tell(BREACH if partition else HOLIDAY).write(settings)
+    told: dict[int, set[tuple[int, int]]] = {}
+    reports = []
+    for processes in (1, 2):
+        seen = told[processes] = set()
+        audited = audit_live(settings, (), lambda *so_far, seen=seen: seen.add(so_far), processes=processes)
+        reports.append(asyncio.run(audited))
+    assert reports[0] == reports[1]
+    assert [one.partition for one in reports[0]] == list(range(PARTITIONS))
+    assert told[1] == told[2]
 
 
 @broker

@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.embedded import EmbeddedKafka
-from tests.bench import growth, punctuality, pure, starting, throughput
+from tests.bench import auditing, compiled, growth, punctuality, pure, starting, throughput
 from tests.bench.charts import write_charts
-from tests.bench.figures import Figures, table, write
+from tests.bench.figures import GOALS, Figures, table, write
 from tests.bench.installation import NotMeasuredError
 from tests.bench.metering import metering
 from tests.bench.page import rewrite
@@ -43,6 +43,7 @@ class Sizes(NamedTuple):
     replayed: int
     live: int
     live2: int
+    audited: int
     naive: int
     open_clocks: int
     steady_s: int
@@ -52,9 +53,21 @@ class Sizes(NamedTuple):
 
 
 FULL: Final = Sizes(
-    3, 100_000, 100_000, 60_000, 12_000, 1_000_000, 40, 100_000, (10_000, 100_000, 1_000_000), (20, 200, 2_000)
+    3,
+    100_000,
+    100_000,
+    60_000,
+    1_000_000,
+    12_000,
+    1_000_000,
+    40,
+    100_000,
+    (10_000, 100_000, 1_000_000),
+    (20, 200, 2_000),
 )
-QUICK: Final = Sizes(1, 30_000, 30_000, 20_000, 5_000, 100_000, 15, 30_000, (1_000, 10_000, 100_000), (20, 2_000))
+QUICK: Final = Sizes(
+    1, 30_000, 30_000, 20_000, 50_000, 5_000, 100_000, 15, 30_000, (1_000, 10_000, 100_000), (20, 2_000)
+)
 
 
 class Bench:
@@ -68,9 +81,11 @@ class Bench:
         self.figures = Figures()
         self.curves: growth.Curves = {}
         self.loads: list[float] = []
+        self.say: Callable[[str], None] = print
 
     def run(self, chosen: list[str], progress: Progress) -> None:
         """Measure what is chosen."""
+        self.say = lambda words: progress.console.print(words, highlight=False, markup=False)
         task = progress.add_task("", total=len(chosen) * self.sizes.runs)
         for name in chosen:
             part = PARTS[name]
@@ -109,6 +124,7 @@ class Bench:
         for part, whole in zip(self.figures.runs.get("metrics.cpu_us", []), ours, strict=False):
             self.figures.add({"metrics.share": part / whole})
         if self.sizes.open_clocks < FULL.open_clocks:
+            self.figures.note(f"here {self.sizes.audited:,} lines", "audit.seconds_1m", "audit_compiled.seconds_1m")
             few = f"here {self.sizes.open_clocks:,} open clocks"
             self.figures.note(few, "lateness.p50_s", "lateness.p99_s", "tick.cost_ratio_1m_to_1k", "start.seconds_1m")
 
@@ -155,6 +171,23 @@ def _live2(bench: Bench) -> Iterator[dict[str, float]]:
     return bench.repeated(lambda seed: throughput.live(*where, seed=seed, count=count, workers=2))
 
 
+def _simple(bench: Bench) -> Iterator[dict[str, float]]:
+    where, count = (bench.bootstrap, bench.folder), bench.sizes.live
+    return bench.repeated(lambda seed: throughput.simple_job(*where, seed=seed, count=count))
+
+
+def _audit(bench: Bench) -> Iterator[dict[str, float]]:
+    sizes = bench.sizes
+    return auditing.audits(bench.bootstrap, bench.folder, seed=bench.seed, count=sizes.audited, runs=sizes.runs)
+
+
+def _compiled(bench: Bench) -> Iterator[dict[str, float]]:
+    is_quick = bench.sizes.audited < FULL.audited
+    parts = [part for part in compiled.PARTS if not (is_quick and part in LONG)]
+    chosen = ["--runs", str(bench.sizes.runs), "--seed", str(bench.seed), "--broker", bench.bootstrap]
+    return compiled.measured(bench.folder / "compiled", parts, [*(["--quick"] if is_quick else []), *chosen], bench.say)
+
+
 def _lateness(bench: Bench) -> Iterator[dict[str, float]]:
     sizes = bench.sizes
     runs = punctuality.lateness(
@@ -183,16 +216,19 @@ def _growth(bench: Bench) -> Iterator[dict[str, float]]:
 
 
 PARTS: Final = {
-    "replay": Part(
-        ("replay.per_second", "replay.cpu_ratio_to_orjson", "replay.cpu_us", "replay.events_per_notification"), _replay
-    ),
+    "replay": Part(("replay.passes", "replay.cpu_us", "replay.per_second", "replay.events_per_notification"), _replay),
     "memory": Part(("memory.bytes_per_open_clock", "memory.bytes_per_settled_matter"), _memory),
     "metrics": Part(("metrics.cpu_us", "metrics.share"), _metrics),
     "tick": Part(("tick.cost_ratio_1m_to_1k",), _tick),
     "start": Part(("start.fresh_s", "start.restart_s", "start.after_kill_s"), _start),
     "naive": Part(("naive.cpu_us", "live.ratio_to_naive"), _naive),
-    "live": Part(("live.per_second", "live.cpu_us", "live.ratio_to_naive", "live.events_per_notification"), _live),
+    "live": Part(
+        ("live.passes", "live.cpu_us", "live.per_second", "live.ratio_to_naive", "live.events_per_notification"), _live
+    ),
+    "simple": Part(("simple.passes", "simple.cpu_us", "simple.per_second", "simple.events_per_notification"), _simple),
     "live2": Part(("live2.per_second",), _live2),
+    "audit": Part(("audit.seconds_1m",), _audit),
+    "compiled": Part(tuple(goal.key for goal in GOALS if "_compiled." in goal.key), _compiled),
     "lateness": Part(
         (
             "lateness.p50_s",
@@ -208,6 +244,8 @@ PARTS: Final = {
     "growth": Part((), _growth),
 }
 WITHOUT_BROKER: Final = {"replay", "memory", "tick"}
+LONG: Final = ("audit",)
+"""What a quick run leaves out unless it is asked for: it means nothing with a smaller load."""
 
 
 def said(measured: dict[str, float]) -> str:
@@ -244,28 +282,31 @@ def _processor() -> str:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="One run of each, with smaller loads: under four minutes.")
+@click.option("--quick", is_flag=True, help="One run of each, with smaller loads: under eight minutes.")
 @click.option("--only", default="", metavar="NAME,...", help=f"Measure these only: {', '.join(PARTS)}.")
 @click.option("--seed", default=7, show_default=True, help="Of the load.")
 @click.option("--runs", type=int, default=None, help="How often each is measured; the median counts.")
+@click.option("--broker", default=None, metavar="HOST:PORT", help="Measure on this Kafka (default: an embedded one).")
 @click.option("--page", is_flag=True, help="Measure nothing: put the figures of the last run into the page of figures.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "bench", help="Folder of the results.")
-def main(quick: bool, only: str, seed: int, runs: int | None, page: bool, out: Path) -> None:
+def main(quick: bool, only: str, seed: int, runs: int | None, broker: str | None, page: bool, out: Path) -> None:
     """Measure, print the table, write results.json and the plots."""
     if page:
         rewrite(ROOT / "docs" / "explanation" / "figures.md", out / "results.json")
         return
     sizes = QUICK if quick else FULL
     sizes = sizes if runs is None else sizes._replace(runs=runs)
-    chosen = [name.strip() for name in only.split(",") if name.strip()] or list(PARTS)
+    chosen = [name.strip() for name in only.split(",") if name.strip()] or [
+        name for name in PARTS if not (quick and name in LONG)
+    ]
     if unknown := [name for name in chosen if name not in PARTS]:
         raise click.BadParameter(f"{', '.join(unknown)}; there are {', '.join(PARTS)}", param_hint="--only")
     started_s = time.monotonic()
     console = Console(width=None if sys.stdout.isatty() else 140)
     columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    broker = nullcontext() if WITHOUT_BROKER.issuperset(chosen) else EmbeddedKafka()
-    with tempfile.TemporaryDirectory(prefix="dueclock-bench-") as folder, broker as kafka:
-        bench = Bench(sizes, seed, Path(folder), kafka.bootstrap if kafka else "")
+    kafka = nullcontext() if broker or WITHOUT_BROKER.issuperset(chosen) else EmbeddedKafka()
+    with tempfile.TemporaryDirectory(prefix="dueclock-bench-") as folder, kafka as started:
+        bench = Bench(sizes, seed, Path(folder), started.bootstrap if started else broker or "")
         with Progress(*columns, console=console, transient=True) as progress:
             bench.run(chosen, progress)
     mode = "quick" if quick else "full"

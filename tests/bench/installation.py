@@ -31,6 +31,7 @@ from tests.bench.workload import Sent
 ROOT: Final = Path(__file__).parents[2]
 PARTITIONS: Final = 4
 OUTPUTS: Final = tuple(topic.name for topic in OUTPUT_TOPICS)
+MEANWHILE_S: Final = 0.25
 _RECOVERED: Final = "recovered: partitions"
 
 
@@ -151,13 +152,20 @@ class Reader:
                 self.lines += 1
         return messages
 
-    def wait_for_lines(self, count: int, *, within_s: float) -> list[Seen]:
-        """Take until so many notifications are in the journal and nothing more comes; when there was how much."""
+    def wait_for_lines(self, count: int, *, within_s: float, meanwhile: Callable[[], None] | None = None) -> list[Seen]:
+        """Take until so many notifications are in the journal and nothing more comes; when there was how much.
+
+        `meanwhile` is done now and then: every quarter of a second.
+        """
         deadline = time.monotonic() + within_s
+        done_s = time.monotonic()
         seen = [Seen(time.monotonic(), self.lines, self.events)]
         while self.lines < count or time.monotonic() - seen[-1].at_s < 0.5:
             if self.take():
                 seen.append(Seen(time.monotonic(), self.lines, self.events))
+            if meanwhile is not None and time.monotonic() - done_s > MEANWHILE_S:
+                meanwhile()
+                done_s = time.monotonic()
             if time.monotonic() > deadline:
                 raise NotMeasuredError(f"after {within_s:.0f} s {self.lines} of {count} notifications are journaled")
         return seen
@@ -199,18 +207,24 @@ class Load:
 class Installation:
     """Topics, settings and workers of one measurement; topics are deleted at its end."""
 
-    def __init__(self, bootstrap: str, folder: Path) -> None:
+    def __init__(self, bootstrap: str, folder: Path, policies: str | None = None) -> None:
         self.bootstrap = bootstrap
         self.prefix = f"b{uuid4().hex[:8]}-"
         self.folder = folder / self.prefix
         self.folder.mkdir(parents=True)
-        self.policies = shipped_policies()
+        self.policies = shipped_policies() if policies is None else policies
+        policies_file = self.folder / "policies.toml"
+        policies_file.write_text(self.policies)
         self.settings = Settings(
-            broker=bootstrap, group=f"{self.prefix}group", topic_prefix=self.prefix, partitions=PARTITIONS
+            broker=bootstrap,
+            group=f"{self.prefix}group",
+            topic_prefix=self.prefix,
+            partitions=PARTITIONS,
+            policies_path=str(policies_file),
         )
-        self._settings_file = self.folder / "dueclock.toml"
-        chosen = ("broker", "group", "topic_prefix", "partitions")
-        self._settings_file.write_text(
+        self.settings_file = self.folder / "dueclock.toml"
+        chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path")
+        self.settings_file.write_text(
             "".join(f"{name} = {json.dumps(getattr(self.settings, name))}\n" for name in chosen)
         )
         self._workers: list[Process] = []
@@ -234,7 +248,7 @@ class Installation:
         name = f"worker-{len(self._workers) + 1}"
         flags = ["--client-id", name, *(["--group-instance-id", instance] if instance else [])]
         program = ["agents"] if slice_records is None else ["tests.bench.sliced_worker", str(slice_records)]
-        arguments = [*program, "--settings", str(self._settings_file), "worker", "--stop-with-stdin", *flags]
+        arguments = [*program, "--settings", str(self.settings_file), "worker", "--stop-with-stdin", *flags]
         worker = Process(arguments, self.folder / f"{name}.log")
         self._workers.append(worker)
         return worker

@@ -6,14 +6,15 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, ParamSpec
 
-import orjson
 import psutil
 
+from agents.memory import look_for_cycles_rarely
 from agents.zones import machine_zones
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
@@ -29,6 +30,7 @@ from schemas.notifications import (
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step
 from streams.replay import Replay
+from tests.bench.passes import STRETCH, Yardstick
 from tests.bench.seeding import MARKETPLACE, open_clocks, question, seeded, state_of
 from tests.bench.workload import DAY_MS, HOUR_MS, workload
 from tests.zones import activation
@@ -48,41 +50,36 @@ def alone(function: Callable[P, Measured], *arguments: P.args, **named: P.kwargs
 
 
 def replay(seed: int, count: int, folder: Path) -> Measured:
-    """Replay a file of this many notifications as the command does, between two passes of orjson over it."""
+    """Replay a file of this many notifications as the command does, a stretch of it after the same through orjson."""
     path = folder / "replay.jsonl"
-    with path.open("wb") as file:
-        for sent in workload(seed, count, start_ms=MONDAY_MS, span_ms=30 * DAY_MS):
-            file.write(sent.value + b"\n")
-    gc.collect()
-    before_s = _orjson_cpu_s(path)
+    told = [sent.value + b"\n" for sent in workload(seed, count, start_ms=MONDAY_MS, span_ms=30 * DAY_MS)]
+    path.write_bytes(b"".join(told))
+    yardstick = Yardstick(told)
+    look_for_cycles_rarely()
     rejected: list[int] = []
     events = 0
+    wall_s = cpu_s = 0.0
     engine = Replay(None, lambda line, raw, why: rejected.append(line), machine_zones)
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
     with path.open("rb", 1 << 18) as lines, Path("/dev/null").open("wb", 1 << 18) as out:
-        for raw in lines:
-            for event in engine.feed(raw):
-                events += 1
-                out.write(event.value)
-                out.write(b"\n")
-    wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
+        while stretch := list(islice(lines, STRETCH)):
+            yardstick.take_stretch()
+            began_s, began_cpu_s = time.perf_counter(), time.process_time()
+            for raw in stretch:
+                for event in engine.feed(raw):
+                    events += 1
+                    out.write(event.value)
+                    out.write(b"\n")
+            wall_s += time.perf_counter() - began_s
+            cpu_s += time.process_time() - began_cpu_s
     assert not rejected, f"the load is valid, but lines {rejected[:5]} were refused"
-    json_s = (before_s + _orjson_cpu_s(path)) / 2
     path.unlink()
+    cpu_us = cpu_s / count * 1e6
     return {
+        "replay.passes": yardstick.passes(cpu_us),
+        "replay.cpu_us": cpu_us,
         "replay.per_second": count / wall_s,
-        "replay.cpu_us": cpu_s / count * 1e6,
-        "replay.cpu_ratio_to_orjson": cpu_s / json_s,
         "replay.events_per_notification": events / count,
     }
-
-
-def _orjson_cpu_s(path: Path) -> float:
-    cpu_s = time.process_time()
-    with path.open("rb", 1 << 18) as lines:
-        for line in lines:
-            orjson.dumps(orjson.loads(line))
-    return time.process_time() - cpu_s
 
 
 def tick(clocks: int) -> Measured:

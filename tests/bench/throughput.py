@@ -15,6 +15,7 @@ from typing import Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from tests.bench import simple
 from tests.bench.installation import (
     PARTITIONS,
     Installation,
@@ -25,6 +26,7 @@ from tests.bench.installation import (
     produce,
     wait_until,
 )
+from tests.bench.passes import Yardstick
 from tests.bench.workload import DAY_MS, Sent, workload
 from tests.kafka_fixtures import create_topics
 
@@ -38,30 +40,49 @@ NAIVE_TOPICS: Final = ("return-received", "refund-issued")
 def live(
     bootstrap: str, folder: Path, *, seed: int, count: int, workers: int, slice_records: int | None = None
 ) -> Measured:
-    """The whole live path by one worker, or by several that share the partitions; their slices as large as said."""
+    """The mixed load by one worker, or by several that share the partitions; their slices as large as said."""
     start_ms = int(time.time() * 1000) - SPAN_MS
     told = workload(seed, WARM_UP + count, start_ms=start_ms, span_ms=SPAN_MS)
-    with Installation(bootstrap, folder) as installation:
+    measured = _kept(Installation(bootstrap, folder), told, workers, slice_records)
+    if workers > 1:
+        return {"live2.per_second": measured["per_second"]}
+    return {f"live.{name}": value for name, value in measured.items()}
+
+
+def simple_job(bootstrap: str, folder: Path, *, seed: int, count: int) -> Measured:
+    """The peers' simple job by one worker: two rules and nothing that falls due."""
+    start_ms = int(time.time() * 1000) - simple.SPAN_MS - DAY_MS
+    told = simple.workload(seed, WARM_UP + count, start_ms=start_ms)
+    measured = _kept(Installation(bootstrap, folder, simple.policies()), told)
+    return {f"simple.{name}": value for name, value in measured.items()}
+
+
+def _kept(installation: Installation, told: list[Sent], workers: int = 1, slice_records: int | None = None) -> Measured:
+    """What a load costs the workers after the first thousand notifications, in passes over the same lines too."""
+    count = len(told) - WARM_UP
+    yardstick = Yardstick([one.value for one in told[WARM_UP:]])
+    with installation:
         running = [installation.worker(slice_records=slice_records) for _ in range(workers)]
         _wait_for_shares(running)
         reader = installation.reader()
         installation.send(told[:WARM_UP])
         reader.wait_for_lines(WARM_UP, within_s=60)
         load = Load(installation, told[WARM_UP:])
+        yardstick.take_all()
         cpu_s = sum(worker.cpu_s() for worker in running)
         events = reader.events
         released_s = load.release()
-        seen = reader.wait_for_lines(WARM_UP + count, within_s=60 + count / 500)
+        seen = reader.wait_for_lines(WARM_UP + count, within_s=60 + count / 500, meanwhile=yardstick.take_stretch)
         cpu_s = sum(worker.cpu_s() for worker in running) - cpu_s
         if reader.lines != WARM_UP + count:
             raise NotMeasuredError(f"{reader.lines - WARM_UP} of {count} notifications were journaled")
-        per_second = count / (seen[-1].at_s - released_s)
-    if workers > 1:
-        return {"live2.per_second": per_second}
+        yardstick.take_all()
+    cpu_us = cpu_s / count * 1e6
     return {
-        "live.per_second": per_second,
-        "live.cpu_us": cpu_s / count * 1e6,
-        "live.events_per_notification": (seen[-1].events - events) / count,
+        "passes": yardstick.passes(cpu_us),
+        "cpu_us": cpu_us,
+        "per_second": count / (seen[-1].at_s - released_s),
+        "events_per_notification": (seen[-1].events - events) / count,
     }
 
 

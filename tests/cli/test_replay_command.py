@@ -35,6 +35,36 @@ def test_standard_input_is_a_file_and_dead_letters_go_to_standard_error(tmp_path
     assert len(ended.err.splitlines()) == len((CASE / "dead_letters.jsonl").read_text().splitlines())
 
 
+def test_several_files_are_replayed_as_each_alone_and_come_out_in_the_order_of_their_names(tmp_path: Path) -> None:
+    cases = [GOLDEN / name for name in ("38-bad-lines", "08-dst-starts", "02-weekend-breach-late-refund")]
+    files = [case / "notifications.jsonl" for case in cases]
+    ended = dueclock("replay", *files, "--policies", POLICIES, "--dead-letters", "letters", folder=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "".join((case / "expected.jsonl").read_text() for case in cases)
+    alone = dueclock("replay", files[0], "--policies", POLICIES, "--dead-letters", "of-one", folder=tmp_path)
+    assert alone.status == 0
+    assert (tmp_path / "letters").read_text() == (tmp_path / "of-one").read_text()
+
+
+def test_of_several_files_one_that_cannot_go_on_is_named_and_what_was_said_before_it_stands(tmp_path: Path) -> None:
+    case = GOLDEN / "08-dst-starts"
+    activation = {
+        "type": "policy.activated",
+        "journaled_at": "2026-02-03T10:00:00.000Z",
+        "digest": "0" * 64,
+        "toml": "[",
+    }
+    (tmp_path / "bad.jsonl").write_text(json.dumps(activation) + "\n")
+    good = case / "notifications.jsonl"
+    ended = dueclock("replay", good, "bad.jsonl", good, "--policies", POLICIES, folder=tmp_path)
+    assert (ended.status, ended.out) == (2, (case / "expected.jsonl").read_text())
+    assert sentence_of(ended).startswith("bad.jsonl: Line 1: ")
+    missing = dueclock("replay", good, "nowhere.jsonl", folder=tmp_path)
+    assert (missing.status, missing.out) == (2, "")
+    assert "nowhere.jsonl" in sentence_of(missing)
+    assert "Standard input" in sentence_of(dueclock("replay", good, "-", folder=tmp_path))
+
+
 def test_locale_and_time_zone_change_no_byte(tmp_path: Path) -> None:
     case = GOLDEN / "08-dst-starts"
     for variables in ({"TZ": "Asia/Tokyo", "LC_ALL": "C"}, {"TZ": "UTC", "PYTHONHASHSEED": "7", "LANG": "de_DE"}):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from schemas.notifications import VacationSet
 from streams.admission import admit
-from streams.policies import PolicyBook
+from streams.policies import KEPT_ACCOUNTS, PolicyBook
 from tests.core.instants import (
     DAY,
     MINUTE,
@@ -129,14 +127,13 @@ def test_an_account_without_a_calendar_that_was_journaled_all_the_same_has_clock
     assert story.news() == ["opened return-response", "escalated return-response level 1"]
 
 
-def test_accounts_agreements_are_kept_at_hand_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.policies.KEPT_ACCOUNTS", 2)
+def test_accounts_agreements_are_kept_at_hand_up_to_a_limit() -> None:
     story = Story()
     assert story.state.book is not None
     book = PolicyBook(story.state.book.policies, story.state.book.zones)
-    found = [book.agreement(f"S{number}/ATVPDKIKX0DER") for number in range(5)]
+    found = [book.agreement(f"S{number}/ATVPDKIKX0DER") for number in range(2 * KEPT_ACCOUNTS + 1)]
     assert all(agreement is found[0] for agreement in found)
-    assert list(book._by_account) == ["S4/ATVPDKIKX0DER"]
+    assert list(book._by_account) == [f"S{2 * KEPT_ACCOUNTS}/ATVPDKIKX0DER"]
 
 
 def test_live_the_future_is_measured_by_the_brokers_timestamp_and_skipped_where_there_is_none() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.notifications import TimeTick
 from streams.engine import Line, next_fire_ms, restore_state, step
+from streams.row_store import KEPT_AT_WORK
 from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, RowError, decode_partition
 from streams.state import new_state
 from streams.threads import NEVER_MS
@@ -127,15 +128,17 @@ def test_a_clock_that_is_forgotten_while_open_is_counted_out() -> None:
     assert story.state.census.due == {}
 
 
-def test_rows_stay_decoded_until_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.row_store.KEPT_AT_WORK", 3)
+def test_rows_stay_decoded_until_there_are_too_many() -> None:
     story = Story()
     story.tell("return.received", monday_9am)
     story.state.take_changes()
     rows = story.state.rows
     assert [*rows.parties, *rows.matters] == [ACCOUNT.decode(), ORDER_ROW.decode()]
-    story.tell("message.received", monday_noon, thread_id="T-1")
-    story.tell("message.received", monday_noon, thread_id="T-2", message_id="M-2")
+    for number in range(KEPT_AT_WORK - 2):
+        story.tell("message.received", monday_noon, thread_id=f"T-{number}", message_id=f"M-{number}")
+    story.state.take_changes()
+    assert len(rows.parties) + len(rows.matters) == KEPT_AT_WORK
+    story.tell("message.received", monday_noon, thread_id="T-one-more", message_id="M-one-more")
     story.state.take_changes()
     assert [*rows.parties, *rows.matters] == []
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.auditing.looking_back import what_if_files
@@ -116,8 +117,11 @@ def test_where_clocks_stand_by_their_events_is_where_their_rows_stand(case: str)
 def test_two_files_are_two_partitions(tmp_path: Path) -> None:
     one = History().tell(BREACH).journal_file(tmp_path / "one.jsonl")
     other = History().tell(HOLIDAY).journal_file(tmp_path / "other.jsonl")
-    both: WhatIf = asyncio.run(what_if_files([str(one), str(other)], load_policies(with_target(3)), lambda *_: None))
+    files, policies = [str(one), str(other)], load_policies(with_target(3))
+    both: WhatIf = asyncio.run(what_if_files(files, policies, lambda *_: None))
     assert (both.lines, len(list(both.changed()))) == (8, 2)
+    side_by_side: WhatIf = asyncio.run(what_if_files(files, policies, lambda *_: None, processes=2))
+    assert json.dumps(msgspec.to_builtins(side_by_side.document())) == json.dumps(msgspec.to_builtins(both.document()))
 
 
 def test_people_read_counts_and_the_first_clocks(tmp_path: Path) -> None:

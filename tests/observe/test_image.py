@@ -18,7 +18,8 @@ from tests.observe.programs import ROOT
 
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 BUILD, FINAL = (
-    part.replace("\\\n", " ") for part in re.split(r"^FROM \$\{BASE\}.*\n", DOCKERFILE, flags=re.MULTILINE)[1:]
+    part.replace("\\\n", " ")
+    for part in re.split(r"^FROM \$\{(?:BASE|BUILD)\}.*\n", DOCKERFILE, flags=re.MULTILINE)[1:]
 )
 DIGEST = "sha256:" + "0" * 64
 STEP = re.compile(r"^(RUN|COPY) (.*)$", re.MULTILINE)
@@ -43,12 +44,18 @@ class Machine:
         (root / "bin" / "python").write_text(f'#!/bin/sh\nexec "{python}" "$@"\n')
         (root / "bin" / "python").chmod(0o755)
 
-    def run(self, line: str, base: str = GOOD_BASE) -> subprocess.CompletedProcess[str]:
+    def run(self, line: str, base: str = GOOD_BASE, build: str = "") -> subprocess.CompletedProcess[str]:
         """A RUN line; of the machine that runs the tests it knows only where packages come from."""
         known = {
             name: value for name, value in os.environ.items() if name.startswith("PIP_") or "proxy" in name.lower()
         }
-        environment = {**known, "PATH": str(self.root / "bin"), "HOME": str(self.root), "BASE": base}
+        environment = {
+            **known,
+            "PATH": str(self.root / "bin"),
+            "HOME": str(self.root),
+            "BASE": base,
+            "BUILD": build or base,
+        }
         script = line.replace("/opt/", f"{self.root}/opt/")
         return subprocess.run(
             [str(self.root / "bin" / "sh"), "-euc", script],
@@ -84,8 +91,8 @@ def first_run() -> str:
 
 
 def test_the_base_has_no_default_and_every_stage_stands_on_it() -> None:
-    assert re.findall(r"^ARG (.*)$", DOCKERFILE, re.MULTILINE) == ["BASE", "BASE"]
-    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert re.findall(r"^ARG (.*)$", DOCKERFILE, re.MULTILINE) == ["BASE", "BUILD=${BASE}", "BASE", "BUILD=${BASE}"]
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BUILD}", "${BASE}"]
 
 
 @pytest.mark.parametrize("base", ["", "python:3.12-slim", "python@sha1:0"])
@@ -95,6 +102,7 @@ def test_a_base_without_a_digest_is_refused_by_the_first_line_with_what_to_say(m
     (line,) = refused.stderr.splitlines()
     assert line.endswith("say --build-arg BASE=NAME@sha256:..., as deploy/README.md does.")
     assert machine.run(first_run(), GOOD_BASE).returncode == 0
+    assert machine.run(first_run(), GOOD_BASE, build=base or "python:3.12").returncode == 1
 
 
 def test_nothing_is_installed_that_has_no_hash() -> None:

@@ -1,0 +1,54 @@
+"""The same measurements of the compiled build, by its own interpreter in a tree of its own (`.ci/compiled`).
+
+What they are called says so: `replay.passes` of that build is `replay_compiled.passes` here.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.bench.installation import ROOT, NotMeasuredError
+
+TREE: Final = ROOT / "build" / "compiled"
+PARTS: Final = ("replay", "live", "simple", "audit")
+"""In a quick run all but the last."""
+KEYS: Final = ("passes", "cpu_us", "per_second", "seconds_1m")
+
+
+def measured(
+    folder: Path, parts: Sequence[str], arguments: list[str], say: Callable[[str], None]
+) -> Iterator[dict[str, float]]:
+    """Build it where it is not built yet, measure with these arguments, and give run by run what is asked of it."""
+    built = subprocess.run([ROOT / ".ci" / "compiled"], capture_output=True, text=True, check=False)
+    if built.returncode != 0:
+        raise NotMeasuredError((built.stderr or built.stdout).strip().splitlines()[-1])
+    python = str(TREE / ".venv" / "bin" / "python")
+    command = [python, "-m", "tests.bench", "--only", ",".join(parts), "--out", str(folder)]
+    with subprocess.Popen(
+        [*command, *arguments], cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as child:
+        assert child.stdout is not None  # a pipe was asked for
+        said = []
+        for line in child.stdout:
+            said.append(line)
+            if line.startswith(tuple(parts)):
+                say(f"compiled {line.rstrip()}")
+    if child.returncode != 0:
+        raise NotMeasuredError(f"the compiled build: {''.join(said)[-300:]}")
+    runs: dict[str, list[float]] = json.loads((folder / "results.json").read_text())["runs"]
+    for number in range(max(map(len, runs.values()))):
+        yield {
+            renamed(key): values[number]
+            for key, values in runs.items()
+            if key.rpartition(".")[2] in KEYS and number < len(values)
+        }
+
+
+def renamed(key: str) -> str:
+    """What a figure is called when it is the compiled build's."""
+    part, _, name = key.partition(".")
+    return f"{part}_compiled.{name}"
