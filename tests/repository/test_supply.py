@@ -30,6 +30,12 @@ def of_the_image() -> list[str]:
     return [text for name in re.findall(r"--extra (\w+)", text_of(ROOT / ".ci" / "lock")) for text in optional[name]]
 
 
+def to_compile() -> list[str]:
+    """What the hook needs that compiles the hot path."""
+    needed: list[str] = project()["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["dependencies"]
+    return needed
+
+
 def by_name(lock: str) -> dict[str, Pin]:
     return {canonicalize_name(pin.requirement.name): pin for pin in pins(lock)}
 
@@ -46,7 +52,7 @@ def test_the_images_locks_are_parts_of_the_one_lock_with_its_versions_and_hashes
     ("lock", "asked"),
     [
         (RUNS_ON, [*project()["project"]["dependencies"], *of_the_image()]),
-        (BUILT_WITH, project()["build-system"]["requires"]),
+        (BUILT_WITH, [*project()["build-system"]["requires"], *to_compile()]),
     ],
 )
 def test_a_lock_of_the_image_holds_all_that_is_needed_on_linux_and_nothing_else(lock: str, asked: list[str]) -> None:
@@ -94,7 +100,8 @@ def test_the_bill_of_materials_is_what_the_image_holds_and_the_same_bytes_each_t
         assert sorted(f"sha256:{digest}" for digest in files) == sorted(locked[name].hashes)
         assert part["purl"] == f"pkg:pypi/{name}@{part['version']}"
     (root,) = [way for way in found["dependencies"] if way["ref"] == found["metadata"]["component"]["bom-ref"]]
-    assert len(root["dependsOn"]) == len(project()["project"]["dependencies"])
+    asked = [*project()["project"]["dependencies"], *of_the_image()]
+    assert len(root["dependsOn"]) == len({canonicalize_name(Requirement(text).name) for text in asked})
 
 
 def test_the_bill_is_valid_by_the_schema_of_cyclonedx(tmp_path: Path) -> None:
