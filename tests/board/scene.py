@@ -16,7 +16,7 @@ from agents.topic_roles import CHANGELOG
 from schemas.codec import DAY_MS, HOUR_MS, MINUTE_MS, canonical_json, format_instant
 from schemas.decoding import Decoded, decode_notification
 from schemas.policies import shipped_policies
-from streams.engine import new_state
+from streams.engine import new_state, next_fire_ms
 from streams.partitioner import partition_of
 from tests.audit.history import History
 from tests.kafka_fixtures import Outgoing, produce
@@ -133,7 +133,9 @@ def _waiting(seller: str, marketplace: str, now_ms: int, chance: random.Random) 
     for hours in (5, 50, 70):
         tag, order = f"{chance.randrange(10**7):07d}", f"{chance.randrange(100, 800)}-{chance.randrange(10**7):07d}"
         yield said(hours, "claim.opened", claim_id=f"CLM-{tag}", order_id=f"{order}-{tag}", kind="a_to_z")
-        yield said(hours, "case.opened", case_id=f"CASE-{tag}", priority="high", subject_hash=f"subject-{tag}")
+        if hours < 60:
+            priority = "high" if hours < 10 else "normal"
+            yield said(hours, "case.opened", case_id=f"CASE-{tag}", priority=priority, subject_hash=f"subject-{tag}")
     tag, order = f"{chance.randrange(10**7):07d}", f"{chance.randrange(100, 800)}-{chance.randrange(10**7):07d}"
     yield said(30, "chargeback.opened", chargeback_id=f"CB-{tag}", order_id=f"{order}-{tag}")
     yield said(40, "return.requested", order_id=f"{order}-{tag}", return_id=f"RQ-{tag}", program="mfn")
@@ -153,10 +155,19 @@ def histories(now_ms: int, partitions: int, seed: int = 1) -> list[History]:
         }
         decoded = decode_notification(canonical_json(said), from_file=True)
         assert isinstance(decoded, Decoded), (decoded, said)
-        found[partition_of(f"{one.seller}/{one.marketplace}".encode(), partitions)].add(decoded.body, one.known_ms)
+        history = found[partition_of(f"{one.seller}/{one.marketplace}".encode(), partitions)]
+        _tick(history, one.known_ms)
+        history.add(decoded.body, one.known_ms)
     for history in found:
+        _tick(history, now_ms)
         history.wait_until(now_ms)
     return found
+
+
+def _tick(history: History, until_ms: int) -> None:
+    """Each timer until then fires when it is due, as a worker's ticks have it."""
+    while (fire_ms := next_fire_ms(history.state)) is not None and fire_ms <= until_ms:
+        history.wait_until(fire_ms)
 
 
 def _begun(partition: int, at_ms: int) -> History:
