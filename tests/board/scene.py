@@ -143,7 +143,7 @@ def _waiting(seller: str, marketplace: str, now_ms: int, chance: random.Random) 
 
 def histories(now_ms: int, partitions: int, seed: int = 1) -> list[History]:
     """The scene as journals, one for each partition, each brought to its end by a tick."""
-    found = [_begun(partition, now_ms - (DAYS + 2) * DAY_MS) for partition in range(partitions)]
+    found = [begun(partition, now_ms - (DAYS + 2) * DAY_MS) for partition in range(partitions)]
     for number, one in enumerate(told(now_ms, seed)):
         said = {
             "type": one.type,
@@ -170,7 +170,7 @@ def _tick(history: History, until_ms: int) -> None:
         history.wait_until(fire_ms)
 
 
-def _begun(partition: int, at_ms: int) -> History:
+def begun(partition: int, at_ms: int) -> History:
     """A journal whose first line has a time of these months: a broker takes away what is older than its retention."""
     history = History(partition, shipped_policies())
     first = history.lines[0].body
@@ -182,13 +182,14 @@ def _begun(partition: int, at_ms: int) -> History:
 def write_scene(settings: Settings, now_ms: int, seed: int = 1) -> list[History]:
     """Put the scene on the topics, which are there."""
     made = histories(now_ms, settings.partitions, seed)
-    records: list[Outgoing] = []
-    for history in made:
-        records += history.journal_records(settings)
-        records += history.event_records(settings)
-        records += [
-            Outgoing(settings.topic(CHANGELOG), value, key=key, partition=history.partition)
-            for key, value in history.state.take_changes()
-        ]
-    asyncio.run(produce(settings.broker, records))
+    asyncio.run(produce(settings.broker, [record for one in made for record in records_of(settings, one)]))
     return made
+
+
+def records_of(settings: Settings, history: History) -> list[Outgoing]:
+    """Journal, events and rows of a history, as its workers would have written them."""
+    rows = [
+        Outgoing(settings.topic(CHANGELOG), value, key=key, partition=history.partition)
+        for key, value in history.state.take_changes()
+    ]
+    return [*history.journal_records(settings), *history.event_records(settings), *rows]

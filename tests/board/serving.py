@@ -32,7 +32,7 @@ FLAGS: Final = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--f
 class Board:
     """One `dueclock board`. `words` are further flags."""
 
-    def __init__(self, settings: Settings, folder: Path, *words: str) -> None:
+    def __init__(self, settings: Settings, folder: Path, *words: str, within_s: float = 40.0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._file = folder / "board.log"
@@ -52,7 +52,7 @@ class Board:
         found = re.search(r"https?://[0-9.]+:\d+", self.log())
         assert found, self.log()
         self.url = found[0]
-        self._wait(self._is_ready, "a board that is ready")
+        self._wait(self._is_ready, "a board that is ready", within_s)
 
     def _is_ready(self) -> bool:
         return requests.get(f"{self.url}/readyz", timeout=5, headers={"Host": "localhost"}, verify=False).ok
