@@ -22,23 +22,16 @@ from agents.auditing.looking_back import follow_live
 from agents.auditing.sent_events import look_up
 from agents.auditing.sightings import Sighting, Wanted
 from agents.auditing.story import story_of
+from agents.board.stories import Question
 from agents.errors import UserError
 from agents.journal.lines import JournalCheck
 from agents.kafka.clients import run_with_broker
 from agents.memory import look_for_cycles_rarely
 from agents.settings import Settings
+from schemas.notifications import StateSealed
 from streams.explaining import ClockName, clock_name
 
 TOLD_EVERY_LINES = 2_000
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What the board asks."""
-
-    settings: dict[str, Any]
-    clock_id: str
-    at_ms: int | None = None
-    is_evidence: bool = False
 
 
 def main() -> int:
@@ -86,10 +79,10 @@ async def _followed(
             told = lines
             _say({"lines": lines})
 
-    def make_check(partition: int, partitions: int) -> JournalCheck:
+    def make_check(partition: int, partitions: int, start: StateSealed | None) -> JournalCheck:
         if not asked.is_evidence:
-            return JournalCheck(partition, partitions, name.account)
-        checks.append(RecordingCheck(partition, partitions, name))
+            return JournalCheck(partition, partitions, name.account, start)
+        checks.append(RecordingCheck(partition, partitions, name, start))
         return checks[-1]
 
     following = await follow_live(settings, name, asked.clock_id, asked.at_ms, progress, make_check)

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import orjson
 
-from agents.board.looking_back import Question
 from agents.settings import Settings
 from schemas.answers.story import Story
 
@@ -27,6 +26,15 @@ _LONGEST_LINE: Final = 256 * 1024 * 1024
 
 class BusyError(Exception):
     """Too many are being read."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What the board asks."""
+
+    settings: dict[str, Any]
+    clock_id: str
+    at_ms: int | None = None
+    is_evidence: bool = False
 
 
 class Answer(NamedTuple):

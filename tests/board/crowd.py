@@ -112,21 +112,19 @@ def main(clocks: int) -> int:
         print(f"ready after {time.monotonic() - began_s:.1f} s, {own.memory_info().rss / 1e6:.0f} MB")
         seller = one.split("/")[0]
         paths = (
-            "/", "/?rule=sfp-refund", f"/?seller={seller}", "/?within=4h", "/?state=over", "/?q=RET-77777", "/?q=no-such",
-            f"/?after={now_ms + 12 * HOUR_MS}~A", "/day", "/accounts", f"/accounts/{seller}/{US}", f"/clocks/{one}",
-        )  # fmt: skip
+            *("/", "/?rule=sfp-refund", f"/?seller={seller}", "/?within=4h", "/?state=over"),
+            *("/?q=RET-77777", "/?q=no-such", f"/?after={now_ms + 12 * HOUR_MS}~A"),
+            *("/day", "/accounts", f"/accounts/{seller}/{US}", f"/clocks/{one}"),
+        )
         measured = [ask(board, own, path) for path in paths]
         for row in measured:
-            print(
-                f"{row.path[:44]:<46} {row.own_ms:>5.0f} ms of the board's processor at most, {row.wait_ms:>5.0f} ms to wait, "
-                f"{row.size / 1000:>6.1f} kB ({row.packed / 1000:.1f} kB packed)"
-            )
+            cost = f"{row.own_ms:>5.0f} ms of the board's processor at most, {row.wait_ms:>5.0f} ms to wait"
+            print(f"{row.path[:44]:<46} {cost}, {row.size / 1000:>6.1f} kB ({row.packed / 1000:.1f} kB packed)")
         began_s = time.monotonic()
         while 'table class="plain facts"' not in board.get(f"/clocks/{one}?story=1").text:
             time.sleep(0.2)
-        print(
-            f"its story of {len(histories[0].lines):,} journal lines: {time.monotonic() - began_s:.1f} s, beside the pages"
-        )
+        took_s = time.monotonic() - began_s
+        print(f"its story of {len(histories[0].lines):,} journal lines: {took_s:.1f} s, beside the pages")
         memory = own.memory_info().rss / 1e6
         print(f"memory at the end: {memory:.0f} MB")
         board.close()
