@@ -49,7 +49,7 @@ class Wrong(NamedTuple):
     is_taken_back: bool
 
 
-class Line(NamedTuple):
+class Listed(NamedTuple):
     """An account in the list of them."""
 
     account: str
@@ -77,7 +77,7 @@ def accounts_page(mirror: Mirror, happenings: Happenings, visit: Visit) -> dict[
         seller, marketplace = account.split("/", 1)
         week = happenings.breaches(account, visit.now_ms - WEEK_MS)
         lines.append(
-            Line(
+            Listed(
                 *(account, account_href(account), seller, shop(marketplace), over.get(account, 0)),
                 *(
                     live.get(account, 0),
@@ -145,7 +145,7 @@ def _wrong(breach: Breach, taken_back: bool, visit: Visit) -> Wrong:
     return Wrong(
         breach,
         words.of(words.EVENTS, happening.type, visit.language),
-        words.said(happening, visit.language),
+        words.sentence_of(happening, visit.language),
         title,
         clock_href(breach.clock_id) if breach.clock_id else "",
         taken_back,

@@ -53,8 +53,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     def address(self, **changes: object) -> str:
         """The queue's address with these filters, some changed; the first page of it unless `after` is among them."""
-        said = {**msgspec.structs.asdict(self), "after": "", **changes}
-        named = {_IN_ADDRESS.get(name, name): value for name, value in said.items() if value}
+        filters = {**msgspec.structs.asdict(self), "after": "", **changes}
+        named = {_IN_ADDRESS.get(name, name): value for name, value in filters.items() if value}
         return "/?" + urlencode(named) if named else "/"
 
     @property

@@ -90,7 +90,7 @@ def clock_page(
         else [words.of(words.CONSEQUENCES, one, visit.language) for one in bound.version.consequences],
         "next": None if clock is None or book is None else _next(book, entry, clock, visit),
         "marks": _marks(entry, events, bound, visit),
-        "events": _said(events, story, visit),
+        "events": _events(events, story, visit),
         "siblings": _siblings(mirror, name, entry, visit),
         "facts": [] if story is None else [_fact(one, visit) for one in story.facts],
     }
@@ -173,7 +173,7 @@ def _marks(entry: Entry, events: list[Happening], bound: Bound | None, visit: Vi
     return [Mark(along(start_ms, end_ms, at_ms), kind, at_ms, label) for at_ms, kind, label in sorted(found)]
 
 
-def _said(events: list[Happening], story: Story | None, visit: Visit) -> list[Said]:
+def _events(events: list[Happening], story: Story | None, visit: Visit) -> list[Said]:
     told = {} if story is None else {one.output_id: one for one in story.events}
     taken_back = {one.more.get("retracts", "") for one in events}
     found: list[Said] = []
@@ -185,7 +185,7 @@ def _said(events: list[Happening], story: Story | None, visit: Visit) -> list[Sa
             Said(
                 one,
                 words.of(words.EVENTS, one.type, visit.language),
-                words.said(one, visit.language),
+                words.sentence_of(one, visit.language),
                 output_id in taken_back,
                 None if of_story is None else of_story.line,
                 "" if sent is None else words.of(words.SENT, sent.status, visit.language),

@@ -22,6 +22,7 @@ from agents.kafka.topics import partitions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, OUTPUTS
 from schemas.codec import DAY_MS
+from schemas.events import topic_of
 
 log = logging.getLogger("dueclock.board")
 
@@ -34,8 +35,6 @@ _FETCH_BYTES: Final = 1024 * 1024
 _ASKED_EVERY_S: Final = 2.0
 _ANSWERS_WITHIN_S: Final = 5.0
 _TRIES_AGAIN_AFTER_S: Final = 1.0
-_HEALTH: Final = "sla-health"
-
 Reading = dict[TopicPartition, int]
 
 
@@ -95,7 +94,7 @@ class Feed:
         try:
             while True:
                 if await self._take(consumer, self.mirror, self.happenings):
-                    self.happenings.forget_all_but(self.mirror.live, self.mirror.ended)
+                    self.happenings.drop_all_but(self.mirror.live, self.mirror.ended)
                     self._say_new()
         finally:
             asking.cancel()
@@ -104,7 +103,7 @@ class Feed:
         """Stand at the first record that is wanted of each partition; where each ended then."""
         now_ms = int(time.time() * 1000)
         since = {self._settings.topic(name): now_ms - EVENTS_BACK_MS for name in OUTPUTS}
-        since[self._settings.topic(_HEALTH)] = now_ms - HEALTH_BACK_MS
+        since[self._settings.topic(topic_of("account.health", None))] = now_ms - HEALTH_BACK_MS
         partitions = [TopicPartition(topic, number) for topic in self._logical for number in range(count)]
         consumer.assign(partitions)
         first = await consumer.beginning_offsets(partitions)

@@ -140,7 +140,7 @@ class Happenings:
         """What was said of the account's health, by metric and window, in order."""
         return self._figures.get(account, {})
 
-    def forget_all_but(self, is_known: "dict[str, Any]", also: "dict[str, Any]") -> None:
+    def drop_all_but(self, is_known: "dict[str, Any]", also: "dict[str, Any]") -> None:
         """Forget what was said of clocks that nobody lists any more, once they are many."""
         if len(self._of_clock) > 1_000 + 1.2 * (len(is_known) + len(also)):
             for clock_id in [one for one in self._of_clock if one not in is_known and one not in also]:

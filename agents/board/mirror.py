@@ -10,7 +10,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final
 
 from agents.board.entries import Entry, entries_of, matter_of
 from schemas.policies import PolicyError, load_policies
@@ -18,14 +18,12 @@ from streams.explaining import clock_name
 from streams.logic import OtherVersionError
 from streams.policies import PolicyBook
 from streams.rows import (
-    PARTITION_KEY,
     POLICIES_KEY,
     AccountRow,
     MatterRow,
     PoliciesRow,
     RowError,
     account_of,
-    decode_partition,
     decode_policies,
     decode_row,
     kind_of,
@@ -40,13 +38,6 @@ Place = tuple[int, str, Entry]
 """Due, clock id, clock: in this order they are sorted, and no two have the same id."""
 
 
-class Partition(NamedTuple):
-    """What is known of a partition: journal time of its last line (ms UTC), and the policies in force."""
-
-    journal_ms: int = 0
-    book: PolicyBook | None = None
-
-
 class Mirror:
     """What stands now."""
 
@@ -57,7 +48,8 @@ class Mirror:
         self.counts: Counter[tuple[str, str, str]] = Counter()
         """Live clocks by account, rule and state."""
         self.accounts: dict[str, str] = {}
-        self.partitions: dict[int, Partition] = {}
+        self.books: dict[int, PolicyBook] = {}
+        """The policies in force, by partition."""
         self.unreadable: set[str] = set()
         """Ids of rows that cannot be read: the clocks in them are missing here."""
         self.versions: Counter[str] = Counter()
@@ -97,22 +89,17 @@ class Mirror:
             self._is_loading = False
 
     def _see_own(self, partition: int, key: bytes, value: bytes | None) -> None:
-        known = self.partitions.get(partition, Partition())
         try:
-            if value is not None and key == PARTITION_KEY:
-                known = known._replace(journal_ms=decode_partition(value).journal_ms)
-            elif value is not None and key == POLICIES_KEY:
-                row = decode_policies(value)
-                known = known._replace(book=self._book(row))
+            if value is not None and key == POLICIES_KEY:
+                self.books[partition] = self._book(decode_policies(value))
         except (RowError, OtherVersionError, PolicyError):
             self.unreadable.add(f"{key.decode()} {partition}")
-        self.partitions[partition] = known
 
     def _book(self, row: PoliciesRow) -> PolicyBook:
         """Policies made ready: once, where partitions have the same."""
-        for other in self.partitions.values():
-            if other.book is not None and (other.book.policies.toml, dict(other.book.zones)) == (row.toml, row.zones):
-                return other.book
+        for other in self.books.values():
+            if (other.policies.toml, dict(other.zones)) == (row.toml, row.zones):
+                return other
         return PolicyBook(load_policies(row.toml, zone_names=row.zones), row.zones)
 
     def _see_matter(self, row_id: str, value: bytes | None) -> None:
@@ -196,11 +183,7 @@ class Mirror:
 
     def book_of(self, account: str) -> PolicyBook | None:
         """The policies in force in the account's partition."""
-        return self.partitions.get(self._partition_of.get(account, -1), Partition()).book
-
-    def journal_ms(self, account: str) -> int:
-        """Journal time of the account's partition."""
-        return self.partitions.get(self._partition_of.get(account, -1), Partition()).journal_ms
+        return self.books.get(self._partition_of.get(account, -1))
 
     def places(self, from_ms: int | None, until_ms: int | None) -> Iterator[Place]:
         """Live clocks due from then (included) until then (not included), in order."""

@@ -15,7 +15,7 @@ BOTTOM: Final = 24
 DAYS: Final = 90
 
 
-class Line(NamedTuple):
+class Course(NamedTuple):
     """One window's course: a polyline in steps, and where it stands now."""
 
     window: int
@@ -23,7 +23,7 @@ class Line(NamedTuple):
     end: tuple[float, float]
 
 
-class Tick(NamedTuple):
+class Notch(NamedTuple):
     """A place on an axis, and what it stands for: a value, or an instant in ms UTC."""
 
     at: float
@@ -33,9 +33,9 @@ class Tick(NamedTuple):
 class Plot(NamedTuple):
     """The course of one metric over the last quarter."""
 
-    lines: tuple[Line, ...]
-    y: tuple[Tick, ...]
-    x: tuple[Tick, ...]
+    lines: tuple[Course, ...]
+    y: tuple[Notch, ...]
+    x: tuple[Notch, ...]
     limit_y: float | None
 
 
@@ -61,16 +61,16 @@ def plot(metric: str, courses: Mapping[int, Sequence[Figure]], now_ms: int) -> P
         return round(x, 1), round(y, 1)
 
     lines = tuple(
-        _line(window, [(max(one.at_ms, since_ms), one.value) for one in course], now_ms, place)
+        _course(window, [(max(one.at_ms, since_ms), one.value) for one in course], now_ms, place)
         for window, course in sorted(courses.items())
         if course
     )
-    y = tuple(Tick(place(now_ms, value)[1], value) for value in (0, top // 2, top))
-    x = tuple(Tick(place(now_ms - days * DAY_MS, 0)[0], now_ms - days * DAY_MS) for days in (90, 60, 30, 0))
+    y = tuple(Notch(place(now_ms, value)[1], value) for value in (0, top // 2, top))
+    x = tuple(Notch(place(now_ms - days * DAY_MS, 0)[0], now_ms - days * DAY_MS) for days in (90, 60, 30, 0))
     return Plot(lines, y, x, None if limit is None else place(now_ms, limit)[1])
 
 
-def _line(window: int, course: list[tuple[int, int]], now_ms: int, place: Place) -> Line:
+def _course(window: int, course: list[tuple[int, int]], now_ms: int, place: Place) -> Course:
     points: list[tuple[float, float]] = []
     for at_ms, value in course:
         x, y = place(at_ms, value)
@@ -78,7 +78,7 @@ def _line(window: int, course: list[tuple[int, int]], now_ms: int, place: Place)
             points.append((x, points[-1][1]))
         points.append((x, y))
     points.append((place(now_ms, 0)[0], points[-1][1]))
-    return Line(window, " ".join(f"{x},{y}" for x, y in points), points[-1])
+    return Course(window, " ".join(f"{x},{y}" for x, y in points), points[-1])
 
 
 def _round_up(value: int, *, is_time: bool) -> int:

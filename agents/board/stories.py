@@ -126,10 +126,10 @@ class Stories:
             process.stdin.write(msgspec.json.encode(asked) + b"\n")
             await process.stdin.drain()
             async for line in process.stdout:
-                said: dict[str, Any] = orjson.loads(line)
-                if "lines" not in said:
-                    return _answer_of(said)
-                reading.lines = said["lines"]
+                answered: dict[str, Any] = orjson.loads(line)
+                if "lines" not in answered:
+                    return _answer_of(answered)
+                reading.lines = answered["lines"]
             return Answer(error="The reading of the journal ended without an answer.")
         finally:
             with suppress(ProcessLookupError):
@@ -137,9 +137,9 @@ class Stories:
             await process.wait()
 
 
-def _answer_of(said: dict[str, Any]) -> Answer:
-    if "story" in said:
-        return Answer(story=msgspec.convert(said["story"], Story))
-    if "pack" in said:
-        return Answer(pack=base64.b64decode(said["pack"]))
-    return Answer(error=said.get("error", ""), is_unknown="unknown" in said)
+def _answer_of(answered: dict[str, Any]) -> Answer:
+    if "story" in answered:
+        return Answer(story=msgspec.convert(answered["story"], Story))
+    if "pack" in answered:
+        return Answer(pack=base64.b64decode(answered["pack"]))
+    return Answer(error=answered.get("error", ""), is_unknown="unknown" in answered)

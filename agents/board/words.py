@@ -186,7 +186,7 @@ def target(kind: str, number: int, language: Language) -> str:
     return language.text(TARGETS[kind, number == 1], n=number)
 
 
-def said(happening: Happening, language: Language) -> str:
+def sentence_of(happening: Happening, language: Language) -> str:
     """What an event says, and why, in one sentence."""
     more, text = happening.more, language.text
     kind = happening.type
