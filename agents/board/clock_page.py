@@ -24,7 +24,7 @@ from streams.explaining import ClockName
 from streams.matters import next_of_clock
 from streams.policies import PolicyBook
 from streams.rows import Clock
-from streams.timers import DUE_STEP, MOVE_STEP
+from streams.timer import DUE_STEP, MOVE_STEP
 
 _ENDS: Final = ("clock.met", "clock.closed_late", "clock.superseded", "clock.exempt")
 

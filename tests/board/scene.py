@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from schemas.codec import DAY_MS, HOUR_MS, MINUTE_MS, canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from schemas.policies import shipped_policies
 from streams.engine import new_state, next_fire_ms
 from streams.partitioner import partition_of

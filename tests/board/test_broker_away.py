@@ -11,7 +11,8 @@ from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
 from schemas.codec import DAY_MS, canonical_json, format_instant
-from schemas.decoding import Decoded, decode_notification
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification
 from streams.partitioner import partition_of
 from tests.audit.history import History
 from tests.board.scene import NORTH, US, begun, records_of

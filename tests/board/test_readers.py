@@ -11,6 +11,7 @@ import requests
 
 from agents.board.readers import Readers
 from agents.errors import UserError
+from tests.agents.test_endpoint import make_certificate
 from tests.board.conftest import Scene
 from tests.board.scene import KITCHEN, NORTH, ORDER, RETRACTED, TOYS, US
 from tests.board.serving import Board
@@ -106,6 +107,13 @@ class TestGuarded:
             assert bodies[0] == bodies[1]
         assert guarded.get(f"/clocks/{RETRACTED}", **bearer(NORTHS)).status_code == 200
 
+    def test_nobody_is_told_that_another_sellers_clocks_change(self, guarded: Board) -> None:
+        foreign = guarded.get(f"/live?account={NORTH}/{US}", **bearer(AGENCYS))
+        assert foreign.status_code == 503
+        url = f"{guarded.url}/live?account={NORTH}/{US}"
+        with requests.get(url, headers=bearer(NORTHS), stream=True, timeout=10) as own:
+            assert next(own.iter_lines()) == b"retry: 2000"
+
     def test_a_browser_logs_in_and_out_with_its_token(self, guarded: Board) -> None:
         with requests.Session() as browser:
             asked = browser.get(guarded.url + f"/clocks/{RETRACTED}", timeout=10)
@@ -171,6 +179,24 @@ def test_what_is_asked_for_is_shown_as_text(board: Board) -> None:
     text = board.get("/?q=%3Cscript%3Ealert(1)%3C/script%3E&seller=%22%3E%3Ci%3E").text
     assert "<script>alert" not in text
     assert "<i>" not in text
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(90)
+def test_it_speaks_tls_under_the_certificate_that_is_named(scene: Scene, tmp_path: Path) -> None:
+    named = make_certificate(tmp_path)
+    settings = tmp_path / "dueclock.toml"  # the one of the folder that it is started in
+    settings.write_text("".join(f'{name} = "{value}"\n' for name, value in named.items()))
+    board = Board(scene.settings, tmp_path, "--readers", str(readers_file(tmp_path)))
+    try:
+        assert board.url.startswith("https://")
+        form = {"token": NORTHS, "to": "/"}
+        answer = requests.post(
+            board.url + "/login", data=form, timeout=10, verify=named["http_tls_cert"], allow_redirects=False
+        )
+        assert "Secure" in answer.headers["Set-Cookie"]
+    finally:
+        assert board.close() == 0
 
 
 def test_beyond_this_machine_somebody_must_be_named(tmp_path: Path) -> None:

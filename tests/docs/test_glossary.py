@@ -32,7 +32,8 @@ WORDS: Final = {
     "account": Word(
         "account accounts",
         (
-            *CORE, "agents/board",
+            *CORE,
+            "agents/board",
             "agents/auditing/following",
             "agents/cli/ingest",
             "agents/desk/canary",
@@ -49,7 +50,8 @@ WORDS: Final = {
     "clock": Word(
         "clock clocks",
         (
-            *CORE, "agents/board",
+            *CORE,
+            "agents/board",
             "agents/auditing/following",
             "agents/cli/desk",
             "agents/demo",
@@ -74,7 +76,8 @@ WORDS: Final = {
     "due": Word(
         "due dues",
         (
-            *CORE, "agents/board",
+            *CORE,
+            "agents/board",
             "agents/auditing/story",
             "agents/auditing/story_report",
             "agents/demo",
@@ -104,7 +107,10 @@ WORDS: Final = {
     "logic": Word("logic logics", ("streams", "agents/auditing/following")),
     "subject": Word("subject subjects", (*CORE, "agents/board", "agents/demo/board")),
     "target": Word("target targets", ("schemas", "agents/board", "agents/cli/policies")),
-    "rule": Word("rule rules", ("schemas", "agents/board", "agents/auditing/what_if", "agents/demo/view", "agents/sources/delays")),
+    "rule": Word(
+        "rule rules",
+        ("schemas", "agents/board", "agents/auditing/what_if", "agents/demo/view", "agents/sources/delays"),
+    ),
     "calendar": Word("calendar calendars", (*CORE, "agents/auditing/evidence")),
     "watermark": Word("watermark watermarks", ("agents/worker/journal_time", "agents/worker/ticker")),
 }

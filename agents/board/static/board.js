@@ -101,6 +101,10 @@ let asking = null;
 let again = false;
 
 async function refresh() {
+  if (document.hidden) {
+    again = true;
+    return undefined;
+  }
   if (asking) {
     again = true;
     return asking;
@@ -125,6 +129,14 @@ async function refresh() {
   });
   return asking;
 }
+
+// What changed while nobody looked is asked for once, when somebody does.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && again) {
+    again = false;
+    refresh();
+  }
+});
 
 function say(isLive) {
   const place = document.querySelector("[data-live-state]");
