@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test test-compiled wheel sources years docs bench bench-quick chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
+.PHONY: help run test test-compiled wheel sources years docs bench bench-quick board chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -83,6 +83,10 @@ hostile: .venv/.installed ## Let foreign producers and rotten disks do their wor
 secured: .venv/.installed ## Try each login, and each role without each of its rights, on a secured Kafka, and print what was found (minutes)
 	@echo "Trying logins and rights"
 	@$(BIN)/python -m tests.secured $(ARGS)
+
+board: .venv/.installed ## Measure the board with a hundred thousand clocks: pages, memory, a story (minutes)
+	@echo "Measuring the board"
+	@$(BIN)/python -m tests.board.crowd $(ARGS)
 
 soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
 	@echo "Soaking"

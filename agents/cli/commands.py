@@ -12,6 +12,7 @@ import click
 
 from agents.build import build_name
 from agents.cli.audit import audit
+from agents.cli.board import board
 from agents.cli.desk import clocks, deadletter
 from agents.cli.explain import explain, what_if
 from agents.cli.gateway import gateway, notify
@@ -62,6 +63,7 @@ dueclock.add_command(explain)
 dueclock.add_command(what_if)
 dueclock.add_command(deadletter)
 dueclock.add_command(clocks)
+dueclock.add_command(board)
 dueclock.add_command(acls)
 dueclock.add_command(doctor)
 dueclock.add_command(ingest)

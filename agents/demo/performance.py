@@ -20,7 +20,7 @@ from rich.live import Live
 
 from agents.demo.board import Board
 from agents.demo.generator import ToSend, demo_policies, play
-from agents.demo.process import BoundWorker
+from agents.demo.process import BoundCommand
 from agents.demo.view import Frame, picture, plain_text
 from agents.errors import UserError
 from agents.kafka.clients import no_broker, reader, run_with_broker, writer
@@ -46,7 +46,7 @@ class Performance:
         settings: Settings,
         producer: Settings,
         reader: Settings,
-        worker: BoundWorker,
+        worker: BoundCommand,
         console: Console,
         *,
         seed: int,

@@ -33,14 +33,14 @@ def stop_when_stdin_closes() -> None:
     threading.Thread(target=watch, args=(os.dup(0),), name="stdin", daemon=True).start()
 
 
-class BoundWorker:
-    """A `dueclock worker` that ends with us. Ctrl-C of our terminal does not reach it: we stop it, in order."""
+class BoundCommand:
+    """A `dueclock` command that ends with us. Ctrl-C of our terminal does not reach it: we stop it, in order."""
 
     def __init__(self, arguments: Sequence[str], log_file: Path, environ: Mapping[str, str]) -> None:
         self.log_file = log_file
         with log_file.open("wb") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "agents", *arguments, "worker", "--stop-with-stdin"],
+                [sys.executable, "-m", "agents", *arguments, "--stop-with-stdin"],
                 env=environ,
                 stdin=subprocess.PIPE,
                 stdout=log,

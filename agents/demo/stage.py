@@ -19,9 +19,10 @@ from rich.console import Console
 
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies
+from agents.demo.in_browser import board_in_browser
 from agents.demo.performance import Performance
 from agents.demo.picture_file import HEIGHT, WIDTH, write_picture
-from agents.demo.process import BoundWorker, free_port
+from agents.demo.process import BoundCommand, free_port
 from agents.demo.view import figures, reasons, summary
 from agents.demo.watching import prometheus
 from agents.errors import UserError
@@ -82,8 +83,10 @@ def run_demo(
         own = cast.worker
         say("Starting a worker")
         worker = stack.enter_context(_worker(own, folder))
+        # Guests, without whom the play goes on: each is entered here, and `_places` says where it is to be seen.
         watcher = stack.enter_context(prometheus(folder, own.metrics_port))
-        say(_places(own, watcher))
+        in_browser = stack.enter_context(board_in_browser(settings_file_of(cast.auditor, folder, "board"), folder))
+        say(_places(own, watcher, in_browser))
         performance = Performance(
             own,
             cast.producer,
@@ -93,7 +96,7 @@ def run_demo(
             seed=seed,
             is_plain=is_plain or not console.is_terminal,
         )
-        performance.where = _where(own, watcher)
+        performance.where = _where(own, watcher, in_browser)
         missing = performance.run(for_ms)
         if file is not None:
             write_picture(file, performance.board, performance.frame(WIDTH, HEIGHT))
@@ -175,26 +178,33 @@ def _settings_of_the_play(settings: Settings, broker: str, folder: Path) -> Sett
 
 
 @contextmanager
-def _worker(own: Settings, folder: Path) -> Iterator[BoundWorker]:
+def _worker(own: Settings, folder: Path) -> Iterator[BoundCommand]:
     """A worker that sees these settings only, none of the person's own."""
-    names = ("broker", "topic_prefix", "group", "policies_path", "metrics_port", "log_level", "seal_every_s")
-    file = folder / "settings.toml"
-    login = ("security_protocol", "ssl_ca_location", "sasl_mechanism", "sasl_username", "sasl_password_file")
-    lines = [f"{name} = {json.dumps(getattr(own, name))}\n" for name in (*names, *login)]
-    file.write_text("".join(lines), encoding="utf-8")
+    file = settings_file_of(own, folder, "settings")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    worker = BoundWorker(["--settings", str(file.resolve())], folder / "worker.log", environ)
+    worker = BoundCommand(["--settings", str(file), "worker"], folder / "worker.log", environ)
     try:
         yield worker
     finally:
         worker.stop(timeout_s=_WORKER_STOPS_WITHIN_S)
 
 
-def _places(own: Settings, watcher: str | None) -> str:
-    """Where a person can look besides the board."""
+def settings_file_of(own: Settings, folder: Path, name: str) -> Path:
+    """The settings that a process of the play is started with, as a file of this name."""
+    names = ("broker", "topic_prefix", "group", "policies_path", "metrics_port", "log_level", "seal_every_s")
+    login = ("security_protocol", "ssl_ca_location", "sasl_mechanism", "sasl_username", "sasl_password_file")
+    file = (folder / f"{name}.toml").resolve()
+    lines = [f"{name} = {json.dumps(getattr(own, name))}\n" for name in (*names, *login)]
+    file.write_text("".join(lines), encoding="utf-8")
+    return file
+
+
+def _places(own: Settings, watcher: str | None, in_browser: str | None) -> str:
+    """Where a person can look besides the board on the terminal."""
     dashboards = Path(str(resources.files("deploy").joinpath("grafana", "dashboards")))
     return "\n".join(
         [
+            f"The board in a browser: {in_browser}" if in_browser else "The board in a browser did not start",
             f"Metrics: http://127.0.0.1:{own.metrics_port}/metrics",
             f"Prometheus, with rules and alerts: {watcher}"
             if watcher
@@ -210,10 +220,10 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _where(own: Settings, watcher: str | None) -> str:
+def _where(own: Settings, watcher: str | None, in_browser: str | None) -> str:
     """The same in a few words, for the head of the board."""
-    words = [f"Kafka {own.broker}", f"http://127.0.0.1:{own.metrics_port}/metrics"]
-    return "  ".join([*words, f"Prometheus {watcher}"] if watcher else words)
+    words = [in_browser or "", f"Kafka {own.broker}", f"Prometheus {watcher}" if watcher else ""]
+    return "  ".join(filter(None, words))
 
 
 def _say_summary(console: Console, board: Board, missing: list[tuple[str, str]]) -> None:

@@ -23,7 +23,7 @@ MEANINGS: Final[dict[Role, str]] = {
     "worker": "`dueclock worker`",
     "producer": "a program that sends notifications to one topic (`--topic`), and `dueclock canary`",
     "subscriber": "a program that reads SLA events, of one topic with `--topic`",
-    "auditor": "`audit`, `explain`, `what-if`, `clocks`, `journal export`, `deadletter list`, `topics check`",
+    "auditor": "`audit`, `explain`, `what-if`, `clocks`, `board`, `journal export`, `deadletter list`, `topics check`",
     "operator": "what an auditor may, and `deadletter redrive` and `rebuild`",
     "administrator": "`topics create`, `topics check` and changes of their settings",
 }

@@ -166,6 +166,12 @@ def asked(prometheus: str) -> list[object]:
     return found
 
 
+def in_browser(play: Play) -> str:
+    """The address of the board in a browser, as the play says it."""
+    (address,) = re.findall(r"The board in a browser: (http://127\.0\.0\.1:\d+)", play.output)
+    return str(address)
+
+
 def test_kill_9_leaves_nothing_that_was_started_and_before_it_prometheus_sees_the_play(
     tmp_path: Path, plays: list[Play]
 ) -> None:
@@ -173,6 +179,10 @@ def test_kill_9_leaves_nothing_that_was_started_and_before_it_prometheus_sees_th
     plays.append(play)
     play.wait_for("Starting a worker")
     play.wait_for("Dashboards for Grafana:")
+    board = in_browser(play)
+    eventually_now(
+        lambda: "data-row" in requests.get(board, timeout=5).text, "a clock of the play on the board", within_s=60
+    )
     if shutil.which("prometheus"):
         (address,) = re.findall(r"Prometheus, with rules and alerts: (\S+)", play.output)
         eventually_now(lambda: bool(asked(address)), "events in the demonstration's Prometheus", within_s=40)

@@ -24,7 +24,8 @@ from tests.cli.command import environment
 
 LOCAL: Final = "localhost:9092"
 PORT: Final = "9464"
-GOES_ON: Final = re.compile(r"(\w+=\S+ )*dueclock (worker|canary)\b(?!.*--for)")
+BOARD_PORT: Final = "8470"
+GOES_ON: Final = re.compile(r"(\w+=\S+ )*dueclock (worker|canary|board)\b(?!.*--for)")
 _SAYS_END: Final = "~~~ ended with"
 
 
@@ -52,6 +53,7 @@ class Session:
         self._seen: queue.Queue[str | None] = queue.Queue()
         self._typed = 0
         self._port = str(free_port())
+        self._board_port = str(free_port())
         self.background: dict[str, subprocess.Popen[str]] = {}
         self._shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-euo", "pipefail"],
@@ -75,12 +77,12 @@ class Session:
 
     def adapted(self, text: str) -> str:
         """The text with the tests' broker, and a port of our own for metrics."""
-        text = text.replace(PORT, self._port)
+        text = text.replace(PORT, self._port).replace(BOARD_PORT, self._board_port)
         return text.replace(LOCAL, self.broker) if self.broker else text
 
     def as_read(self, text: str) -> str:
         """What the reader would have seen on the broker of the page."""
-        text = text.replace(self._port, PORT)
+        text = text.replace(self._port, PORT).replace(self._board_port, BOARD_PORT)
         return text.replace(self.broker, LOCAL) if self.broker else text
 
     def type(self, text: str, within_s: float = 50) -> str:

@@ -12,6 +12,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from agents.board.readers import Readers
 from agents.settings import load_settings
 from schemas.dead_letters import ALL_REASONS
 from schemas.rules import RULES
@@ -94,7 +95,21 @@ def test_a_message_that_a_page_shows_is_valid(block: Block) -> None:
     jsonschema.validate(said, json.loads(schema.read_text()))
 
 
-@pytest.mark.parametrize("block", [block for _, block in TOML], ids=ids(TOML))
+READERS = [(page, block) for page, block in TOML if "[[readers]]" in block.text]
+SETTINGS = [one for one in TOML if one not in READERS]
+
+
+@pytest.mark.parametrize("block", [block for _, block in READERS], ids=ids(READERS))
+def test_readers_that_a_page_shows_are_taken(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("0123456789abcdef")
+    file = tmp_path / "readers.toml"
+    file.write_text(re.sub(r'token_file = ".*"', f'token_file = "{tmp_path / "token"}"', block.text))
+    readers = Readers(str(file))
+    assert readers.reader_with("0123456789abcdef") is not None
+    assert readers.reader_of({"X-Forwarded-User": "amy@example.com"}, "10.0.0.7", "") is not None
+
+
+@pytest.mark.parametrize("block", [block for _, block in SETTINGS], ids=ids(SETTINGS))
 def test_settings_that_a_page_shows_are_taken(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "dueclock.toml"
     file.write_text(block.text)

@@ -33,6 +33,7 @@ WORDS: Final = {
         "account accounts",
         (
             *CORE,
+            "agents/board",
             "agents/auditing/following",
             "agents/cli/ingest",
             "agents/desk/canary",
@@ -43,13 +44,14 @@ WORDS: Final = {
     ),
     "fact": Word(
         "fact facts",
-        (*CORE, "agents/auditing/following", "agents/auditing/story", "agents/auditing/story_report"),
+        (*CORE, "agents/board", "agents/auditing/following", "agents/auditing/story", "agents/auditing/story_report"),
     ),
-    "matter": Word("matter matters", (*CORE, "agents/auditing/evidence")),
+    "matter": Word("matter matters", (*CORE, "agents/board", "agents/auditing/evidence")),
     "clock": Word(
         "clock clocks",
         (
             *CORE,
+            "agents/board",
             "agents/auditing/following",
             "agents/cli/desk",
             "agents/demo",
@@ -75,6 +77,7 @@ WORDS: Final = {
         "due dues",
         (
             *CORE,
+            "agents/board",
             "agents/auditing/story",
             "agents/auditing/story_report",
             "agents/demo",
@@ -93,18 +96,21 @@ WORDS: Final = {
     "outcome": Word("outcome outcomes", (*CORE, "agents/auditing/what_if")),
     "escalation": Word(
         "escalate escalates escalated escalation escalations",
-        (*CORE, "agents/auditing/story", "agents/auditing/story_report"),
+        (*CORE, "agents/board", "agents/auditing/story", "agents/auditing/story_report"),
     ),
-    "breach": Word("breach breaches breached", (*CORE, "agents/demo/board")),
+    "breach": Word("breach breaches breached", (*CORE, "agents/board", "agents/demo/board")),
     "violation": Word("violation violations", (*CORE, "agents/demo/board")),
     "activation": Word(
         "activate activates activated activating activation",
         (*CORE, "agents/auditing/following", "agents/worker/activating", "agents/worker/keeper"),
     ),
     "logic": Word("logic logics", ("streams", "agents/auditing/following")),
-    "subject": Word("subject subjects", (*CORE, "agents/demo/board")),
-    "target": Word("target targets", ("schemas", "agents/cli/policies")),
-    "rule": Word("rule rules", ("schemas", "agents/auditing/what_if", "agents/demo/view", "agents/sources/delays")),
+    "subject": Word("subject subjects", (*CORE, "agents/board", "agents/demo/board")),
+    "target": Word("target targets", ("schemas", "agents/board", "agents/cli/policies")),
+    "rule": Word(
+        "rule rules",
+        ("schemas", "agents/board", "agents/auditing/what_if", "agents/demo/view", "agents/sources/delays"),
+    ),
     "calendar": Word("calendar calendars", (*CORE, "agents/auditing/evidence")),
     "watermark": Word("watermark watermarks", ("agents/worker/journal_time", "agents/worker/ticker")),
 }

@@ -90,6 +90,7 @@ STAGES: dict[str, Stage] = {
     "docs/how-to/explain-a-clock.md": Stage(history=breach),
     "docs/how-to/audit.md": Stage(history=sealed, masks=(SPEED,)),
     "docs/how-to/see-what-is-due-next.md": Stage(masks=(INSTANT, COUNTDOWN)),
+    "docs/how-to/look-at-what-is-due-in-a-browser.md": Stage(),
     "docs/how-to/send-dead-letters-again.md": Stage(masks=(INSTANT,)),
     "docs/how-to/watch-the-workers.md": Stage(),
     "docs/how-to/mend-what-broke.md": Stage(history=breach, masks=(SPEED,)),

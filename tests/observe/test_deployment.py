@@ -20,6 +20,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from agents.board.readers import Readers
+from agents.cli.board import board
 from agents.settings import Settings, load_settings
 from agents.source_tables import SOURCE_TABLES, GatewayTable
 from agents.sources.clients import Clients
@@ -31,6 +33,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "dueclock.yaml").read_text()))
 SOURCES: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "sources.yaml").read_text()))
+BOARD: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "board.yaml").read_text()))
 WAYS_IN = ("mailbox", "sp-api", "sqs", "gateway")
 KUBERNETES = ("1.29", "1.33", kubernetes_validate.latest_version())
 
@@ -71,6 +74,7 @@ def test_compose_brings_up_all_of_it() -> None:
         "topics",
         "worker",
         "canary",
+        "board",
         *WAYS_IN,
         "prometheus",
         "alertmanager",
@@ -98,7 +102,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
         assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
 
 
-@pytest.mark.parametrize("name", ["topics", "worker", "canary", *WAYS_IN])
+@pytest.mark.parametrize("name", ["topics", "worker", "canary", "board", *WAYS_IN])
 def test_the_worker_understands_its_environment(name: str) -> None:
     settings = settings_of({**image_environment(), **SERVICES[name]["environment"]})
     assert settings.bootstrap_servers == ["kafka:9092"]
@@ -125,7 +129,8 @@ def test_prometheus_has_the_token_that_the_workers_ask_for() -> None:
     file = settings_of({**image_environment(), **SERVICES["worker"]["environment"]}).http_token_file
     assert job["authorization"] == {"credentials_file": file}
     assert file == "/run/secrets/http-token"
-    assert SERVICES["worker"]["secrets"] == SERVICES["prometheus"]["secrets"] == ["http-token"]
+    for name in ("worker", "prometheus", "board"):
+        assert SERVICES[name]["secrets"] == ["http-token"]
 
 
 def test_no_secret_is_copied_into_the_image_and_none_is_there_for_nobody() -> None:
@@ -163,7 +168,9 @@ def manifest(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("one", [*MANIFESTS, *SOURCES], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
+@pytest.mark.parametrize(
+    "one", [*MANIFESTS, *SOURCES, *BOARD], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}"
+)
 def test_each_manifest_is_valid_by_the_schema_of_kubernetes(one: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(one, version, strict=True)
 
@@ -329,3 +336,22 @@ def test_where_a_canary_is_sent_the_workers_have_its_policies(tmp_path: Path) ->
     in_compose = settings_of({**image_environment(), **SERVICES["worker"]["environment"]})
     for settings in (in_kubernetes, in_compose):
         assert "CANARY" in load_policies(settings.read_policies()).marketplaces
+
+
+def test_the_boards_that_are_deployed_have_their_readers_and_their_flags(tmp_path: Path) -> None:
+    config, deployment, service, policy = BOARD
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    known = {flag for option in board.params for flag in option.opts}
+    for words in (SERVICES["board"]["command"], container["args"][2:]):
+        assert words[0] == "board"
+        assert {word.partition("=")[0] for word in words[1:] if word.startswith("--")} <= known
+    (tmp_path / "token").write_text("0123456789abcdef")
+    for number, text in enumerate([(DEPLOY / "readers.toml").read_text(), config["data"]["readers.toml"]]):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(re.sub(r'token_file = ".*"', f'token_file = "{tmp_path / "token"}"', text))
+        reader = Readers(str(file)).reader_with("0123456789abcdef")
+        assert reader is not None
+        assert reader.sees("A1SELLEREXAMPLE/ATVPDKIKX0DER")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"] == policy["spec"]["podSelector"]["matchLabels"] == labels
+    assert labels != manifest("StatefulSet")["spec"]["template"]["metadata"]["labels"]

@@ -16,6 +16,7 @@ FORBIDDING = [
     *("pure", "live-path", "auditors-only-read", "faust-in-one-room", "faust-behind-the-door"),
     "pure-auditing",
     "shipped-without-tests",
+    "the-board-only-reads",
 ]
 PURE_MUST_NOT_KNOW = {
     *("faust", "mode", "aiokafka", "prometheus_client", "rich"),
@@ -160,16 +161,19 @@ def test_every_contract_is_broken_by_one_of_these_tests() -> None:
     assert {offence.contract for offence in offences_between_packages()} | {"rooms", *FORBIDDING} == set(CONTRACTS)
 
 
-def test_auditors_take_nothing_from_kafka_that_writes() -> None:
+@pytest.mark.parametrize(
+    ("room", "wanted"), [("auditing", {"log_cursor", "partitions_of"}), ("board", {"reader", "partitions_of"})]
+)
+def test_who_only_reads_takes_nothing_from_kafka_that_writes(room: str, wanted: set[str]) -> None:
     """`agents.kafka.clients` has a reader and a writer: the contract sees modules, this sees names."""
     taken = {
         name.name
-        for path in (ROOT / "agents" / "auditing").glob("*.py")
+        for path in (ROOT / "agents" / room).glob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("agents.kafka", "aiokafka"))
         for name in node.names
     }
-    assert taken >= {"log_cursor", "partitions_of"}
+    assert taken >= wanted
     assert taken & WRITERS == set()
 
 

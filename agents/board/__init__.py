@@ -1,0 +1,1 @@
+"""The board: what is due, in a browser."""
