@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,11 @@ from agents.cli.options import Duration, with_settings
 from agents.errors import UserError
 from agents.files import read_text
 from agents.settings import Settings
+
+if TYPE_CHECKING:
+    from agents.sources.sp_api import Keys
+    from streams.sources.accounts import SourceAccount
+    from streams.state import State
 
 _SETTINGS = (
     "broker", "client_id", "topic_prefix", "policies_path", "zoneinfo_dir", "state_dir", "log_level", "log_format",
@@ -91,7 +96,7 @@ def mailbox(settings: Settings, host: str, port: int, user: str, seller: str, ma
     return 0
 
 
-def _warn(source_name: str, account: Any, state: Any) -> None:
+def _warn(source_name: str, account: "SourceAccount", state: "State") -> None:
     """Say at the start where the policies do not wait for this source's news."""
     from agents.sources.delays import warning_of
 
@@ -253,7 +258,7 @@ def run(ctx: click.Context, settings: Settings, name: str, once: bool) -> Any:
         return command.invoke(inner)
 
 
-def _keys(file: str) -> Any:
+def _keys(file: str) -> "Keys":
     """The application's keys, from a file that only its owner should read."""
     import tomllib
 

@@ -194,6 +194,17 @@ def test_a_constant_of_the_shell_stands_above_what_uses_it() -> None:
     assert constants_below_their_use("def half():\n    return WHOLE / 2\n\n\nWHOLE = 2\n") == ["WHOLE"]
 
 
+def test_the_engine_and_the_embedded_kafka_alone_hand_on_what_others_define() -> None:
+    """mypy lets nobody import what a module only imported, unless its `__all__` hands it on."""
+    handing_on = [
+        str(path.relative_to(ROOT))
+        for path in python_files()
+        if path.relative_to(ROOT).parts[0] in ("agents", "deploy", "schemas", "streams")
+        and re.search(r"^__all__\b", text_of(path), re.MULTILINE)
+    ]
+    assert handing_on == ["deploy/embedded.py", "streams/engine.py"]
+
+
 def test_no_room_spells_the_name_of_a_topic_by_itself() -> None:
     spelled = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
