@@ -64,7 +64,7 @@ async def _in_a_process(task: Task[Result], arguments: tuple[Any, ...], tell: Te
     theirs.close()
     listening = asyncio.get_running_loop().run_in_executor(None, _listen, ours, tell)
     try:
-        kind, said = await asyncio.shield(listening)
+        kind, answer = await asyncio.shield(listening)
     except EOFError:
         await asyncio.to_thread(child.join)
         raise UserError(
@@ -77,17 +77,17 @@ async def _in_a_process(task: Task[Result], arguments: tuple[Any, ...], tell: Te
         child.join()
         ours.close()
     if kind == "failed":
-        raise said
-    return cast(Result, said)
+        raise answer
+    return cast(Result, answer)
 
 
 def _listen(ours: Connection, tell: Tell) -> tuple[str, Any]:
     """In a thread: pass on how far it is, until it has done or failed. EOFError where it is gone before."""
     while True:
-        kind, said = ours.recv()
+        kind, answer = ours.recv()
         if kind != "told":
-            return kind, said
-        tell(*said)
+            return kind, answer
+        tell(*answer)
 
 
 def _carry_out(theirs: Connection, task: Task[Any], arguments: tuple[Any, ...]) -> None:

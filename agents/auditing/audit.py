@@ -156,6 +156,8 @@ async def _audit_one(
 
 async def processes_for(settings: Settings, partitions: Sequence[int]) -> int:
     """How many processes it takes to read these partitions of the journal: one for each core, if they are long."""
+    if len(partitions) <= 1 or cores() == 1:
+        return 1
     topic = settings.topic(JOURNAL)
     async with log_reader(settings) as reader:
         ends = await reader.ends(TopicPartition(topic, partition) for partition in partitions)

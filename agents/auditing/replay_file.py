@@ -62,8 +62,8 @@ def replay_files(files: Sequence[str], *, policies: str | None, until_ms: int | 
         asked = [(file, folder, place, policies, until_ms) for place, file in enumerate(files)]
         for place, sentence in enumerate(asyncio.run(side_by_side(_replay_one, asked, tell, processes=cores()))):
             for name, target in (("events", out), ("letters", letters)):
-                with (folder / f"{place}.{name}").open("rb") as said:
-                    copyfileobj(said, target, _BUFFER_BYTES)
+                with (folder / f"{place}.{name}").open("rb") as written:
+                    copyfileobj(written, target, _BUFFER_BYTES)
             if sentence:
                 raise UserError(f"{files[place]}: {sentence}", 2)
 

@@ -109,7 +109,7 @@ class Together(Collector):
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self.is_ready: Callable[[], bool] = lambda: all(status == 200 for status, _ in self._ask_all("/readyz"))
-        self.clocks_page: Callable[[str], Answer] | None = self._clocks
+        self.clocks_page: Callable[[str], Answer] | None = self._page
 
     @property
     def freshness(self) -> "Together":
@@ -118,9 +118,9 @@ class Together(Collector):
 
     def complaint(self) -> str | None:
         """Why the first that is not ready is not; None where it does not say."""
-        for child, (status, said) in zip(self._children, self._ask_all("/readyz"), strict=True):
-            if status != 200 and said:
-                return f"process {child.number}: {said.decode(errors='replace').strip()}"
+        for child, (status, body) in zip(self._children, self._ask_all("/readyz"), strict=True):
+            if status != 200 and body:
+                return f"process {child.number}: {body.decode(errors='replace').strip()}"
         return None
 
     def describe(self) -> list[Metric]:
@@ -139,7 +139,7 @@ class Together(Collector):
                         whole.samples.append(sample._replace(labels=labels))
         yield from found.values()
 
-    def _clocks(self, query: str) -> Answer:
+    def _page(self, query: str) -> Answer:
         answers = self._ask_all(f"/clocks?{query}")
         for status, body in answers:
             if status != 200:
