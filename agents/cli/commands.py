@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from agents.cli.audit import audit
+from agents.cli.deliver import deliver
 from agents.cli.desk import clocks, deadletter
 from agents.cli.explain import explain, what_if
 from agents.cli.gateway import gateway, notify
@@ -67,6 +68,7 @@ dueclock.add_command(ingest)
 dueclock.add_command(source)
 dueclock.add_command(gateway)
 dueclock.add_command(notify)
+dueclock.add_command(deliver)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")
