@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from agents.delivering.delivery_metrics import DeliveryMetrics
-from agents.delivering.matching import matches
+from agents.delivering.matching import Event, is_late_end_taken_back, matches
 from agents.delivering.merging import Item
 from agents.delivering.reading import Reader, Share
 from agents.delivering.targets import NotTaken, Target
@@ -130,9 +130,7 @@ class Courier:
     async def _lane(self, share: Share) -> None:
         while True:
             item = await share.next()
-            is_ours = item.event is not None and matches(self.delivery, item.event)
-            if is_ours and self._is_skipped(item):
-                is_ours = False
+            is_ours = self._is_ours(share, item)
             if self._digest_s:
                 await self._lay_aside(share, item, is_ours=is_ours)
                 continue
@@ -142,6 +140,13 @@ class Courier:
             share.rest()
             if is_ours:
                 await self._reader.commit()
+
+    def _is_ours(self, share: Share, item: Item) -> bool:
+        if item.event is None:
+            return False
+        following = share.merge.following(item) if is_late_end_taken_back(item.event) else None
+        is_ours = matches(self.delivery, item.event, following.event if following else None)
+        return is_ours and not self._is_skipped(item.event)
 
     async def _send_until_taken(self, items: Sequence[Item]) -> None:
         while not await self._is_taken(items):
@@ -184,11 +189,10 @@ class Courier:
         else:
             log.debug("delivery %s: %s", self.delivery.name, error.words)
 
-    def _is_skipped(self, item: Item) -> bool:
-        assert item.event is not None  # only events match
-        if item.event["output_id"] not in self._skipped:
+    def _is_skipped(self, event: Event) -> bool:
+        if event["output_id"] not in self._skipped:
             return False
-        log.warning("delivery %s: skipped %s, as was said", self.delivery.name, item.event["output_id"])
+        log.warning("delivery %s: skipped %s, as was said", self.delivery.name, event["output_id"])
         self._metrics.skipped(self.delivery.name)
         return True
 

@@ -19,19 +19,37 @@ _ONLY_OPENED: Final = 2
 """The `seq` of an ending that only `clock.opened` came before: there was nothing to be told that is now over."""
 
 
-def matches(delivery: Subscription, event: Event) -> bool:
-    """Whether this delivery sends this event."""
+def matches(delivery: Subscription, event: Event, following: Event | None = None) -> bool:
+    """Whether this delivery sends this event. `following` is the next of its clock and line."""
     if not _is_of_account(delivery, event) or not _is_of_rule(delivery, event):
         return False
     said = event.get("of") if event["type"] == RETRACTED else event["type"]
     if said in (delivery.types or delivery.unnamed_types):
         return said != "clock.escalated" or not delivery.levels or event.get("level") in delivery.levels
-    return isinstance(delivery, PagerDuty) and _ends_an_incident(event)
+    return isinstance(delivery, PagerDuty) and (_ends_an_incident(event) or _stands_again(event, following))
 
 
 def _ends_an_incident(event: Event) -> bool:
     """A clock has ended that something was told of before: an escalation, a breach, also one taken back since."""
     return event["type"] in ENDINGS and event.get("seq", 0) > _ONLY_OPENED
+
+
+def _stands_again(event: Event, following: Event | None) -> bool:
+    """A late end was taken back, and its breach was not: that would be the next event of the clock."""
+    if not is_late_end_taken_back(event):
+        return False
+    is_taken_back_too = (
+        following is not None
+        and following["type"] == RETRACTED
+        and following.get("clock_id") == event["clock_id"]
+        and following["decided_at"] == event["decided_at"]
+    )
+    return not is_taken_back_too
+
+
+def is_late_end_taken_back(event: Event) -> bool:
+    """Whether it says that a breach which had ended late has not ended."""
+    return bool(event["type"] == RETRACTED and event.get("of") == "clock.closed_late")
 
 
 def _is_of_account(delivery: Subscription, event: Event) -> bool:

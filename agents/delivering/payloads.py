@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 
 from agents.delivering import texts
-from agents.delivering.matching import ENDINGS, RETRACTED, Event
+from agents.delivering.matching import ENDINGS, RETRACTED, Event, is_late_end_taken_back
 from agents.delivering.texts import said
 from agents.delivering.wording import Message, message, plain_text
 from agents.subscriptions import Language, Mail, Webhook
@@ -120,6 +120,7 @@ def teams(event: Event, language: Language, clock_link: str) -> Request:
 def pagerduty(event: Event, language: Language, clock_link: str, routing_key: str) -> Request:
     """Triggers the incident of a clock, or resolves it; the clock's id is what both name it by."""
     is_over = event["type"] in (RETRACTED, *ENDINGS) or event.get("status") in ("good", "excellent")
+    is_over = is_over and not is_late_end_taken_back(event)
     said_of: dict[str, Any] = {
         "routing_key": routing_key,
         "event_action": "resolve" if is_over else "trigger",
@@ -130,7 +131,7 @@ def pagerduty(event: Event, language: Language, clock_link: str, routing_key: st
     said_of["payload"] = {
         "summary": found.headline[:_SUMMARY],
         "source": f"{event['seller_id']}/{event['marketplace_id']}",
-        "severity": found.gravity,
+        "severity": "critical" if is_late_end_taken_back(event) else found.gravity,
         "timestamp": event["at"],
         "component": event.get("rule") or event["type"],
         "class": event["type"],

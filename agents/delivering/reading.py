@@ -77,8 +77,7 @@ class Share:
 
     def to_ask(self) -> list[str]:
         """The topics, all of them, where their ends have to be known before all that waits can be taken."""
-        is_needed = self.merge.oldest_ms() is not None and self.merge.offered > self._asked
-        return self._topics if is_needed and self.merge.silent() else []
+        return self._topics if self.merge.needs_ends(self._asked) else []
 
     def ends_are(self, asked: int, ends: dict[str, int]) -> None:
         """The ends that the topics had after so many had been offered."""
@@ -244,7 +243,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             if share is None:
                 continue
             with suppress(IllegalStateError):
-                if share.merge.waiting(tp.topic) >= ENOUGH:
+                if share.merge.is_more_than(ENOUGH, tp.topic):
                     self._consumer.pause(tp)
                 else:
                     self._consumer.resume(tp)

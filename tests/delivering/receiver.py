@@ -74,7 +74,7 @@ def receiver() -> Iterator[Receiver]:
     async def serve() -> web.AppRunner:
         application = web.Application(client_max_size=16 * 1024 * 1024)
         application.router.add_post("/{path:.*}", made.handle)
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         made.port = runner.addresses[0][1]
