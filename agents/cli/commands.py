@@ -20,6 +20,7 @@ from agents.cli.ingest import ingest
 from agents.cli.kafka import journal, kafka, topics
 from agents.cli.options import Duration, Instant, with_settings
 from agents.cli.rebuild import rebuild
+from agents.cli.report import report
 from agents.cli.security import acls, doctor
 from agents.cli.source import source
 from agents.errors import ReaderGoneError, UserError
@@ -69,6 +70,7 @@ dueclock.add_command(source)
 dueclock.add_command(gateway)
 dueclock.add_command(notify)
 dueclock.add_command(deliver)
+dueclock.add_command(report)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")

@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from agents.delivering import texts
 from agents.delivering.matching import ENDINGS, RETRACTED, Event, is_late_end_taken_back
-from agents.delivering.texts import said
 from agents.delivering.wording import Message, message, plain_text
+from agents.phrases import said
 from agents.subscriptions import Language, Mail, Webhook
 from schemas.codec import canonical_json
 from schemas.headers import CE_SOURCE, CE_SPECVERSION, CONTENT_TYPE

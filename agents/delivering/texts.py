@@ -4,12 +4,9 @@ Every table has every language, and every language the same names (tests/deliver
 braces is put in. A code that no table knows (a consequence of somebody's own policies) is shown as it is.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
-from agents.subscriptions import Language
-
-Words = Mapping[str, Mapping[Language, str]]
+from agents.phrases import Words
 
 HEADLINES: Final[Words] = {
     "clock.opened": {"en": "Begun: {rule}", "zh": "开始计时：{rule}", "ja": "計時開始：{rule}"},
@@ -69,40 +66,6 @@ LABELS: Final[Words] = {
     "status": {"en": "Status", "zh": "状态", "ja": "状態"},
     "taken_back": {"en": "Takes back", "zh": "撤回的事件", "ja": "取り消される通知"},
     "whole_story": {"en": "The whole story", "zh": "完整经过", "ja": "経緯の全体"},
-}
-RULE_NAMES: Final[Words] = {
-    "sfp-refund": {
-        "en": "refund, Seller Fulfilled Prime",
-        "zh": "退款（卖家自配Prime）",
-        "ja": "返金（マケプレプライム）",
-    },
-    "csba-jp-refund": {"en": "refund, CSBA Japan", "zh": "退款（日本CSBA）", "ja": "返金（CSBA）"},
-    "mfn-refund": {"en": "refund, seller-fulfilled", "zh": "退款（自配送）", "ja": "返金（自社出荷）"},
-    "buyer-message-reply": {"en": "answer to a buyer", "zh": "回复买家", "ja": "購入者への返信"},
-    "cs-contact-reply": {
-        "en": "answer to Amazon's customer service",
-        "zh": "回复亚马逊客服",
-        "ja": "Amazonカスタマーサービスへの返信",
-    },
-    "csba-inquiry-reply": {"en": "answer to CSBA", "zh": "回复CSBA", "ja": "CSBAへの返信"},
-    "csba-reply": {"en": "CSBA's answer to a buyer", "zh": "CSBA回复买家", "ja": "CSBAから購入者への返信"},
-    "csba-answer": {"en": "CSBA's answer to you", "zh": "CSBA对您的答复", "ja": "CSBAからの回答"},
-    "return-response": {"en": "answer to a return request", "zh": "回应退货申请", "ja": "返品リクエストへの対応"},
-    "a-to-z-evidence": {
-        "en": "evidence in an A-to-z claim",
-        "zh": "A-to-z索赔举证",
-        "ja": "マケプレ保証申請への証拠提出",
-    },
-    "a-to-z-appeal": {"en": "appeal of an A-to-z claim", "zh": "A-to-z索赔申诉", "ja": "マケプレ保証申請の再審査"},
-    "chargeback-answer": {"en": "answer to a chargeback", "zh": "回应信用卡拒付", "ja": "チャージバックへの回答"},
-    "case-stalled": {"en": "support case without progress", "zh": "工单无进展", "ja": "進展のないケース"},
-    "case-first-response": {
-        "en": "first answer to a support case",
-        "zh": "工单的首次回复",
-        "ja": "ケースへの最初の回答",
-    },
-    "case-resolution": {"en": "solution of a support case", "zh": "工单的解决", "ja": "ケースの解決"},
-    "safe-t-window": {"en": "SAFE-T claim", "zh": "SAFE-T索赔", "ja": "SAFE-T申請"},
 }
 CODES: Final[Words] = {
     # who
@@ -193,12 +156,6 @@ CODES: Final[Words] = {
     "bad": {"en": "bad", "zh": "差", "ja": "不良"},
     "excellent": {"en": "excellent", "zh": "优秀", "ja": "優良"},
 }
-UNITS: Final[Words] = {
-    "day": {"en": "{n} d", "zh": "{n}天", "ja": "{n}日"},
-    "hour": {"en": "{n} h", "zh": "{n}小时", "ja": "{n}時間"},
-    "minute": {"en": "{n} min", "zh": "{n}分钟", "ja": "{n}分"},
-    "second": {"en": "{n} s", "zh": "{n}秒", "ja": "{n}秒"},
-}
 DIGEST: Final[Words] = {
     "subject": {
         "en": "{count} events: {worst}",
@@ -207,8 +164,3 @@ DIGEST: Final[Words] = {
     },
     "subject_of_one": {"en": "{worst}", "zh": "{worst}", "ja": "{worst}"},
 }
-
-
-def said(words: Words, name: str, language: Language) -> str:
-    """What a name is called; a name that is not there is said as it is."""
-    return words[name][language] if name in words else name

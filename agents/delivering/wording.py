@@ -6,21 +6,17 @@ headline, its reason, and the event it names. Instants stay UTC, to the minute: 
 
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import quote
 
 from agents.delivering import texts
 from agents.delivering.matching import RETRACTED, Event
-from agents.delivering.texts import said
+from agents.phrases import RULE_NAMES, duration, order_link, page_link, said
 from agents.subscriptions import Language
-from schemas.codec import DAY_MS, HOUR_MS, parse_instant
-from streams.sources.marketplaces import ENDINGS
+from schemas.codec import parse_instant
 
 Gravity: TypeAlias = Literal["critical", "error", "warning", "info"]
 
-_MINUTE_MS: Final = 60_000
 _COMMA: Final[dict[Language, str]] = {"en": ", ", "zh": "，", "ja": "、"}
 _COLON: Final[dict[Language, str]] = {"en": ": ", "zh": "：", "ja": "："}
-_SHOPS: Final = {marketplace: ending for ending, marketplace in ENDINGS.items()}
 _GRAVITIES: Final[dict[str, Gravity]] = {
     "clock.breached": "critical",
     "policy.violation": "error",
@@ -50,8 +46,7 @@ class Message(NamedTuple):
 
 def message(event: Event, language: Language, clock_link: str = "") -> Message:
     """What is said of an event. `clock_link` is the address of a clock's page, with `{clock_id}` in it."""
-    clock_id = event.get("clock_id", "")
-    link = clock_link.replace("{clock_id}", quote(clock_id, safe="/")) if clock_link and clock_id else ""
+    link = page_link(clock_link, event.get("clock_id", ""))
     of = event.get("order_id") or event.get("subject", "")
     headline = _headline(event, language) + (f"{_COMMA[language]}{of}" if of else "")
     return Message(headline, tuple(_rows(event, language, link)), gravity(event), link)
@@ -68,7 +63,7 @@ def gravity(event: Event) -> Gravity:
 
 def _headline(event: Event, language: Language) -> str:
     name = event["type"]
-    put_in = {"rule": said(texts.RULE_NAMES, event.get("rule", ""), language)}
+    put_in = {"rule": said(RULE_NAMES, event.get("rule", ""), language)}
     if name == RETRACTED:
         what = said(texts.TAKEN_BACK, event["of"], language)
         put_in["what"] = f"{what}{_COLON[language]}{put_in['rule']}"
@@ -126,27 +121,6 @@ def _about(event: Event, language: Language) -> Iterator[Row]:
     if event["type"] == RETRACTED:
         of = said(texts.TAKEN_BACK, event["of"], language)
         yield Row(said(texts.LABELS, "taken_back", language), f"{of} ({event['of']} {event['retracts']})")
-
-
-def order_link(marketplace_id: str, order_id: str) -> str:
-    """The page of an order in Seller Central; empty where the marketplace is not known."""
-    ending = _SHOPS.get(marketplace_id)
-    return f"https://sellercentral.amazon.{ending}/orders-v3/order/{quote(order_id)}" if ending else ""
-
-
-def duration(ms: int, language: Language) -> str:
-    """A duration in its two largest units: `2 d 4 h`, `35 min`."""
-    sizes = (("day", DAY_MS), ("hour", HOUR_MS), ("minute", _MINUTE_MS), ("second", 1000))
-    parts: list[str] = []
-    for name, size in sizes:
-        count, ms = divmod(ms, size)
-        if count or (name == "second" and not parts):
-            parts.append(said(texts.UNITS, name, language).format(n=count))
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return (" " if language == "en" else "").join(parts)
 
 
 def figure(value: int, unit: str, language: Language) -> str:

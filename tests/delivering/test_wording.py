@@ -8,10 +8,12 @@ from typing import Any, get_args
 
 import pytest
 
+from agents import phrases
 from agents.delivering import texts
 from agents.delivering.payloads import incident_of, slack
 from agents.delivering.waiting import asked_wait_s, wait_s
-from agents.delivering.wording import duration, message, order_link, plain_text
+from agents.delivering.wording import message, plain_text
+from agents.phrases import RULE_NAMES, duration, order_link
 from agents.subscriptions import LANGUAGES, Language
 from schemas.events import EVENT_TYPES, RetractedType
 from schemas.notifications import type_name
@@ -19,7 +21,12 @@ from schemas.rules import RULES
 from tests.audit.history import History
 from tests.cli.command import GOLDEN
 
-TABLES = {name: table for name, table in vars(texts).items() if name.isupper()}
+TABLES = {
+    name: table
+    for module in (texts, phrases)
+    for name, table in vars(module).items()
+    if name.isupper() and isinstance(table, dict) and name not in ("_SHOPS", "ENDINGS")
+}
 
 
 def every_event() -> list[dict[str, Any]]:
@@ -41,7 +48,7 @@ def test_every_word_is_there_in_every_language(name: str) -> None:
 
 
 def test_every_type_and_rule_has_its_words() -> None:
-    assert set(texts.RULE_NAMES) == set(RULES)
+    assert set(RULE_NAMES) == set(RULES)
     assert set(map(type_name, EVENT_TYPES)) <= set(texts.HEADLINES)
     assert set(texts.TAKEN_BACK) == set(get_args(RetractedType))
 
