@@ -82,6 +82,12 @@ def duration(ms: int, language: Language) -> str:
     return (" " if language == "en" else "").join(parts)
 
 
+def shop_of(marketplace_id: str) -> str:
+    """The shop of a marketplace, `amazon.co.jp`; empty where it is not known."""
+    ending = _SHOPS.get(marketplace_id)
+    return f"amazon.{ending}" if ending else ""
+
+
 def page_link(form: str, clock_id: str) -> str:
     """The address of a clock's page by its form, with `{clock_id}` in it; empty where either is."""
     return form.replace("{clock_id}", quote(clock_id, safe="/")) if form and clock_id else ""

@@ -10,6 +10,7 @@ from agents.settings import Settings
 from agents.subscriptions import LANGUAGES, Language
 from agents.terminal import for_people, print_document, telling
 from schemas.codec import DAY_MS
+from schemas.rules import RULES
 
 _WEEK_MS = 7 * DAY_MS
 _MONDAY_MS = 4 * DAY_MS  # 1970-01-05
@@ -20,6 +21,14 @@ _MONDAY_MS = 4 * DAY_MS  # 1970-01-05
 @click.option("--since", "since_ms", type=Day(), metavar="DAY", help="The first day, or an instant (default: Monday).")
 @click.option("--until", "until_ms", type=Day(), metavar="DAY", help="The day after the last (default: a week later).")
 @click.option("--account", "accounts", multiple=True, metavar="ACCOUNT", help="This account or seller (repeatable).")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice(tuple(RULES)),
+    metavar="RULE",
+    help="This rule alone (repeatable).",
+)
 @click.option("--journal", "journals", multiple=True, metavar="FILE", help="From exported journals (repeatable).")
 @click.option("--html", metavar="FILE", help="Write a page.")
 @click.option("--csv", metavar="FILE", help="Write a row for each account and rule.")
@@ -32,6 +41,7 @@ def report(  # noqa: PLR0913, PLR0917 - a flag each
     since_ms: int | None,
     until_ms: int | None,
     accounts: tuple[str, ...],
+    rules: tuple[str, ...],
     journals: tuple[str, ...],
     html: str | None,
     csv: str | None,
@@ -56,7 +66,7 @@ def report(  # noqa: PLR0913, PLR0917 - a flag each
             clocks = clocks_of_journals(journals, tell)
         else:
             clocks = clocks_of_topics(settings, since_ms - (until_ms - since_ms), tell)
-    found = report_of(clocks, since_ms, until_ms, accounts=accounts, clock_link=clock_link)
+    found = report_of(clocks, since_ms, until_ms, accounts=accounts, rules=rules, clock_link=clock_link)
     if html is not None:
         writing.write_html(found, html, language)
     if csv is not None:

@@ -6,17 +6,19 @@ with its sentence; a target that is away is no such reason.
 
 import asyncio
 import logging
+import random
 import signal
 from collections.abc import Collection, Sequence
 
 from agents.delivering.courier import Courier
 from agents.delivering.delivery_metrics import DeliveryMetrics, shown
 from agents.delivering.targets import target_of
+from agents.delivering.weekly import WeeklyCourier
 from agents.errors import UserError
 from agents.kafka.clients import run_with_broker
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
-from agents.subscriptions import Delivery
+from agents.subscriptions import Delivery, Mail
 from agents.topic_roles import OUTPUTS
 
 log = logging.getLogger("dueclock.deliver")
@@ -44,8 +46,11 @@ def deliver(settings: Settings, names: Sequence[str], skipped: Collection[str]) 
     async def run() -> None:
         for topic in OUTPUTS:
             await partitions_of(settings, topic)  # says in a sentence what is missing
-        couriers = [
-            Courier(settings, one, target, metrics, skipped) for one, target in zip(deliveries, targets, strict=True)
+        couriers: list[Courier | WeeklyCourier] = [
+            WeeklyCourier(settings, one, metrics, random.random)
+            if isinstance(one, Mail) and one.report
+            else Courier(settings, one, target, metrics, skipped)
+            for one, target in zip(deliveries, targets, strict=True)
         ]
         metrics.is_ready = lambda: all(courier.has_joined for courier in couriers)
         log.info("delivering: %s", ", ".join(f"{one.name} by {one.kind}" for one in deliveries))
@@ -56,7 +61,7 @@ def deliver(settings: Settings, names: Sequence[str], skipped: Collection[str]) 
     return 0
 
 
-async def _until_stopped(couriers: Sequence[Courier]) -> None:
+async def _until_stopped(couriers: Sequence[Courier | WeeklyCourier]) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

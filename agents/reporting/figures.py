@@ -132,14 +132,20 @@ class Clocks:
 
 
 def report_of(
-    clocks: Clocks, since_ms: int, until_ms: int, *, accounts: Sequence[str] = (), clock_link: str = ""
+    clocks: Clocks,
+    since_ms: int,
+    until_ms: int,
+    *,
+    accounts: Sequence[str] = (),
+    rules: Sequence[str] = (),
+    clock_link: str = "",
 ) -> Report:
-    """The report of `[since, until)`, ms UTC, against the period before; of these accounts or sellers, else of all."""
+    """The report of `[since, until)`, ms UTC, against the period before; of these accounts or sellers and rules."""
     before_ms = since_ms - (until_ms - since_ms)
     lines: dict[tuple[str, str, int, str], tuple[list[Standing], list[Standing]]] = {}
     order = {rule: number for number, rule in enumerate(RULES)}
     for clock in clocks.standing():
-        if not before_ms <= clock.started_ms < until_ms or not _is_of(accounts, clock):
+        if not before_ms <= clock.started_ms < until_ms or not _is_of(accounts, rules, clock):
             continue
         name = (clock.seller_id, clock.marketplace_id, order.get(clock.rule, len(order)), clock.rule)
         now, before = lines.setdefault(name, ([], []))
@@ -195,7 +201,9 @@ def total(lines: Iterable[PeriodFigures]) -> tuple[int, int, int, int | None]:
     return sum(one.opened for one in found), met, late, on_time_ppm(met, late)
 
 
-def _is_of(accounts: Sequence[str], clock: Standing) -> bool:
+def _is_of(accounts: Sequence[str], rules: Sequence[str], clock: Standing) -> bool:
+    if rules and clock.rule not in rules:
+        return False
     return not accounts or clock.seller_id in accounts or f"{clock.seller_id}/{clock.marketplace_id}" in accounts
 
 

@@ -1,7 +1,7 @@
 """A report as one HTML file: figures, plots as inline SVG, what was late with its links; for screen and paper. Pure.
 
 Nothing is fetched: no script, no font, no image. Light or dark as the reader's device says, on paper always light. It
-can be read without colour: late parts of a plot are hatched by their place (on top), and each plot says its numbers.
+can be read without colour: what was late is the top of a bar, and each bar says its numbers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from html import escape
 from typing import Final
 
-from agents.phrases import RULE_NAMES, duration, said
+from agents.phrases import RULE_NAMES, duration, said, shop_of
 from agents.reporting.figures import total
 from agents.reporting.words import PAGE
 from agents.subscriptions import Language
@@ -30,7 +30,8 @@ _STYLE: Final = """
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,
 "Noto Sans","Noto Sans CJK SC","Noto Sans CJK JP","PingFang SC","Hiragino Sans",sans-serif}
 main{max-width:1120px;margin:0 auto;padding:32px 20px 48px}
-h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:0}h3{font-size:15px;margin:20px 0 6px}
+h1{font-size:26px;line-height:1.25;margin:0 0 4px}h2{font-size:18px;margin:0;overflow-wrap:anywhere}
+h2 small{font-weight:400;color:var(--soft)}h3{font-size:15px;margin:20px 0 6px}
 p{margin:0 0 6px}.soft{color:var(--soft)}small{font-size:12px}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:20px;margin:22px 0}
 .head{display:flex;flex-wrap:wrap;gap:6px 24px;align-items:baseline;justify-content:space-between}
@@ -42,11 +43,13 @@ thead th{border-top:0;color:var(--soft);font-weight:500;font-size:12.5px;vertica
 th.l,td.l{text-align:left;padding-left:0}td.l{white-space:normal;min-width:150px}td:last-child,th:last-child{padding-right:0}
 td .was{display:block;color:var(--soft);font-size:12px}.up{color:var(--good)}.down{color:var(--bad)}
 .late{color:var(--late);font-weight:600}code{font:12px/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-td.id{white-space:normal;overflow-wrap:anywhere;min-width:180px}
+td.id{white-space:normal;overflow-wrap:anywhere;min-width:180px}.b th,.b td{text-align:left}.b .n{text-align:right}
+.b td.d{white-space:normal;min-width:170px}.b td:first-child,.b th:first-child{padding-left:0}
 a{color:var(--link);text-decoration:none}a:hover,a:focus{text-decoration:underline}
 svg{display:block}.m{fill:var(--met)}.t{fill:var(--late)}.o{fill:var(--other)}.ax{stroke:var(--line)}
 .key{display:inline-block;width:9px;height:9px;border-radius:2px;margin:0 4px 0 12px}
-@media (max-width:640px){main{padding:20px 12px}section{padding:14px}h1{font-size:21px}.big b{font-size:23px}}
+@media (max-width:640px){main{padding:20px 12px}section{padding:14px}h1{font-size:21px}.big b{font-size:23px}
+td.id,.b td.d{white-space:nowrap}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#555;--line:#bbb;--met:#3f8f6b;--late:#c5483a;
 --other:#c9ccd0;--link:#000;--good:#000;--bad:#000}html{color-scheme:light}main{max-width:none;padding:0}body{font-size:10.5pt}
 section{border:0;border-top:1px solid #999;border-radius:0;padding:12px 0;margin:14px 0}.scroll{overflow:visible}
@@ -100,7 +103,7 @@ def percent(ppm: int | None) -> str:
     """A rate as people read it; a dash where there is none. 100 % is said of all alone."""
     if ppm is None:
         return "–"
-    return "100 %" if ppm == 1_000_000 else f"{min(ppm // 1000, 999) / 10:.1f} %"
+    return "100 %" if ppm == 1_000_000 else f"{min((ppm + 500) // 1000, 999) / 10:.1f} %"
 
 
 def _by_account(lines: Iterable[ReportLine]) -> list[tuple[str, list[ReportLine]]]:
@@ -119,9 +122,11 @@ def _account(account: str, lines: Sequence[ReportLine], report: Report, language
         below = f'<small class="soft">{was} {change}</small>'
         return f'<div><small class="soft">{label}</small><b{style}>{now}</b>{below}</div>'
 
+    shop = shop_of(lines[0].marketplace_id)
     rows = "".join(_row(line, report, language) for line in lines)
     return f"""<section>
-<div class="head"><h2>{escape(account)}</h2><small class="soft">{_legend(language)}</small></div>
+<div class="head"><h2>{escape(account)} <small>{escape(shop)}</small></h2>
+<small class="soft">{_legend(language)}</small></div>
 <div class="big">
 {number("on_time", percent(rate), percent(was_rate), _change(rate, was_rate, language))}
 {number("opened", f"{opened:,}", f"{was_opened:,}")}
@@ -218,7 +223,7 @@ def _bar(x: int, day: DayFigures, most: int, language: Language) -> str:
 
 
 def _legend(language: Language) -> str:
-    names = (("met", "met"), ("other", "open"), ("late", "late"))
+    names = (("met", "met"), ("other", "other"), ("late", "late"))
     return "".join(
         f'<span class="key" style="background:var(--{style})"></span>{escape(PAGE[name][language])}'
         for style, name in names
@@ -232,7 +237,7 @@ def _breaches(breaches: Sequence[tuple[str, ReportedBreach]], language: Language
     more = f" ({len(shown):,} / {len(breaches):,})" if len(shown) < len(breaches) else ""
     names = ("due", "rule", "order", "late_by", "clock")
     head = "".join(
-        f"<th scope=col{' class=l' if name != 'late_by' else ''}>{escape(PAGE[name][language])}</th>" for name in names
+        f"<th scope=col{' class=n' if name == 'late_by' else ''}>{escape(PAGE[name][language])}</th>" for name in names
     )
     rows = "".join(_breach(rule, one, language) for rule, one in shown)
     return (
@@ -246,8 +251,8 @@ def _breach(rule: str, one: ReportedBreach, language: Language) -> str:
     order = _link(one.order_page, one.order_id or one.subject)
     clock = _link(one.clock_page, one.clock_id)
     return (
-        f'<tr><td class="l">{escape(_minute(one.due_at))}</td><td class="l">{escape(said(RULE_NAMES, rule, language))}'
-        f'</td><td class="l">{order}</td><td>{late}</td><td class="l id"><code>{clock}</code></td></tr>\n'
+        f"<tr><td>{escape(_minute(one.due_at))}</td><td class=d>{escape(said(RULE_NAMES, rule, language))}</td>"
+        f"<td>{order}</td><td class=n>{late}</td><td class=id><code>{clock}</code></td></tr>\n"
     )
 
 

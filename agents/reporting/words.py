@@ -24,6 +24,7 @@ PAGE: Final[Words] = {
     "superseded": {"en": "taken over", "zh": "被代办", "ja": "代行"},
     "exempt": {"en": "exempt", "zh": "免除", "ja": "対象外"},
     "open": {"en": "open", "zh": "进行中", "ja": "進行中"},
+    "other": {"en": "other", "zh": "其他", "ja": "その他"},
     "median": {"en": "median", "zh": "中位数", "ja": "中央値"},
     "p90": {"en": "p90", "zh": "九成以内", "ja": "90%以内"},
     "time_to_stop": {"en": "time to stop", "zh": "完成用时", "ja": "所要時間"},
