@@ -63,7 +63,7 @@ def report_mail(delivery: Mail, report: Report, now_ms: int) -> EmailMessage:
     made.set_content(line + "\n")
     made.add_alternative(html, subtype="html")
     name = f"dueclock-{report.since[:10]}.html"
-    made.add_attachment(html.encode(), maintype="text", subtype="html", filename=name)
+    made.add_attachment(html, subtype="html", filename=name)
     return made
 
 

@@ -82,7 +82,11 @@ def test_missed_weeks_are_reported_once_each_and_a_restart_repeats_none(installa
     first.wait_for("sends the report")
     group = f"{installation.settings.group}-deliver-weekly"
     new = f"sent {format_instant(this_monday)}"
-    wait_until(lambda: asyncio.run(note(installation, group, None)) == new, lambda: f"the note {new!r}", within_s=20)
+
+    def is_noted() -> bool:
+        return asyncio.run(note(installation, group, None)) == new
+
+    wait_until(is_noted, lambda: f"the note {new!r}", within_s=20)
     assert first.stop() == 0
     assert post.mails == [], "a delivery that is new reports the week that it sees whole"
     asyncio.run(note(installation, group, f"sent {format_instant(this_monday - 2 * WEEK_MS)}"))
@@ -94,10 +98,11 @@ def test_missed_weeks_are_reported_once_each_and_a_restart_repeats_none(installa
     installation.write(records)
     second = installation.deliver(is_ready=False)
     wait_until(lambda: len(post.mails) >= 2, lambda: f"two reports\n{second.log()}", within_s=40)
+    wait_until(is_noted, lambda: f"the note {new!r}", within_s=20)
     assert second.stop() == 0
     third = installation.deliver(is_ready=False)
     third.wait_for("sends the report")
-    assert asyncio.run(note(installation, group, None)) == new
+    assert is_noted()
     assert third.stop() == 0
     days = [format_instant(this_monday - weeks * WEEK_MS)[:10] for weeks in (2, 1)]
     assert len(post.mails) == 2

@@ -155,7 +155,7 @@ def metrics_page() -> str:
         "serves them under `/metrics` where it listens.",
         table(("metric", "type", "meaning"), metric_rows(SOURCE_METRICS)),
         "## Deliveries",
-        "`dueclock deliver` serves these with `--metrics-port` in the same way; `delivery` is its name in the settings.",
+        "`dueclock deliver` serves these with `--metrics-port` likewise; `delivery` is its name in the settings.",
         table(("metric", "type", "meaning"), metric_rows(DELIVER_METRICS)),
         "## Buckets",
         table(("histogram", "upper bounds"), buckets),
