@@ -15,7 +15,7 @@ from schemas.registry import OUTPUT_TOPICS
 from tests.audit.history import History
 from tests.delivering.deliverer import in_order
 
-TOPICS = tuple(topic.name for topic in OUTPUT_TOPICS)
+TOPICS: tuple[str, ...] = tuple(topic.name for topic in OUTPUT_TOPICS)
 CASES = (
     "02-weekend-breach-late-refund", "18-late-news-retracts-the-breach", "57-breach-taken-back-and-forth",
     "13-thread-of-three", "43-forgotten-and-expired", "31-stalled-case",
