@@ -24,7 +24,7 @@ from tests.cli.command import environment
 
 LOCAL: Final = "localhost:9092"
 PORT: Final = "9464"
-GOES_ON: Final = re.compile(r"(\w+=\S+ )*dueclock (worker|canary)\b(?!.*--for)")
+GOES_ON: Final = re.compile(r"(\w+=\S+ )*dueclock (worker|canary|deliver)\b(?!.*--for)")
 _SAYS_END: Final = "~~~ ended with"
 
 
