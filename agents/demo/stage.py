@@ -19,6 +19,7 @@ from rich.console import Console
 
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies
+from agents.demo.hearing import hearing
 from agents.demo.performance import Performance
 from agents.demo.picture_file import HEIGHT, WIDTH, write_picture
 from agents.demo.process import BoundWorker, free_port
@@ -83,6 +84,7 @@ def run_demo(
         say("Starting a worker")
         worker = stack.enter_context(_worker(own, folder))
         watcher = stack.enter_context(prometheus(folder, own.metrics_port))
+        heard = stack.enter_context(hearing(settings_of(own, "subscriber") if is_secured else own, folder))
         say(_places(own, watcher))
         performance = Performance(
             own,
@@ -98,6 +100,7 @@ def run_demo(
         if file is not None:
             write_picture(file, performance.board, performance.frame(WIDTH, HEIGHT))
         _say_summary(console, performance.board, missing if for_ms is not None else [])
+        say(heard.sentence())
         say("Stopping")
     say("\nTo try next:")
     for command in _commands_to_try(

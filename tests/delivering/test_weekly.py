@@ -55,7 +55,7 @@ def clocks_of(start_ms: int) -> list[dict[str, Any]]:
     """A clock that was met in time and one that stands breached, started then."""
     events: list[dict[str, Any]] = []
     for name, kind, more in (("1", "clock.met", {"elapsed_ms": 3_600_000, "cause": "e"}), ("2", "clock.breached", {})):
-        order = f"111-0000001-000000{name}"
+        order = f"111-{start_ms // DAY_MS:07}-000000{name}"
         one = {
             "seller_id": "SHOP", "marketplace_id": "A1VC38T7YXB528", "rule": "sfp-refund", "rule_version": 1,
             "subject": f"{order}/RET", "clock_id": f"SHOP/A1VC38T7YXB528/sfp-refund/{order}/RET", "order_id": order,
@@ -109,7 +109,8 @@ def test_missed_weeks_are_reported_once_each_and_a_restart_repeats_none(installa
     for one, day in zip(post.mails, days, strict=True):
         assert one["Subject"].startswith(f"アフターサービス期限 {day} – ")
         assert one["Subject"].endswith("期限内50.0 %、超過1")
-        assert "sellercentral.amazon.co.jp/orders-v3/order/111-0000001-0000002" in html_of(one)
+        late = f"111-{parse_instant(f'{day}T00:00:00Z') // DAY_MS + 1:07}-0000002"
+        assert f"sellercentral.amazon.co.jp/orders-v3/order/{late}" in html_of(one)
         (attached,) = one.iter_attachments()
         assert attached.get_filename() == f"dueclock-{day}.html"
         assert str(attached.get_content()).splitlines() == html_of(one).splitlines()
