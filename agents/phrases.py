@@ -56,7 +56,7 @@ UNITS: Final[Words] = {
 _SHOPS: Final = {marketplace: ending for ending, marketplace in ENDINGS.items()}
 
 
-def said(words: Words, name: str, language: Language) -> str:
+def words_for(words: Words, name: str, language: Language) -> str:
     """What a name is called; a name that is not there is said as it is."""
     return words[name][language] if name in words else name
 
@@ -74,7 +74,7 @@ def duration(ms: int, language: Language) -> str:
     for name, size in sizes:
         count, ms = divmod(ms, size)
         if count or (name == "second" and not parts):
-            parts.append(said(UNITS, name, language).format(n=count))
+            parts.append(words_for(UNITS, name, language).format(n=count))
         elif parts:
             break
         if len(parts) == 2:

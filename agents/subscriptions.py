@@ -192,7 +192,7 @@ def is_safe(url: str) -> bool:
     return is_address(url) and (url.startswith("https://") or urlsplit(url).hostname in _LOOPBACK)
 
 
-def targets_of(field: str) -> list[str]:
+def kinds_with(field: str) -> list[str]:
     """The targets that have a field, by name; empty where all have it."""
     having = [one for one in TARGETS if field in one.__struct_fields__]
     return [] if len(having) == len(TARGETS) else [one.kind for one in having]
@@ -205,6 +205,6 @@ def delivery_rows() -> list[tuple[str, str, str, str]]:
         owner = next(one for one in TARGETS if name in one.__struct_fields__)
         default = next(field.default for field in msgspec.structs.fields(owner) if field.name == name)
         shown = "" if default in ("", (), msgspec.NODEFAULT) else f"`{default}`"
-        of = ", ".join(f"`{target}`" for target in targets_of(name)) or "all"
+        of = ", ".join(f"`{target}`" for target in kinds_with(name)) or "all"
         rows.append((f"`{name}`", of, shown, MEANINGS[name]))
     return rows

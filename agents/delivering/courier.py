@@ -18,7 +18,7 @@ from agents.delivering.delivery_metrics import DeliveryMetrics
 from agents.delivering.matching import Event, is_late_end_taken_back, matches
 from agents.delivering.merging import Item
 from agents.delivering.reading import Reader, Share
-from agents.delivering.targets import NotTaken, Target
+from agents.delivering.receivers import NotTaken, Receiver
 from agents.delivering.waiting import wait_s
 from agents.settings import Settings
 from agents.subscriptions import Mail, Subscription
@@ -49,13 +49,13 @@ class Courier:
         self,
         settings: Settings,
         delivery: Subscription,
-        target: Target,
+        receiver: Receiver,
         metrics: DeliveryMetrics,
         skipped: Collection[str] = (),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.delivery = delivery
-        self._target = target
+        self._receiver = receiver
         self._metrics = metrics
         self._skipped = skipped
         self._chance = chance
@@ -97,7 +97,7 @@ class Courier:
             with suppress(Exception):
                 await self._reader.commit()
             await self._reader.stop()
-            await self._target.close()
+            await self._receiver.close()
 
     # --- lanes -------------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Courier:
 
     async def _is_taken(self, items: Sequence[Item]) -> bool:
         """One try, and where it is in vain the wait behind it."""
-        sending = asyncio.ensure_future(self._target.send(items))
+        sending = asyncio.ensure_future(self._receiver.send(items))
         try:
             await asyncio.shield(sending)
         except NotTaken as error:

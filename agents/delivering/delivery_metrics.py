@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
-from agents.delivering.targets import WHYS, Why
+from agents.delivering.receivers import WHYS, Why
 from agents.metrics.endpoint import MetricsServer
 from agents.metrics.names import METRIC_BY_NAME
 from agents.settings import Settings

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 from agents.delivering.courier import Courier
 from agents.delivering.delivery_metrics import DeliveryMetrics, shown
-from agents.delivering.targets import target_of
+from agents.delivering.receivers import receiver_of
 from agents.delivering.weekly import WeeklyCourier
 from agents.errors import UserError
 from agents.kafka.clients import run_with_broker
@@ -40,7 +40,7 @@ def chosen_deliveries(settings: Settings, names: Sequence[str]) -> list[Delivery
 def deliver(settings: Settings, names: Sequence[str], skipped: Collection[str]) -> int:
     """Deliver until SIGTERM or Ctrl-C. The exit status."""
     deliveries = chosen_deliveries(settings, names)
-    targets = [target_of(one) for one in deliveries]
+    receivers = [receiver_of(one) for one in deliveries]
     metrics = DeliveryMetrics(deliveries)
 
     async def run() -> None:
@@ -49,8 +49,8 @@ def deliver(settings: Settings, names: Sequence[str], skipped: Collection[str]) 
         couriers: list[Courier | WeeklyCourier] = [
             WeeklyCourier(settings, one, metrics, random.random)
             if isinstance(one, Mail) and one.report
-            else Courier(settings, one, target, metrics, skipped)
-            for one, target in zip(deliveries, targets, strict=True)
+            else Courier(settings, one, receiver, metrics, skipped)
+            for one, receiver in zip(deliveries, receivers, strict=True)
         ]
         metrics.is_ready = lambda: all(courier.has_joined for courier in couriers)
         log.info("delivering: %s", ", ".join(f"{one.name} by {one.kind}" for one in deliveries))

@@ -23,9 +23,9 @@ def matches(delivery: Subscription, event: Event, following: Event | None = None
     """Whether this delivery sends this event. `following` is the next of its clock and line."""
     if not _is_of_account(delivery, event) or not _is_of_rule(delivery, event):
         return False
-    said = event.get("of") if event["type"] == RETRACTED else event["type"]
-    if said in (delivery.types or delivery.unnamed_types):
-        return said != "clock.escalated" or not delivery.levels or event.get("level") in delivery.levels
+    name = event.get("of") if event["type"] == RETRACTED else event["type"]
+    if name in (delivery.types or delivery.unnamed_types):
+        return name != "clock.escalated" or not delivery.levels or event.get("level") in delivery.levels
     return isinstance(delivery, PagerDuty) and (_ends_an_incident(event) or _stands_again(event, following))
 
 

@@ -94,7 +94,7 @@ class Merge:
         if not self._is_whole(item.line, ()) and (number >= asked or not self._is_whole(item.line, quiet)):
             return None
         self._waiting[item.topic].popleft()
-        self._forget(item)
+        self._let_go(item)
         return item
 
     def _head(self) -> tuple[int, Item] | None:
@@ -105,7 +105,7 @@ class Merge:
     def _is_whole(self, line: int, quiet: Collection[Place]) -> bool:
         return all(last > line or topic in quiet for topic, last in self._last_line.items())
 
-    def _forget(self, item: Item) -> None:
+    def _let_go(self, item: Item) -> None:
         if not item.clock:
             return
         seqs = self._seqs[item.clock]

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from agents.delivering import texts
 from agents.delivering.matching import ENDINGS, RETRACTED, Event, is_late_end_taken_back
 from agents.delivering.wording import Message, message, plain_text
-from agents.phrases import said
+from agents.phrases import words_for
 from agents.subscriptions import Language, Mail, Webhook
 from schemas.codec import canonical_json
 from schemas.headers import CE_SOURCE, CE_SPECVERSION, CONTENT_TYPE
@@ -156,7 +156,7 @@ def mail(delivery: Mail, events: Sequence[Event], now_ms: int) -> EmailMessage:
     """One mail for one event or many. The id is made of the events', so that the same mail twice is known as such."""
     found = [message(event, delivery.language, delivery.clock_link) for event in events]
     worst = max(found, key=lambda one: _GRAVITIES.index(one.gravity))
-    form = said(texts.DIGEST, "subject_of_one" if len(found) == 1 else "subject", delivery.language)
+    form = words_for(texts.DIGEST, "subject_of_one" if len(found) == 1 else "subject", delivery.language)
     made = new_mail(delivery, form.format(count=len(found), worst=worst.headline), now_ms)
     names = [event["output_id"] for event in events]
     name = names[0] if len(names) == 1 else hashlib.sha256("".join(names).encode()).hexdigest()[:32]

@@ -83,7 +83,7 @@ class Share:
         """The ends that the topics had after so many had been offered."""
         self._asked, self._ends, self._quiet = asked, ends, set()
 
-    def unsettled(self) -> list[str]:
+    def not_yet_quiet(self) -> list[str]:
         """Topics that are not yet read past the ends that were asked for."""
         return [topic for topic in self._ends if topic not in self._quiet]
 
@@ -146,7 +146,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         while True:
             if self._is_new:
                 await self._begin()
-            is_settling = any(share.unsettled() or share.to_ask() for share in self.shares.values())
+            is_settling = any(share.not_yet_quiet() or share.to_ask() for share in self.shares.values())
             read = await self._consumer.getmany(timeout_ms=SETTLING_POLL_MS if is_settling else POLL_MS)
             if self._is_new:  # these were handed out just now, and nobody is there to take them: read them again
                 for tp, records in read.items():
@@ -157,7 +157,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 refuse_unreadable(records)
                 if (share := self.shares.get(tp.partition)) is not None:
                     share.offer(map(_item, records))
-            await self._settle()
+            await self._find_quiet()
             self._hold_back()
             if loop.time() >= next_commit_s:
                 await self.commit()
@@ -225,14 +225,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self.came(list(self.shares.values()))
         self.has_joined = True
 
-    async def _settle(self) -> None:
+    async def _find_quiet(self) -> None:
         """Find out which topics are quiet, where something waits for that."""
         for share in list(self.shares.values()):
             if topics := share.to_ask():
                 asked = share.merge.offered
                 ends = await self._asker.end_offsets([TopicPartition(topic, share.number) for topic in topics])
                 share.ends_are(asked, {tp.topic: offset for tp, offset in ends.items()})
-            for topic in share.unsettled():
+            for topic in share.not_yet_quiet():
                 with suppress(IllegalStateError):
                     if await self._consumer.position(TopicPartition(topic, share.number)) >= share.end_of(topic):
                         share.is_quiet(topic)

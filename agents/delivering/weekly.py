@@ -21,12 +21,12 @@ from aiokafka.structs import OffsetAndMetadata
 from agents.delivering.delivery_metrics import DeliveryMetrics
 from agents.delivering.payloads import new_mail
 from agents.delivering.reading import group_of
-from agents.delivering.targets import MailTarget, NotTaken
+from agents.delivering.receivers import MailReceiver, NotTaken
 from agents.delivering.waiting import wait_s
 from agents.kafka.clients import new_consumer
 from agents.kafka.private import committed_note
 from agents.reporting.figures import report_of
-from agents.reporting.page import page, subject
+from agents.reporting.page import headline, page
 from agents.reporting.reading import read_clocks
 from agents.settings import Settings
 from agents.subscriptions import Mail
@@ -47,7 +47,7 @@ def monday_before(now_ms: int) -> int:
     return now_ms - (now_ms - _MONDAY_MS) % WEEK_MS
 
 
-def due_after(sent_ms: int | None, now_ms: int) -> int | None:
+def next_week(sent_ms: int | None, now_ms: int) -> int | None:
     """The end of the next week to report, where it is over; `sent_ms`: up to where weeks were sent, None: none ever."""
     if sent_ms is None or sent_ms + WEEK_MS > monday_before(now_ms):
         return None
@@ -56,7 +56,7 @@ def due_after(sent_ms: int | None, now_ms: int) -> int | None:
 
 def report_mail(delivery: Mail, report: Report, now_ms: int) -> EmailMessage:
     """The mail: a line of text, the page as its body and as a file."""
-    line = subject(report, delivery.language)
+    line = headline(report, delivery.language)
     made = new_mail(delivery, line, now_ms)
     made["Message-ID"] = f"<{delivery.name}.{report.until[:10]}@{delivery.sender.rpartition('@')[2]}>"
     html = page(report, delivery.language)
@@ -81,7 +81,7 @@ class WeeklyCourier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         self.delivery = delivery
         self.has_joined = False
         self._settings = settings
-        self._target = MailTarget(delivery)
+        self._receiver = MailReceiver(delivery)
         self._metrics = metrics
         self._chance = chance
         self._now_ms = now_ms
@@ -131,7 +131,7 @@ class WeeklyCourier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         if sent_ms is None:
             await self._note(monday_before(self._now_ms()))
             return
-        until_ms = due_after(sent_ms, self._now_ms())
+        until_ms = next_week(sent_ms, self._now_ms())
         self._waits_since_ms = until_ms
         if until_ms is None:
             return
@@ -145,7 +145,7 @@ class WeeklyCourier(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         choice = {"accounts": one.accounts, "rules": one.rules}
         report = report_of(clocks, since_ms, until_ms, **choice, clock_link=one.clock_link)
         try:
-            await self._target.send_mail(report_mail(one, report, self._now_ms()))
+            await self._receiver.send_mail(report_mail(one, report, self._now_ms()))
         except NotTaken as error:
             self._metrics.failed(one.name, error.why)
             self._tries += 1

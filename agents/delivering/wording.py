@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from agents.delivering import texts
 from agents.delivering.matching import RETRACTED, Event
-from agents.phrases import RULE_NAMES, duration, order_link, page_link, said
+from agents.phrases import RULE_NAMES, duration, order_link, page_link, words_for
 from agents.subscriptions import Language
 from schemas.codec import parse_instant
 
@@ -63,9 +63,9 @@ def gravity(event: Event) -> Gravity:
 
 def _headline(event: Event, language: Language) -> str:
     name = event["type"]
-    put_in = {"rule": said(RULE_NAMES, event.get("rule", ""), language)}
+    put_in = {"rule": words_for(RULE_NAMES, event.get("rule", ""), language)}
     if name == RETRACTED:
-        what = said(texts.TAKEN_BACK, event["of"], language)
+        what = words_for(texts.TAKEN_BACK, event["of"], language)
         put_in["what"] = f"{what}{_COLON[language]}{put_in['rule']}"
     elif name == "clock.escalated":
         left_ms = parse_instant(event["due_at"]) - parse_instant(event["at"])
@@ -74,21 +74,21 @@ def _headline(event: Event, language: Language) -> str:
     elif name == "clock.closed_late":
         put_in["late"] = duration(event["late_by_ms"], language)
     elif name == "account.health":
-        put_in["metric"] = said(texts.CODES, event["metric"], language)
+        put_in["metric"] = words_for(texts.CODES, event["metric"], language)
         put_in["days"] = str(event["window_days"])
         put_in["value"] = figure(event["value"], event["unit"], language)
     for code in ("by", "obligor", "kind"):
         if code in event:
-            put_in[code] = said(texts.CODES, event[code], language)
-    return said(texts.HEADLINES, name, language).format_map(put_in) if name in texts.HEADLINES else name
+            put_in[code] = words_for(texts.CODES, event[code], language)
+    return words_for(texts.HEADLINES, name, language).format_map(put_in) if name in texts.HEADLINES else name
 
 
 def _rows(event: Event, language: Language, link: str) -> Iterator[Row]:
     def label(name: str) -> str:
-        return said(texts.LABELS, name, language)
+        return words_for(texts.LABELS, name, language)
 
     def code(name: str) -> str:
-        return said(texts.CODES, event[name], language)
+        return words_for(texts.CODES, event[name], language)
 
     yield from _about(event, language)
     if "reason" in event:
@@ -99,7 +99,7 @@ def _rows(event: Event, language: Language, link: str) -> Iterator[Row]:
         yield Row(label("due"), _minute(event["due_at"]))
         yield Row(label("started"), _minute(event["started_at"]))
     if event.get("consequences"):
-        follows = (said(texts.CODES, one, language) for one in event["consequences"])
+        follows = (words_for(texts.CODES, one, language) for one in event["consequences"])
         yield Row(label("consequences"), _COMMA[language].join(follows))
     if event["type"] == "account.health":
         yield Row(label("health_of"), f"{event['numerator']:,} / {event['denominator']:,}")
@@ -115,12 +115,12 @@ def _about(event: Event, language: Language) -> Iterator[Row]:
     """The order or whatever else it is on, and what is taken back."""
     if "order_id" in event:
         link = order_link(event["marketplace_id"], event["order_id"])
-        yield Row(said(texts.LABELS, "order", language), event["order_id"], link)
+        yield Row(words_for(texts.LABELS, "order", language), event["order_id"], link)
     elif "subject" in event:
-        yield Row(said(texts.LABELS, "about", language), event["subject"])
+        yield Row(words_for(texts.LABELS, "about", language), event["subject"])
     if event["type"] == RETRACTED:
-        of = said(texts.TAKEN_BACK, event["of"], language)
-        yield Row(said(texts.LABELS, "taken_back", language), f"{of} ({event['of']} {event['retracts']})")
+        of = words_for(texts.TAKEN_BACK, event["of"], language)
+        yield Row(words_for(texts.LABELS, "taken_back", language), f"{of} ({event['of']} {event['retracts']})")
 
 
 def figure(value: int, unit: str, language: Language) -> str:

@@ -79,9 +79,9 @@ def _handler(heard: Heard) -> type[BaseHTTPRequestHandler]:
 
 def _deliverer(own: Settings, folder: Path, url: str) -> "subprocess.Popen[bytes]":
     """`dueclock deliver` on a leash: it is told by its standard input when we have gone."""
-    said = {name: getattr(own, name) for name in (*_NAMES, *_LOGIN)}
+    chosen = {name: getattr(own, name) for name in (*_NAMES, *_LOGIN)}
     table = {"name": "here", "to": "webhook", "url": url, "types": list(_TOLD), "start": "earliest"}
-    lines = [f"{name} = {json.dumps(value)}\n" for name, value in said.items()]
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in chosen.items()]
     lines += ["\n[[deliveries]]\n", *(f"{name} = {json.dumps(value)}\n" for name, value in table.items())]
     file = (folder / "deliver.toml").resolve()
     file.write_text("".join(lines), encoding="utf-8")

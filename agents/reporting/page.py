@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from html import escape
 from typing import Final
 
-from agents.phrases import RULE_NAMES, duration, said, shop_of
+from agents.phrases import RULE_NAMES, duration, shop_of, words_for
 from agents.reporting.figures import total
 from agents.reporting.words import PAGE
 from agents.subscriptions import Language
@@ -92,11 +92,11 @@ def page(report: Report, language: Language) -> str:
 """
 
 
-def subject(report: Report, language: Language) -> str:
+def headline(report: Report, language: Language) -> str:
     """The report in one line, for the head of a mail."""
     _, _, late, rate = total(line.now for line in report.lines)
     since, last = _days_of(report)
-    return PAGE["subject"][language].format(since=since, last=last, rate=percent(rate), late=late)
+    return PAGE["headline"][language].format(since=since, last=last, rate=percent(rate), late=late)
 
 
 def percent(ppm: int | None) -> str:
@@ -155,7 +155,7 @@ def _headings(language: Language) -> str:
 
 def _row(line: ReportLine, report: Report, language: Language) -> str:
     now, was = line.now, line.before
-    name = said(RULE_NAMES, line.rule, language)
+    name = words_for(RULE_NAMES, line.rule, language)
     cells = [
         f'<td class="l">{escape(name)}<span class="was"><code>{escape(line.rule)}</code></span></td>',
         _cell(percent(now.on_time_ppm), percent(was.on_time_ppm), _change(now.on_time_ppm, was.on_time_ppm, language)),
@@ -251,7 +251,7 @@ def _breach(rule: str, one: ReportedBreach, language: Language) -> str:
     order = _link(one.order_page, one.order_id or one.subject)
     clock = _link(one.clock_page, one.clock_id)
     return (
-        f"<tr><td>{escape(_minute(one.due_at))}</td><td class=d>{escape(said(RULE_NAMES, rule, language))}</td>"
+        f"<tr><td>{escape(_minute(one.due_at))}</td><td class=d>{escape(words_for(RULE_NAMES, rule, language))}</td>"
         f"<td>{order}</td><td class=n>{late}</td><td class=id><code>{clock}</code></td></tr>\n"
     )
 

@@ -46,7 +46,7 @@ PAGE: Final[Words] = {
         "ja": "計時は開始した期間（UTC）に属します。期限内率は、達成と超過の合計に占める達成の割合です。"
         "所要時間は達成または遅れて完了したもので、最近順位法によります。",
     },
-    "subject": {
+    "headline": {
         "en": "After-sales duties {since} – {last}: {rate} on time, {late} late",
         "zh": "售后时效 {since} – {last}：按时率{rate}，逾期{late}",
         "ja": "アフターサービス期限 {since} – {last}：期限内{rate}、超過{late}",

@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from agents.delivering.weekly import WEEK_MS, due_after, monday_before
+from agents.delivering.weekly import WEEK_MS, monday_before, next_week
 from agents.kafka.private import committed_note
 from schemas.codec import DAY_MS, format_instant, parse_instant
 from schemas.events import topic_of
@@ -29,10 +29,10 @@ MONDAY = parse_instant("2026-11-23T00:00:00Z")
 
 def test_a_week_is_due_when_it_is_over_and_only_then() -> None:
     assert monday_before(MONDAY) == monday_before(MONDAY + WEEK_MS - 1) == MONDAY
-    assert due_after(None, MONDAY) is None
-    assert due_after(MONDAY, MONDAY + WEEK_MS - 1) is None
-    assert due_after(MONDAY, MONDAY + WEEK_MS) == MONDAY + WEEK_MS
-    assert due_after(MONDAY - 2 * WEEK_MS, MONDAY) == MONDAY - WEEK_MS, "the oldest first"
+    assert next_week(None, MONDAY) is None
+    assert next_week(MONDAY, MONDAY + WEEK_MS - 1) is None
+    assert next_week(MONDAY, MONDAY + WEEK_MS) == MONDAY + WEEK_MS
+    assert next_week(MONDAY - 2 * WEEK_MS, MONDAY) == MONDAY - WEEK_MS, "the oldest first"
 
 
 async def note(installation: Installation, group: str, said: str | None) -> str:

@@ -17,7 +17,7 @@ import pytest
 from agents.cli.report import last_monday_ms
 from agents.kafka.topics import create_topics
 from agents.reporting.figures import Clocks, report_of
-from agents.reporting.page import page, percent, subject
+from agents.reporting.page import headline, page, percent
 from agents.reporting.words import PAGE
 from agents.settings import Settings
 from agents.subscriptions import LANGUAGES, Language
@@ -156,7 +156,7 @@ def test_what_comes_from_outside_is_text_on_the_page() -> None:
 def test_nothing_is_said_of_nothing() -> None:
     empty = report_of(Clocks(), parse_instant("2026-11-16T00:00:00Z"), parse_instant("2026-11-23T00:00:00Z"))
     assert PAGE["nothing"]["en"] in page(empty, "en")
-    assert subject(empty, "en") == "After-sales duties 2026-11-16 – 2026-11-22: – on time, 0 late"
+    assert headline(empty, "en") == "After-sales duties 2026-11-16 – 2026-11-22: – on time, 0 late"
 
 
 def test_nearly_all_is_not_all() -> None:

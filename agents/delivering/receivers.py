@@ -1,4 +1,4 @@
-"""The targets: one event, or a digest of several, is handed over and acknowledged, or `NotTaken` says why not.
+"""The receivers, one for each kind of target: what is handed over is acknowledged, or `NotTaken` says why not.
 
 Secrets are read from their files for each try, so that a new one holds at once, and stand in no error and no log: of an
 address no more is said than its host. A redirect is no acknowledgement. What a target answers is not kept.
@@ -39,7 +39,7 @@ class NotTaken(Exception):
         self.asked_s = asked_s
 
 
-class Target(Protocol):
+class Receiver(Protocol):
     """Where events go."""
 
     async def send(self, items: Sequence[Item]) -> None:
@@ -49,7 +49,7 @@ class Target(Protocol):
         """Let go of connections."""
 
 
-def target_of(delivery: Subscription) -> Target:
+def receiver_of(delivery: Subscription) -> Receiver:
     """The target that a delivery names. UserError (status 2) where one of its files is of no use."""
     for name in ("url_file", "secret_file", "routing_key_file", "password_file"):
         if path := getattr(delivery, name, ""):
@@ -63,7 +63,7 @@ def target_of(delivery: Subscription) -> Target:
                     "or name another.",
                     2,
                 ) from None
-    return MailTarget(delivery) if isinstance(delivery, Mail) else HttpTarget(delivery)
+    return MailReceiver(delivery) if isinstance(delivery, Mail) else HttpReceiver(delivery)
 
 
 def read_secret(path: str) -> str:
@@ -81,7 +81,7 @@ def _check_secret(name: str, found: str) -> None:
         key_of(found)
 
 
-class HttpTarget:
+class HttpReceiver:
     """A POST for each event."""
 
     def __init__(self, delivery: Subscription) -> None:
@@ -135,7 +135,7 @@ class HttpTarget:
             raise NotTaken(why, f"{host} answered {status}", asked_wait_s(retry_after, int(time.time() * 1000)))
 
 
-class MailTarget:
+class MailReceiver:
     """A mail by SMTP."""
 
     def __init__(self, delivery: Mail) -> None:
