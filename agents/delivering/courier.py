@@ -128,7 +128,7 @@ class Courier:
             await asyncio.wait(lanes, timeout=LAYS_DOWN_WITHIN_S)
 
     async def _lane(self, share: Share) -> None:
-        while True:
+        while not _is_leaving():
             item = await share.next()
             is_ours = self._is_ours(share, item)
             if self._digest_s:
@@ -154,7 +154,7 @@ class Courier:
 
     async def _is_taken(self, items: Sequence[Item]) -> bool:
         """One try, and where it is in vain the wait behind it."""
-        sending = asyncio.ensure_future(self._receiver.send(items))
+        sending = asyncio.create_task(self._receiver.send(items))
         try:
             await asyncio.shield(sending)
         except NotTaken as error:
@@ -164,10 +164,8 @@ class Courier:
             await asyncio.sleep(self._wait_s(error))
             return False
         except asyncio.CancelledError:
-            with suppress(NotTaken, TimeoutError):
-                await asyncio.wait_for(sending, LAYS_DOWN_WITHIN_S / 2)
-                self._metrics.sent(self.delivery.name, len(items))
-            raise
+            if not await _is_acknowledged_after_all(sending):
+                raise
         if self.is_parked:
             log.info("delivery %s: its target takes again", self.delivery.name)
         self._tries = 0
@@ -215,7 +213,7 @@ class Courier:
 
     async def _send_digests(self, shares: Sequence[Share]) -> None:
         digest = self._digest
-        while True:
+        while not _is_leaving():
             await digest.has_more.wait()
             digest.has_more.clear()
             if not digest.items:
@@ -246,3 +244,18 @@ class Courier:
         if self._digest.items:
             oldest.append(int(min(item.at_ms for item in self._digest.items) + self._digest_s * 1000))
         return max(0.0, time.time() - min(oldest) / 1000) if oldest else 0.0
+
+
+def _is_leaving() -> bool:
+    """Whether this lane was told to end, and has gone on only to note what was acknowledged meanwhile."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _is_acknowledged_after_all(sending: asyncio.Task[None]) -> bool:
+    """What was on its way when the lane was told to end may still arrive: then it need not be sent again."""
+    await asyncio.wait({sending}, timeout=LAYS_DOWN_WITHIN_S / 2)
+    if not sending.done():
+        sending.cancel()
+        return False
+    return sending.exception() is None

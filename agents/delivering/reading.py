@@ -9,24 +9,29 @@ that is committed before anything is sent: from then on nothing is passed over.
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from agents.delivering.merging import Item, Merge
 from agents.kafka.batches import refuse_unreadable
 from agents.kafka.clients import new_consumer
+from agents.kafka.refusals import REFUSALS
 from agents.settings import Settings
 from agents.subscriptions import Subscription
 from agents.topic_roles import OUTPUTS
 from schemas.headers import line_of
 
+log = logging.getLogger("dueclock.deliver")
+
 POLL_MS: Final = 200
 SETTLING_POLL_MS: Final = 10
+AWAY_S: Final = 1.0
 COMMIT_EVERY_S: Final = 0.5
 ENOUGH: Final = 500
 """Of one topic and partition: more are not read until some are done with."""
@@ -126,6 +131,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._committed: dict[TopicPartition, int] = {}
         self._assigned: list[TopicPartition] = []
         self._is_new = False
+        self._next_commit_s = 0.0
 
     async def start(self) -> None:
         """Join the group."""
@@ -140,42 +146,52 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await asyncio.wait_for(client.stop(), 3.0)
 
     async def run(self) -> None:
-        """Read until cancelled. UserError where a record cannot be read."""
-        next_commit_s = 0.0
-        loop = asyncio.get_running_loop()
+        """Read until cancelled. UserError where a record cannot be read, KafkaError where the broker refuses us."""
         while True:
-            if self._is_new:
-                await self._begin()
-            is_settling = any(share.not_yet_quiet() or share.to_ask() for share in self.shares.values())
-            read = await self._consumer.getmany(timeout_ms=SETTLING_POLL_MS if is_settling else POLL_MS)
-            if self._is_new:  # these were handed out just now, and nobody is there to take them: read them again
-                for tp, records in read.items():
-                    with suppress(IllegalStateError):
-                        self._consumer.seek(tp, records[0].offset)
-                continue
+            try:
+                if self._is_new:
+                    await self._begin()
+                await self._read_on()
+            except REFUSALS:
+                raise
+            except KafkaError as error:  # the broker is away: it comes back, and nothing has been passed over
+                log.warning("delivery %s: Kafka does not answer (%s)", self._delivery.name, type(error).__name__)
+                await asyncio.sleep(AWAY_S)
+
+    async def _read_on(self) -> None:
+        is_asking = any(share.not_yet_quiet() or share.to_ask() for share in self.shares.values())
+        read = await self._consumer.getmany(timeout_ms=SETTLING_POLL_MS if is_asking else POLL_MS)
+        if self._is_new:  # these were handed out just now, and nobody is there to take them: read them again
             for tp, records in read.items():
-                refuse_unreadable(records)
-                if (share := self.shares.get(tp.partition)) is not None:
-                    share.offer(map(_item, records))
-            await self._find_quiet()
-            self._hold_back()
-            if loop.time() >= next_commit_s:
-                await self.commit()
-                next_commit_s = loop.time() + COMMIT_EVERY_S
+                with suppress(IllegalStateError):
+                    self._consumer.seek(tp, records[0].offset)
+            return
+        for tp, records in read.items():
+            refuse_unreadable(records)
+            if (share := self.shares.get(tp.partition)) is not None:
+                share.offer(map(_item, records))
+        await self._find_quiet()
+        self._hold_back()
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._next_commit_s:
+            await self.commit()
+            self._next_commit_s = now_s + COMMIT_EVERY_S
 
     def done(self, item: Item, partition: int) -> None:
         """It is delivered, or nobody wants it: the offset behind it may be committed."""
         self._done[TopicPartition(item.topic, partition)] = item.offset + 1
 
     async def commit(self) -> None:
-        """Commit what is done and not committed. In a rebalance it fails, and whoever is next delivers again."""
+        """Commit what is done and not committed. Where that fails (in a rebalance, without a broker) it is done later,
+        or whoever is next delivers again.
+        """
         await self._pass_by_markers()
         news = {tp: offset for tp, offset in self._done.items() if self._committed.get(tp) != offset}
         if not news:
             return
         try:
             await self._consumer.commit(news)
-        except (CommitFailedError, IllegalStateError):
+        except (KafkaError, IllegalStateError):
             return
         self._committed.update(news)
 
@@ -203,27 +219,32 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._is_new = True
 
     async def _begin(self) -> None:
-        self._is_new = False
+        """Take what was handed out. KafkaError where the broker is away: then it is begun again."""
         assigned = list(self._assigned)
-        self._begins = {}
-        unread = []
-        for tp in assigned:
-            committed = await self._consumer.committed(tp)
-            if committed is None:
-                unread.append(tp)
-            else:
-                self._begins[tp] = committed
-        if unread:
-            ask = self._consumer.end_offsets if self._delivery.start == "now" else self._consumer.beginning_offsets
-            for tp, offset in (await ask(unread)).items():
-                self._consumer.seek(tp, offset)
-                self._begins[tp] = self._done[tp] = offset
-            await self.commit()
+        self._is_new = False
+        try:
+            self._begins = await self._beginnings(assigned)
+        except KafkaError:
+            self._is_new = True
+            raise
         if assigned != self._assigned or self._is_new:
             return  # they were taken away meanwhile
         self.shares = {number: Share(number, self._topics) for number in sorted({tp.partition for tp in assigned})}
         self.came(list(self.shares.values()))
         self.has_joined = True
+
+    async def _beginnings(self, assigned: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each begins. One that has never been read begins where the delivery says, and that is committed."""
+        begins = {tp: await self._consumer.committed(tp) for tp in assigned}
+        unread = [tp for tp, offset in begins.items() if offset is None]
+        if unread:
+            ask = self._consumer.end_offsets if self._delivery.start == "now" else self._consumer.beginning_offsets
+            found = await ask(unread)
+            await self._consumer.commit(found)
+            for tp, offset in found.items():
+                self._consumer.seek(tp, offset)
+            begins |= found
+        return begins
 
     async def _find_quiet(self) -> None:
         """Find out which topics are quiet, where something waits for that."""

@@ -8,10 +8,10 @@ import asyncio
 import smtplib
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -42,7 +42,7 @@ class NotTaken(Exception):
 class Receiver(Protocol):
     """Where events go."""
 
-    async def send(self, items: Sequence[Item]) -> None:
+    def send(self, items: Sequence[Item]) -> Coroutine[Any, Any, None]:
         """Hand over, and wait for the acknowledgement. NotTaken where none came."""
 
     async def close(self) -> None:

@@ -17,16 +17,16 @@ from agents.kafka.log_reader import BACKOFF_MS, FETCH_BYTES, LogReader
 from agents.kafka.topics import partitions_of
 from agents.reporting.figures import Clocks
 from agents.settings import Settings
-from agents.topic_roles import OUTPUTS
 from agents.zones import machine_zones
 from schemas.codec import DAY_MS
 from schemas.dead_letters import Rejected
 from schemas.policies import PolicyError
+from schemas.registry import OUTPUT_TOPICS
 from streams.replay import Replay
 
 Tell = Callable[[str], None]
 
-_HEALTH: Final = "sla-health"
+_OF_CLOCKS: Final = tuple(topic.name for topic in OUTPUT_TOPICS if "clock.retracted" in topic.types)
 _LINES_BETWEEN_WORDS: Final = 5_000
 
 
@@ -41,9 +41,8 @@ def clocks_of_topics(settings: Settings, since_ms: int, tell: Tell) -> Clocks:
 
 async def read_clocks(settings: Settings, since_ms: int, tell: Tell = lambda _: None) -> Clocks:
     """The same, for who is in a loop already."""
-    topics = [name for name in OUTPUTS if name != _HEALTH]
-    count = await partitions_of(settings, *topics)
-    wanted = [TopicPartition(settings.topic(name), number) for name in topics for number in range(count)]
+    count = await partitions_of(settings, *_OF_CLOCKS)
+    wanted = [TopicPartition(settings.topic(name), number) for name in _OF_CLOCKS for number in range(count)]
     clocks = Clocks()
     read = 0
     options = {"fetch_max_wait_ms": 50, "max_partition_fetch_bytes": FETCH_BYTES, "retry_backoff_ms": BACKOFF_MS}

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from agents.demo.process import free_port
+from deploy.embedded import EmbeddedKafka
 from tests.broker.harness import wait_until
 from tests.cli.command import sentence_of
 from tests.delivering.deliverer import Installation, in_order, once, table
@@ -192,3 +193,21 @@ def test_what_is_wrong_with_a_delivery_is_said_in_one_sentence(installation: Ins
     installation.configure(table("a", "webhook", url="http://x"))
     ended = dueclock_here("--settings", installation.settings_file, "deliver", "--only", "b", folder=tmp_path)
     assert sentence_of(ended) == "There is no delivery 'b' in the settings; there are a."
+
+
+def test_a_broker_that_goes_away_and_comes_back_is_waited_for(
+    own_kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path, hook: Receiver
+) -> None:
+    installation = Installation(own_kafka.bootstrap, kafka_prefix, tmp_path)
+    installation.configure(table("all", "webhook", url=hook.url(), types=ALL, start="earliest"))
+    try:
+        events = wanted(installation.tell(CASES[0]), types=ALL)
+        deliverer = installation.deliver()
+        wait_for(hook, events)
+        own_kafka.restart()
+        more = wanted(installation.tell(CASES[2]), types=ALL)
+        wait_for(hook, more)
+        assert in_order(once(hook.events())) == in_order([*events, *more])
+        assert deliverer.stop() == 0, deliverer.log()
+    finally:
+        installation.close()
