@@ -166,7 +166,9 @@ def manifest(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-@pytest.mark.parametrize("one", [*MANIFESTS, *SOURCES, *DELIVER], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}")
+@pytest.mark.parametrize(
+    "one", [*MANIFESTS, *SOURCES, *DELIVER], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}"
+)
 def test_each_manifest_is_valid_by_the_schema_of_kubernetes(one: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(one, version, strict=True)
 
