@@ -20,7 +20,7 @@ from agents.settings import Settings
 from agents.zones import machine_zones
 from schemas.codec import DAY_MS
 from schemas.dead_letters import Rejected
-from schemas.policies import PolicyError
+from schemas.policy_types import PolicyError
 from schemas.registry import OUTPUT_TOPICS
 from streams.replay import Replay
 
