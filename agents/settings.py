@@ -19,6 +19,7 @@ from msgspec import Meta
 from agents.errors import UserError
 from agents.files import read_text
 from agents.source_tables import AccountTable, SourceTable, check_tables
+from agents.subscriptions import Delivery
 from agents.topic_roles import CHANGELOG, LOGICAL_TOPICS
 from schemas.registry import Logical
 from streams.logic import NEWEST
@@ -48,7 +49,7 @@ SaslMechanism = Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEA
 _WITH_A_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SECRETS = ("clocks_token", "sasl_password", "sasl_oauthbearer_client_secret")
 """Settings that nobody is to read in a log or an error: no flag has them, and what shows settings leaves them out."""
-TABLES = ("topics", "accounts", "sources")
+TABLES = ("topics", "accounts", "sources", "deliveries")
 """Settings that the file alone can say (of topics also variables of their own)."""
 _WORDS = {
     "`int`": "a whole number",
@@ -89,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sasl_kerberos_keytab: str = ""
     topic_prefix: TopicPrefix = ""
     topics: dict[str, TopicName] = {}
+    deliveries: tuple[Delivery, ...] = ()
     policies_path: str = ""
     canary: bool = False
     zoneinfo_dir: str = ""
@@ -127,6 +129,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two topics would have the name {twice[0]!r}")
+        names = [one.name for one in self.deliveries]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two deliveries have the name {twice[0]!r}")
         if not all(_HOST_AND_PORT.fullmatch(server) for server in self.bootstrap_servers):
             raise ValueError(f"broker {self.broker!r} is not of the form host:port")
         if self.clocks_token and len(self.clocks_token) < LEAST_TOKEN:
@@ -192,7 +198,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def has_secret(self) -> bool:
         """Whether this process comes to hold something that nobody else may see."""
         files = (self.ssl_key_location, self.ssl_certificate_location)
-        return bool(self.sasl_mechanism) or any(files) or any(getattr(self, name) for name in SECRETS)
+        return (
+            bool(self.sasl_mechanism or self.deliveries) or any(files) or any(getattr(self, name) for name in SECRETS)
+        )
 
     def topic(self, logical: Logical) -> str:
         """The name on the broker of the topic with this logical name. KeyError: a slip must not become a topic."""
@@ -254,6 +262,7 @@ MEANINGS = {
     "sasl_kerberos_keytab": "file of this client's keys, for `GSSAPI`; empty = the tickets of `kinit`",
     "topic_prefix": "put in front of every topic name that `topics` does not set",
     "topics": "names of single topics by their logical name: in the file a table `[topics]`",
+    "deliveries": "who hears of what, and where: in the file a table `[[deliveries]]` for each, as below",
     "policies_path": "policy file; empty = the policies that are shipped",
     "canary": "`true`: the shipped policies with the canary's (see `dueclock canary`); once on, it stays on",
     "zoneinfo_dir": "folder of compiled time-zone files, for the zones of the calendars; empty = the package `tzdata`",
@@ -320,7 +329,7 @@ def settings_rows() -> list[tuple[str, str, str, str]]:
         variable = f"`{PREFIX}{field.name.upper()}`" if field.name not in TABLES else ""
         if field.name == "topics":
             variable = f"`{TOPIC_PREFIX}<NAME>`"
-        default = f"`{field.default}`" if field.default not in ("", msgspec.NODEFAULT) else ""
+        default = f"`{field.default}`" if field.default not in ("", (), msgspec.NODEFAULT) else ""
         rows.append((f"`{field.name}`", variable, default, MEANINGS[field.name]))
     return rows
 

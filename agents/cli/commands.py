@@ -13,6 +13,7 @@ import click
 from agents.build import build_name
 from agents.cli.audit import audit
 from agents.cli.board import board
+from agents.cli.deliver import deliver
 from agents.cli.desk import clocks, deadletter
 from agents.cli.explain import explain, what_if
 from agents.cli.gateway import gateway, notify
@@ -21,6 +22,7 @@ from agents.cli.ingest import ingest
 from agents.cli.kafka import journal, kafka, topics
 from agents.cli.options import Duration, Instant, with_settings
 from agents.cli.rebuild import rebuild
+from agents.cli.report import report
 from agents.cli.security import acls, doctor
 from agents.cli.source import source
 from agents.errors import ReaderGoneError, UserError
@@ -70,6 +72,8 @@ dueclock.add_command(ingest)
 dueclock.add_command(source)
 dueclock.add_command(gateway)
 dueclock.add_command(notify)
+dueclock.add_command(deliver)
+dueclock.add_command(report)
 
 
 @dueclock.command(short_help="What follows from a file of notifications.")

@@ -30,6 +30,20 @@ class Instant(click.ParamType):
             self.fail(f"{value!r} is no time with an offset, such as 2026-02-03T10:15:00-08:00", param, ctx)
 
 
+class Day(click.ParamType):
+    """A day, which begins at midnight in UTC, or an RFC 3339 time with an offset; as milliseconds UTC."""
+
+    name = "day"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_instant(f"{value}T00:00:00Z" if len(value) == len("2026-02-03") else value)
+        except ValueError:
+            self.fail(f"{value!r} is no day, such as 2026-02-03, nor a time with an offset", param, ctx)
+
+
 class Duration(click.ParamType):
     """A duration such as `60s`, as milliseconds."""
 

@@ -19,6 +19,7 @@ from rich.console import Console
 
 from agents.demo.board import Board
 from agents.demo.generator import demo_policies
+from agents.demo.hearing import hearing
 from agents.demo.in_browser import board_in_browser
 from agents.demo.performance import Performance
 from agents.demo.picture_file import HEIGHT, WIDTH, write_picture
@@ -85,6 +86,7 @@ def run_demo(
         worker = stack.enter_context(_worker(own, folder))
         # Guests, without whom the play goes on: each is entered here, and `_places` says where it is to be seen.
         watcher = stack.enter_context(prometheus(folder, own.metrics_port))
+        heard = stack.enter_context(hearing(settings_of(own, "subscriber") if is_secured else own, folder))
         in_browser = stack.enter_context(board_in_browser(settings_file_of(cast.auditor, folder, "board"), folder))
         say(_places(own, watcher, in_browser))
         performance = Performance(
@@ -101,6 +103,7 @@ def run_demo(
         if file is not None:
             write_picture(file, performance.board, performance.frame(WIDTH, HEIGHT))
         _say_summary(console, performance.board, missing if for_ms is not None else [])
+        say(heard.sentence())
         say("Stopping")
     say("\nTo try next:")
     for command in _commands_to_try(

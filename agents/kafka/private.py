@@ -248,6 +248,15 @@ def join_transaction(producer: AIOKafkaProducer, partition: TopicPartition) -> N
 # --- batches ----------------------------------------------------------------------------------------------------------
 
 
+async def committed_note(consumer: AIOKafkaConsumer, partition: TopicPartition) -> str:
+    """What the consumer's group committed beside the offset of a partition; empty where it committed nothing.
+
+    `AIOKafkaConsumer.committed` gives the offset alone, what its coordinator was answered has the metadata too.
+    """
+    found = await consumer._coordinator.fetch_committed_offsets([partition])
+    return str(found[partition].metadata) if partition in found else ""
+
+
 def read_all_batches() -> None:
     """Let every consumer of this process read batches as below: aiokafka looks these names up when a fetch comes in."""
     fetcher.MemoryRecords, fetcher.PartitionRecords = _Fetched, _Records

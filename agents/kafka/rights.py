@@ -22,7 +22,7 @@ INPUTS: Final = tuple(topic.name for topic in INPUT_TOPICS)
 MEANINGS: Final[dict[Role, str]] = {
     "worker": "`dueclock worker`",
     "producer": "a program that sends notifications to one topic (`--topic`), and `dueclock canary`",
-    "subscriber": "a program that reads SLA events, of one topic with `--topic`",
+    "subscriber": "`deliver`, `report`, or a program that reads SLA events; of one topic with `--topic`",
     "auditor": "`audit`, `explain`, `what-if`, `clocks`, `board`, `journal export`, `deadletter list`, `topics check`",
     "operator": "what an auditor may, and `deadletter redrive` and `rebuild`",
     "administrator": "`topics create`, `topics check` and changes of their settings",
@@ -87,6 +87,8 @@ def _subscriber(settings: Settings, topic: str | None) -> Iterator[Right]:
         raise UserError(f"A subscriber's --topic is one of {', '.join(OUTPUTS)}.", 2)
     yield from _topics(settings, OUTPUTS if topic is None else (topic,), "Read")
     yield Right("group", f"{settings.group}-subscriber", "Read", is_prefix=True)
+    if topic is None:
+        yield Right("group", f"{settings.group}-deliver-", "Read", is_prefix=True)
 
 
 def _auditor(settings: Settings) -> Iterator[Right]:

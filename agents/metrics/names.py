@@ -1,4 +1,4 @@
-"""Every metric of the worker, and of the sources, in two tables: name, type, labels, meaning. All are an interface.
+"""Every metric of the worker, the sources and the deliveries: name, type, labels, meaning. All are an interface.
 
 From these tables come the metrics themselves, the page of metrics, and what rules and dashboards are tested with. A
 metric that is not here is not served; one that is here is. Label values are bounded (a topic by its logical name, a
@@ -173,7 +173,33 @@ SOURCE_METRICS: Final[tuple[Metric, ...]] = (
     _gauge("sla_gateway_on_their_way", "Notifications of the gateway that the broker has not acknowledged."),
 )
 """What a source says of itself, on an endpoint of its own. A table apart: no worker serves them."""
-METRIC_BY_NAME: Final[dict[str, Metric]] = {metric.name: metric for metric in (*METRICS, *SOURCE_METRICS)}
+DELIVER_METRICS: Final[tuple[Metric, ...]] = (
+    _counter("sla_deliver_sent_total", "Events that the target has acknowledged; of a digest each.", "delivery"),
+    _counter(
+        "sla_deliver_failed_total",
+        "Tries in vain: `no_answer`, `timeout`, `busy` (429, 503), `broken` (other 5xx), `refused` (any other answer), "
+        "`secret` (a file of it cannot be read).",
+        "delivery",
+        "why",
+    ),
+    _counter("sla_deliver_skipped_total", "Events passed over by an operator's word (`--skip`).", "delivery"),
+    _gauge("sla_deliver_parked", "1: the target was tried in vain so often that it counts as away.", "delivery"),
+    _gauge(
+        "sla_deliver_lag_seconds",
+        "Age of the oldest event that should be delivered and is not (a digest's: since its time); 0 where none waits.",
+        "delivery",
+    ),
+    _gauge("sla_deliver_lag_records", "Records on the topics of events that the delivery has not done.", "delivery"),
+    _gauge(
+        "sla_deliver_last_sent_timestamp_seconds",
+        "When the target last acknowledged; until it has, the start.",
+        "delivery",
+    ),
+)
+"""What `dueclock deliver` says of its deliveries, on an endpoint of its own. A table apart: no worker serves them."""
+METRIC_BY_NAME: Final[dict[str, Metric]] = {
+    metric.name: metric for metric in (*METRICS, *SOURCE_METRICS, *DELIVER_METRICS)
+}
 LEVELS: Final[tuple[LevelName, ...]] = get_args(LevelName)
 
 

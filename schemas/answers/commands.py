@@ -17,6 +17,7 @@ from schemas.answers.operations import (
     TopicDifferences,
     WholeLetter,
 )
+from schemas.answers.report import Report
 from schemas.answers.sources import Entry, Ingested
 from schemas.answers.story import Story
 
@@ -35,6 +36,7 @@ ANSWERS: Final[dict[str, type[Answer]]] = {
     "kafka status": EmbeddedKafka,
     "policies check": PolicyFile,
     "rebuild": Rebuild,
+    "report": Report,
     "topics check": TopicDifferences,
     "what-if": Difference,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import pty
 import re
@@ -132,6 +133,9 @@ def test_it_plays_sums_up_and_the_commands_it_ends_with_work_when_typed(tmp_path
     summed_up = said[said.index("rule  ") :]
     assert all(rule in summed_up for rule in RULES)
     assert "Expected and not seen" not in said
+    told = [json.loads(line) for line in (tmp_path / ".dueclock/demo/heard.jsonl").read_text().splitlines()]
+    assert {"clock.breached", "policy.violation"} <= {one["type"] for one in told}
+    assert f"Told by webhook to a receiver here: {len(told):,} events" in said
 
     commands = [line.strip() for line in said[said.index("To try next:") :].splitlines()[1:] if line.strip()]
     assert len(commands) == 3

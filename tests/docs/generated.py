@@ -13,9 +13,10 @@ import msgspec
 
 from agents.cli.main import CLOSED_PIPE, CTRL_C
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.metrics.names import METRICS, SOURCE_METRICS, metric_rows
+from agents.metrics.names import DELIVER_METRICS, METRICS, SOURCE_METRICS, metric_rows
 from agents.settings import DEFAULT_FILE, Settings, settings_rows
 from agents.source_tables import ACCOUNT_MEANINGS, SOURCE_MEANINGS, SOURCE_TABLES, UNTOLD
+from agents.subscriptions import delivery_rows
 from schemas.dead_letters import (
     HEADER_REDRIVEN,
     HEADER_REDRIVEN_FROM,
@@ -125,6 +126,11 @@ def settings_page() -> str:
         'broker = "kafka-1:9092,kafka-2:9092"\ntopic_prefix = "eu-"\n'
         f"session_timeout_s = {Settings().session_timeout_s}"
         '\n\n[topics]\nreturn-approved = "returns.approved.v1"\n```',
+        "## Deliveries",
+        "Each table `[[deliveries]]` of the file is one delivery of `dueclock deliver`: "
+        "[Hear of what is due](../how-to/hear-of-what-is-due.md).",
+        table(("field", "targets", "default", "meaning"), delivery_rows()),
+        "## Switches",
         "Two variables are switches and no settings: `DUECLOCK_DEBUG=1` shows a traceback where there is only a "
         "sentence otherwise; `DUECLOCK_CACHE` is the folder of the embedded Kafka's jars.",
     )
@@ -148,6 +154,9 @@ def metrics_page() -> str:
         "`dueclock source mailbox`, `sp-api` and `sqs` serve these with `--metrics-port` in the same way; the gateway "
         "serves them under `/metrics` where it listens.",
         table(("metric", "type", "meaning"), metric_rows(SOURCE_METRICS)),
+        "## Deliveries",
+        "`dueclock deliver` serves these with `--metrics-port` likewise; `delivery` is its name in the settings.",
+        table(("metric", "type", "meaning"), metric_rows(DELIVER_METRICS)),
         "## Buckets",
         table(("histogram", "upper bounds"), buckets),
     )

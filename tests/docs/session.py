@@ -25,7 +25,7 @@ from tests.cli.command import environment
 LOCAL: Final = "localhost:9092"
 PORT: Final = "9464"
 BOARD_PORT: Final = "8470"
-GOES_ON: Final = re.compile(r"(\w+=\S+ )*dueclock (worker|canary|board)\b(?!.*--for)")
+GOES_ON: Final = re.compile(r"(\w+=\S+ )*dueclock (worker|canary|board|deliver)\b(?!.*--for)")
 _SAYS_END: Final = "~~~ ended with"
 
 

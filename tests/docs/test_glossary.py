@@ -40,6 +40,8 @@ WORDS: Final = {
             "agents/desk/dead_letters",
             "agents/source_tables",
             "agents/sources/passing_on",
+            "agents/delivering/matching",
+            "agents/reporting",
         ),
     ),
     "fact": Word(
@@ -61,6 +63,8 @@ WORDS: Final = {
             "agents/worker/ownership",
             "agents/worker/tables",
             "agents/worker/watch",
+            "agents/delivering/merging",
+            "agents/reporting",
         ),
     ),
     "line": Word(
@@ -69,7 +73,15 @@ WORDS: Final = {
     ),
     "journal": Word(
         "journal journals journaled",
-        (*CORE, "agents/auditing/evidence", "agents/cli/kafka", "agents/journal", "agents/kafka", "agents/worker"),
+        (
+            *CORE,
+            "agents/auditing/evidence",
+            "agents/cli/kafka",
+            "agents/journal",
+            "agents/kafka",
+            "agents/worker",
+            "agents/reporting",
+        ),
     ),
     "tick": Word("tick ticks ticked", ("schemas/notifications", "agents/worker/keeper")),
     "timer": Word("timer timers", ("streams",)),
@@ -89,7 +101,10 @@ WORDS: Final = {
     ),
     "fire": Word("fire fires fired firing", ("streams",)),
     "settle": Word("settle settles settled settling unsettled", ("streams",)),
-    "to stand": Word("stand stands stood standing standings", (*CORE, "agents/auditing/story")),
+    "to stand": Word(
+        "stand stands stood standing standings",
+        (*CORE, "agents/auditing/story", "agents/delivering/matching", "agents/reporting"),
+    ),
     "to retract": Word("retract retracts retracted retraction", (*CORE, "agents/demo/board")),
     "to forget": Word("forget forgets forgot forgotten", ("streams", "agents/auditing/following")),
     "duty": Word("duty duties", ("streams",)),
@@ -98,7 +113,7 @@ WORDS: Final = {
         "escalate escalates escalated escalation escalations",
         (*CORE, "agents/board", "agents/auditing/story", "agents/auditing/story_report"),
     ),
-    "breach": Word("breach breaches breached", (*CORE, "agents/board", "agents/demo/board")),
+    "breach": Word("breach breaches breached", (*CORE, "agents/board", "agents/demo/board", "agents/reporting")),
     "violation": Word("violation violations", (*CORE, "agents/demo/board")),
     "activation": Word(
         "activate activates activated activating activation",
@@ -109,7 +124,14 @@ WORDS: Final = {
     "target": Word("target targets", ("schemas", "agents/board", "agents/cli/policies")),
     "rule": Word(
         "rule rules",
-        ("schemas", "agents/board", "agents/auditing/what_if", "agents/demo/view", "agents/sources/delays"),
+        (
+            "schemas",
+            "agents/board",
+            "agents/auditing/what_if",
+            "agents/demo/view",
+            "agents/sources/delays",
+            "agents/delivering/matching",
+        ),
     ),
     "calendar": Word("calendar calendars", (*CORE, "agents/auditing/evidence")),
     "watermark": Word("watermark watermarks", ("agents/worker/journal_time", "agents/worker/ticker")),
@@ -125,6 +147,7 @@ OTHERWISE: Final = {
     "agents/worker/breathing": {"is_due": "a pause of the loop is due, as a person says it"},
     "agents/journal/sealing": {"is_due": "a seal is due by journal time"},
     "agents/worker/activating": {"stands_in": "policies stand in force"},
+    "agents/subscriptions": {"PagerDuty": "the name of a product"},
     "agents/demo/performance": {"line_of": "a line of a file that replay reads"},
 }
 """Names that mean something else on purpose, by module, and what they mean."""

@@ -86,6 +86,8 @@ STAGES: dict[str, Stage] = {
     "docs/how-to/from-seller-central.md": Stage(masks=(INSTANT, DAY, COUNTDOWN)),
     "docs/how-to/send-notifications.md": Stage(masks=(INSTANT, ID)),
     "docs/how-to/subscribe.md": Stage(),
+    "docs/how-to/hear-of-what-is-due.md": Stage(history=breach),
+    "docs/how-to/report-a-week.md": Stage(history=breach),
     "docs/how-to/change-the-policies.md": Stage(history=shipped),
     "docs/how-to/explain-a-clock.md": Stage(history=breach),
     "docs/how-to/audit.md": Stage(history=sealed, masks=(SPEED,)),

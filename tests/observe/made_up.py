@@ -17,7 +17,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from agents.metrics.names import METRICS, SOURCE_METRICS, Metric
+from agents.metrics.names import DELIVER_METRICS, METRICS, SOURCE_METRICS, Metric
 from schemas.dead_letters import ALL_REASONS
 from schemas.events import ViolationKind
 from schemas.registry import INPUT_TOPIC_OF, INPUT_TOPICS
@@ -46,6 +46,8 @@ VALUES = {
     "source": ("mailbox", "sp-api", "sqs", "gateway"),
     "feed": ("inbox", "returns", "notifications"),
     "path": ("notifications", "hooks"),
+    "delivery": ("oncall", "desk"),
+    "why": ("timeout", "broken"),
 }
 
 
@@ -74,7 +76,7 @@ class MadeUp:
     def restart(self) -> None:
         """All counters at 0 again."""
         self._registry = CollectorRegistry()
-        self._made = {metric: self._make(metric) for metric in (*METRICS, *SOURCE_METRICS)}
+        self._made = {metric: self._make(metric) for metric in (*METRICS, *SOURCE_METRICS, *DELIVER_METRICS)}
 
     def _make(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.kind == "counter":

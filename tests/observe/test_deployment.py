@@ -32,6 +32,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "dueclock.yaml").read_text()))
+DELIVER: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "deliver.yaml").read_text()))
 SOURCES: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "sources.yaml").read_text()))
 BOARD: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "board.yaml").read_text()))
 WAYS_IN = ("mailbox", "sp-api", "sqs", "gateway")
@@ -76,12 +77,13 @@ def test_compose_brings_up_all_of_it() -> None:
         "canary",
         "board",
         *WAYS_IN,
+        "deliver",
         "prometheus",
         "alertmanager",
         "grafana",
     }
     asked_for = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
-    assert asked_for == {name: [name] for name in WAYS_IN}, "a source is asked for by name"
+    assert asked_for == {name: [name] for name in (*WAYS_IN, "deliver")}, "each is asked for by name"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -102,7 +104,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
         assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
 
 
-@pytest.mark.parametrize("name", ["topics", "worker", "canary", "board", *WAYS_IN])
+@pytest.mark.parametrize("name", ["topics", "worker", "canary", "board", *WAYS_IN, "deliver"])
 def test_the_worker_understands_its_environment(name: str) -> None:
     settings = settings_of({**image_environment(), **SERVICES[name]["environment"]})
     assert settings.bootstrap_servers == ["kafka:9092"]
@@ -111,21 +113,22 @@ def test_the_worker_understands_its_environment(name: str) -> None:
 
 def test_prometheus_scrapes_the_workers_port_and_tells_alertmanager() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    job, sources = config["scrape_configs"]
+    job, sources, deliveries = config["scrape_configs"]
     port = settings_of(image_environment()).metrics_port
     assert job["job_name"] == "dueclock"
     assert job["static_configs"] == [{"targets": [f"worker:{port}"]}]
     assert sources["job_name"] == "dueclock-source"
     (found,) = sources["dns_sd_configs"]
     assert (found["names"], found["port"]) == (list(WAYS_IN), port)
-    assert sources["authorization"] == job["authorization"]
+    assert (deliveries["job_name"], deliveries["static_configs"]) == ("dueclock-deliver", [{"targets": []}])
+    assert sources["authorization"] == deliveries["authorization"] == job["authorization"]
     (told,) = config["alerting"]["alertmanagers"]
     assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
 
 def test_prometheus_has_the_token_that_the_workers_ask_for() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
-    job, _ = config["scrape_configs"]
+    job, *_ = config["scrape_configs"]
     file = settings_of({**image_environment(), **SERVICES["worker"]["environment"]}).http_token_file
     assert job["authorization"] == {"credentials_file": file}
     assert file == "/run/secrets/http-token"
@@ -169,7 +172,7 @@ def manifest(kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize(
-    "one", [*MANIFESTS, *SOURCES, *BOARD], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}"
+    "one", [*MANIFESTS, *SOURCES, *BOARD, *DELIVER], ids=lambda one: f"{one['kind']}-{one['metadata']['name']}"
 )
 def test_each_manifest_is_valid_by_the_schema_of_kubernetes(one: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(one, version, strict=True)
@@ -319,6 +322,20 @@ def test_the_pods_of_sources_are_no_workers() -> None:
     assert pod["automountServiceAccountToken"] is False
     for container in pod["containers"]:
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_what_is_delivered_finds_its_settings_its_secrets_and_its_port(tmp_path: Path) -> None:
+    config, deployment = DELIVER
+    (tmp_path / "dueclock.toml").write_text(config["data"]["dueclock.toml"])
+    settings = load_settings(path=str(tmp_path / "dueclock.toml"), environ={})
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "metrics", "containerPort": settings.metrics_port}]
+    mounts = {one["mountPath"] for one in container["volumeMounts"]}
+    files = [getattr(one, name, "") for one in settings.deliveries for name in ("url_file", "routing_key_file")]
+    assert {str(Path(file).parent) for file in (*files, settings.http_token_file) if file} <= mounts
+    (volume,) = [one for one in deployment["spec"]["template"]["spec"]["volumes"] if one["name"] == "settings"]
+    assert volume["configMap"]["name"] == config["metadata"]["name"]
+    assert load_settings(path=str(DEPLOY / "deliver.toml"), environ={}).deliveries[0].kind == "webhook"
 
 
 def test_service_and_disruption_budget_mean_the_workers_and_no_other_pods() -> None:

@@ -44,6 +44,9 @@ ASKED_FOR = {
     "source silent": "DueclockSourceSilent",
     "source failing": "DueclockSourceFailing",
     "source unrecognised": "DueclockSourceUnrecognised",
+    "deliveries down": "DueclockDeliverDown",
+    "delivery parked": "DueclockDeliveryParked",
+    "delivery behind": "DueclockDeliveryBehind",
 }
 
 

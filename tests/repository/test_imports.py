@@ -15,6 +15,7 @@ CONTRACTS = {contract["id"]: contract for contract in project()["tool"]["importl
 FORBIDDING = [
     *("pure", "live-path", "auditors-only-read", "faust-in-one-room", "faust-behind-the-door"),
     "pure-auditing",
+    "pure-delivering",
     "shipped-without-tests",
     "the-board-only-reads",
 ]

@@ -146,9 +146,11 @@ class Stage:
         if role == "subscriber":
             topics = [topic for topic in OUTPUTS if right.resource != "topic" or right.name == settings.topic(topic)]
             wanted: list[bytes] = []
+            is_delivering = right.name.endswith("-deliver-")
+            group = f"{settings.group}-deliver-rights" if is_delivering else _GROUP
             return {
-                "read": lambda: run_with_broker(
-                    settings, lambda: read(settings, topics, group=f"{_GROUP}-{next(self.groups)}", wanted=wanted)
+                "read, as deliver does" if is_delivering else "read": lambda: run_with_broker(
+                    settings, lambda: read(settings, topics, group=f"{group}-{next(self.groups)}", wanted=wanted)
                 )
             }
         if role == "administrator":

@@ -22,6 +22,7 @@ def build() -> models.Dashboard:
     _time(sheet)
     _inputs(sheet)
     _sources(sheet)
+    _deliveries(sheet)
     _work(sheet)
     _state(sheet)
     return sheet.build()
@@ -152,6 +153,34 @@ def _sources(sheet: Sheet) -> None:
         Query("sum(sla_gateway_on_their_way)", "for the broker"),
     )
     sheet.add(lines(said, "short", waits), 12, 8)
+
+
+def _deliveries(sheet: Sheet) -> None:
+    sheet.row("Deliveries")
+    meaning = "Age of the oldest event that should have been delivered; of a digest since its time."
+    said = Said(60, "How far deliveries are behind", meaning, "nothing is delivered", ("DueclockDeliveryBehind",))
+    lag = Query("max by (delivery) (sla_deliver_lag_seconds)", "{{delivery}}")
+    sheet.add(lines(said, "s", [lag]), 8, 8)
+    meaning = "Targets that were tried in vain so often that they count as away. What waits behind them waits on."
+    said = Said(61, "Parked deliveries", meaning, "nothing is delivered", ("DueclockDeliveryParked",))
+    parked = Query("max by (delivery) (sla_deliver_parked)", "{{delivery}}")
+    sheet.add(lines(said, "short", [parked], steps=((0, GOOD), (1, BAD))), 8, 8)
+    meaning = "Since the target last acknowledged something."
+    said = Said(64, "Deliveries last sent", meaning, "nothing is delivered", ("DueclockDeliverDown",))
+    last = Query("time() - max by (delivery) (sla_deliver_last_sent_timestamp_seconds)")
+    sheet.add(listing(said, {"ago": last}, unit="s"), 8, 8)
+    said = Said(62, "Events delivered", "That the target has acknowledged, and that were skipped by hand.", "none")
+    sent = (
+        Query("sum by (delivery) (increase(sla_deliver_sent_total[$__rate_interval]))", "{{delivery}}"),
+        Query("sum by (delivery) (increase(sla_deliver_skipped_total[$__rate_interval])) > 0", "{{delivery}} skipped"),
+    )
+    sheet.add(lines(said, "short", sent, bars=True), 8, 8)
+    said = Said(63, "Tries in vain", "By reason. Each is tried again.", "none")
+    failed = "sum by (delivery, why) (increase(sla_deliver_failed_total[$__rate_interval])) > 0"
+    sheet.add(lines(said, "short", [Query(failed, "{{delivery}} {{why}}")], bars=True), 8, 8)
+    said = Said(65, "Records not delivered", "On the topics of events, wanted or not.", "nothing is delivered")
+    waiting = Query("max by (delivery) (sla_deliver_lag_records)", "{{delivery}}")
+    sheet.add(lines(said, "short", [waiting]), 8, 8)
 
 
 def _work(sheet: Sheet) -> None:

@@ -1,0 +1,1 @@
+"""What became of the duties of a period, against the period before."""
