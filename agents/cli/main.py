@@ -29,10 +29,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; its exit status."""
-    import click
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the rest of the process, before any import
+    if sys.stdout is None:
+        return _told("Standard output is closed; leave it open, or send it to /dev/null.", 1)
+    try:
+        import click
 
-    from agents.cli.commands import dueclock
-    from agents.errors import ReaderGoneError, UserError
+        from agents.cli.commands import dueclock
+        from agents.errors import ReaderGoneError, UserError
+    except KeyboardInterrupt:
+        return CTRL_C
 
     wants_tracebacks = os.environ.get("DUECLOCK_DEBUG", "") not in ("", "0")
     try:

@@ -194,7 +194,7 @@ class WorkerProcess:
         self.process.terminate()
         return self.wait_for_end(within_s=within_s)
 
-    def wait_for_end(self, *, within_s: float = 20.0) -> int:
+    def wait_for_end(self, *, within_s: float = 40.0) -> int:
         """Its exit status, when it ends."""
         try:
             return self.process.wait(within_s)
