@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Final
 
 from agents.board.entries import Entry, entries_of, matter_of
-from schemas.policies import PolicyError, load_policies
+from schemas.policies import load_policies
+from schemas.policy_types import PolicyError
 from streams.explaining import clock_name
 from streams.logic import OtherVersionError
 from streams.policies import PolicyBook
