@@ -212,9 +212,6 @@ _Pair = tuple[str, Matter, Clock | None, Duty | None]
 def _pairs(touched: list[Touched]) -> list[_Pair]:
     """What stands beside what is called for, for each clock of the touched matters, in the order of their ids."""
     pairs: list[_Pair] = []
-    if len(touched) == 1 and len(touched[0].called.duties) == 1 and not touched[0].matter.row.clocks:
-        (only,) = touched[0].called.duties  # as most matters begin
-        return [(only.name, touched[0].matter, None, only)]
     for one in touched:
         _pair_up(one, pairs)
     if len(pairs) > 1:

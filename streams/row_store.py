@@ -17,8 +17,9 @@ from streams.pieces import RUN
 from streams.policies import PolicyBook
 from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row
 
-KEPT_AT_WORK: Final = 4_096
-"""Accounts, and matters, that stay decoded over `changes`, at most."""
+PARTIES_AT_WORK: Final = 4_096
+MATTERS_AT_WORK: Final = 1_024
+"""That stay decoded over `changes`, at most: an account is told of again and again, a matter mostly within a slice."""
 
 
 class RowStore:
@@ -162,14 +163,15 @@ class RowStore:
                 if one is None:
                     yield row_id, None
                 else:
-                    value = self.at_rest[row_id] = encode_row(one.row)
+                    # Copied: the encoder's own bytes keep up to a quarter more memory than they have.
+                    value = self.at_rest[row_id] = memoryview(encode_row(one.row)).tobytes()
                     one.is_changed = False
                     yield row_id, value
         self._changed.clear()
         self._forgotten.clear()
-        if len(self.parties) > KEPT_AT_WORK:
+        if len(self.parties) > PARTIES_AT_WORK:
             self.rest()
-        elif len(self.matters) > KEPT_AT_WORK:
+        elif len(self.matters) > MATTERS_AT_WORK:
             self.matters.clear()
 
     def rest(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.notifications import TimeTick
 from streams.engine import Line, next_fire_ms, restore_state, step
-from streams.row_store import KEPT_AT_WORK
+from streams.row_store import MATTERS_AT_WORK, PARTIES_AT_WORK
 from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, RowError, decode_partition
 from streams.state import new_state
 from streams.threads import NEVER_MS
@@ -134,13 +134,26 @@ def test_rows_stay_decoded_until_there_are_too_many() -> None:
     story.state.take_changes()
     rows = story.state.rows
     assert [*rows.parties, *rows.matters] == [ACCOUNT.decode(), ORDER_ROW.decode()]
-    for number in range(KEPT_AT_WORK - 2):
+    for number in range(MATTERS_AT_WORK - 1):
         story.tell("message.received", monday_noon, thread_id=f"T-{number}", message_id=f"M-{number}")
     story.state.take_changes()
-    assert len(rows.parties) + len(rows.matters) == KEPT_AT_WORK
+    assert (len(rows.parties), len(rows.matters)) == (1, MATTERS_AT_WORK)
     story.tell("message.received", monday_noon, thread_id="T-one-more", message_id="M-one-more")
     story.state.take_changes()
+    assert [*rows.parties, *rows.matters] == [ACCOUNT.decode()]
+    for number in range(PARTIES_AT_WORK):
+        said = {"message_id": f"M-{number}", "thread_id": f"T-of-{number}"}
+        story.tell("message.received", monday_noon, seller_id=f"S-{number}", **said)
+    story.state.take_changes()
     assert [*rows.parties, *rows.matters] == []
+
+
+def test_rows_without_policies_are_refused() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    rows = [(key, value) for key, value in story.state.take_changes() if key != POLICIES_KEY and value is not None]
+    with pytest.raises(ValueError, match="comes before any policies"):
+        restore_state(0, rows)
 
 
 def test_a_state_restored_from_no_rows_is_a_new_one() -> None:
