@@ -142,8 +142,8 @@ def test_rows_stay_decoded_until_there_are_too_many() -> None:
     story.state.take_changes()
     assert [*rows.parties, *rows.matters] == [ACCOUNT.decode()]
     for number in range(PARTIES_AT_WORK):
-        said = {"message_id": f"M-{number}", "thread_id": f"T-of-{number}"}
-        story.tell("message.received", monday_noon, seller_id=f"S-{number}", **said)
+        seller, thread = f"S-{number}", f"T-of-{number}"
+        story.tell("message.received", monday_noon, seller_id=seller, thread_id=thread, message_id=f"M-{number}")
     story.state.take_changes()
     assert [*rows.parties, *rows.matters] == []
 
