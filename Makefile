@@ -36,9 +36,11 @@ else
 endif
 
 # The same tests as above, on the same sources compiled: what a compiler may have changed shows here, not at a seller's.
+# Left out are two that put another function in the place of the core's: what is compiled calls its own.
 COMPILED_TESTS := tests/compiled tests/golden tests/core tests/schemas/test_codec.py tests/schemas/test_decoding.py \
 	tests/schemas/test_decoding_laws.py tests/agents/test_keeper.py tests/broker/test_live_path.py \
-	tests/broker/test_golden_live.py "tests/chaos/test_workers.py::test_a_worker_killed_at_each_step_loses_and_repeats_nothing"
+	tests/broker/test_golden_live.py --deselect tests/agents/test_keeper.py::test_a_line_that_cannot_be_applied_is_named_and_nothing_is_written \
+	--deselect tests/agents/test_keeper.py::test_a_record_that_makes_the_core_fail_is_named_with_what_to_do "tests/chaos/test_workers.py::test_a_worker_killed_at_each_step_loses_and_repeats_nothing"
 
 test-compiled: .venv/.installed ## Compile the hot path and run golden cases, laws, core, live path and a round of chaos on it
 	@$(BIN)/python .ci/compiled.py
