@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +76,12 @@ def test_no_flag_takes_a_secret_and_nothing_that_shows_settings_shows_one() -> N
         assert "0123456789" not in shown
 
 
+async def cut(client: Any) -> None:
+    """End all connections, and wait until they have ended: the loop must not go before them."""
+    if ending := [asyncio.ensure_future(connection.close()) for connection in client._conns.values()]:
+        await asyncio.wait(ending, timeout=10)
+
+
 @pytest.mark.broker
 def test_a_password_that_was_changed_holds_from_the_next_connection_on(secured: Secured, tmp_path: Path) -> None:
     file = tmp_path / "password"
@@ -89,12 +97,10 @@ def test_a_password_that_was_changed_holds_from_the_next_connection_on(secured: 
         assert await client.ready(node)
         for text, is_let_in in (("a wrong one", False), (right, True)):
             file.write_text(text)
-            for connection in client._conns.values():
-                connection.close()
+            await cut(client)
             assert await client.ready(node) == is_let_in
         file.unlink()  # in the midst of a change: the last good one stays
-        for connection in client._conns.values():
-            connection.close()
+        await cut(client)
         assert await client.ready(node)
         await admin.close()
 
