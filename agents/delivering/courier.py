@@ -221,7 +221,8 @@ class Courier:
             wait = self._digest_at_s() - time.time()
             if wait > 0 and digest.is_open.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(digest.has_more.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await digest.has_more.wait()
                 digest.has_more.set()
                 continue
             digest.is_open.clear()

@@ -111,7 +111,8 @@ class Keeper:
             is_held = bool(self.hand) or self._activator.wanted
             pause_s = self._ticker.pause_s(self.state, self._shared.broker_now_ms(), is_held=is_held)
             try:
-                await asyncio.wait_for(self._woken.wait(), pause_s)
+                async with asyncio.timeout(pause_s):  # Python 3.11's wait_for may swallow a cancellation
+                    await self._woken.wait()
             except TimeoutError:
                 continue
 
