@@ -48,8 +48,9 @@ def board(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
     assert started.close() == 0, started.log()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
+    """Of a module alone: its driver keeps a loop, beside which the tests behind it could run none of theirs."""
     with browser() as opened:
         yield opened
 

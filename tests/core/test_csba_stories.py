@@ -15,6 +15,7 @@ from tests.core.instants import (
     tuesday_9am,
     tuesday_noon,
 )
+from tests.core.policy_texts import PLAIN
 from tests.core.stories import Story
 
 REPLY = "buyer-message-reply"
@@ -267,3 +268,14 @@ def test_the_interference_is_told_once_and_never_taken_back() -> None:
     story.tell("program.changed", monday_noon)
     story.tell("message.sent", monday_noon + HOUR, message_id="S-2")
     assert [word for word in story.news() if "csba_interference" in word] == []
+
+
+def test_a_question_that_a_switch_does_not_touch_and_no_rule_times_stays_untold() -> None:
+    before, _, rest = PLAIN.partition("[[rules.csba-reply]]")
+    story = Story(before + rest[rest.index("[[rules.") :])
+    story.tell("message.received", monday_9am, routed_to="csba")
+    story.tell("message.sent", monday_9am + HOUR, **BY_CSBA)
+    story.tell("message.received", monday_9am + 2 * HOUR, routed_to="csba", message_id="M-2")
+    story.tell("program.changed", monday_noon)
+    assert story.news() == [f"opened {REPLY}"]
+    assert story.last("clock.opened")["subject"].endswith("/M-2")

@@ -30,7 +30,8 @@ WITHIN_S = 35.0
 WITHOUT_A_SERIES = {"sla_held_back_by", "sla_lost_input_timestamp_seconds"}
 """Served with a series only amid a fault (tests/observe/test_faults.py, tests/broker/test_lost_input.py)."""
 OF_A_WORKER = {metric.name: metric for metric in METRICS}
-OF_SOURCES = re.compile("sla_(source|gateway)_")
+OF_OTHERS = re.compile("sla_(source|gateway|deliver)_")
+"""What the ways in and out serve themselves (tests/sources, tests/delivering)."""
 
 
 class Stage(NamedTuple):
@@ -102,7 +103,7 @@ def test_every_panel_shows_a_real_worker(stage: Stage, asked: Asked) -> None:
         pytest.skip("no canary is sent here; tests/observe/test_faults.py sends one and asks this")
     if asked.where.startswith("worker, Loss last found"):
         pytest.skip("nothing is lost here; tests/broker/test_lost_input.py loses some")
-    if OF_SOURCES.search(asked.expr):
+    if OF_OTHERS.search(asked.expr):
         pytest.skip("no source runs beside this worker")
     found = _wait_for_data(stage, asked.expr)
     assert all(asked.legend <= one["metric"].keys() for one in found), f"{asked.legend} in {found[0]}"  # type: ignore[attr-defined]  # labels by name

@@ -2,7 +2,17 @@
 
 import pytest
 
-from schemas.headers import Origin, event_headers, journal_headers, judged_by, line_header, line_number, line_of
+from schemas.headers import (
+    Inherited,
+    Origin,
+    event_headers,
+    inherited_by,
+    journal_headers,
+    judged_by,
+    line_header,
+    line_number,
+    line_of,
+)
 
 
 def test_an_event_carries_cloudevents_and_its_provenance() -> None:
@@ -60,3 +70,12 @@ def test_an_origin_is_read_back_from_its_text() -> None:
 @pytest.mark.parametrize("text", ["", "t", "t/1", "t/1/2/3", "t/x/2", "t/1/-2", "t/1/", "t/1/٢"])
 def test_what_names_no_record_is_no_origin(text: str) -> None:
     assert Origin.parse(text) is None
+
+
+def test_a_first_line_names_the_seals_that_it_goes_on_from() -> None:
+    one = Inherited("sla-journal", "00ff", 3, 41, 52, "ab" * 32)
+    headers = [*journal_headers(1, None), ("inherits", str(one).encode())]
+    assert inherited_by(headers) == [one]
+    assert inherited_by(journal_headers(1, None)) == []
+    with pytest.raises(ValueError, match="unpack"):
+        inherited_by([("inherits", b"sla-journal/3")])
