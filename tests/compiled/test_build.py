@@ -6,6 +6,7 @@ Without a compiler what is left out says so; the traps are looked for in the sou
 import ast
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from types import ModuleType
 import msgspec
 import pytest
 
+from schemas.decoded import Decoded
+from schemas.decoding import decode_notification, journal_value
 from tests.repository.tree import ROOT
 
 IS_COMPILED = os.environ.get("DUECLOCK_TEST_COMPILED") == "1"
@@ -158,3 +161,13 @@ def test_the_wheel_holds_every_source_of_the_pure_one_beside_what_was_compiled()
     assert set(MODULES) <= names
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert {module.removesuffix(".py") + suffix for module in MODULES} <= names
+
+
+@pytest.mark.parametrize("name", ["message.received", "message.sent", "return.received", "claim.opened", "case.opened"])
+def test_what_is_plain_takes_the_quick_way_to_its_journal_value_in_either_build(name: str) -> None:
+    """An annotation that a compiler enforces can make a quick way refuse every line, and nothing but time tells."""
+    example = json.loads((ROOT / "schemas" / "examples" / "notifications" / f"{name}.json").read_text())
+    first = example[0] if isinstance(example, list) else example
+    decoded = decode_notification(json.dumps(first).encode(), from_file=False)
+    assert isinstance(decoded, Decoded)
+    assert decoded.value == journal_value(decoded.body)
