@@ -94,10 +94,11 @@ def sellers(count: int) -> list[str]:
 
 
 def due_soon(seller: str, name: str) -> Notice:
-    """A question that is due half a minute from now."""
-    return question(seller, name, occurred_at=instant(int(time.time() * 1000) - DAY_MS + 30_000))
+    """A question that is due some seconds from now: about when the partitions change hands."""
+    return question(seller, name, occurred_at=instant(int(time.time() * 1000) - DAY_MS + 12_000))
 
 
+@pytest.mark.timeout(150)
 def test_clocks_go_on_in_more_partitions_and_audits_walk_across(generations: Generations) -> None:
     old, new = generations.old, generations.new
     worker, everyone = old.worker("old"), sellers(12)
@@ -155,6 +156,7 @@ PLACES = ("begun", "sealed", "marked", "passed on")
 """Where the walk is interrupted: one of them in `make test`, all in `make years`."""
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("place", PLACES if os.environ.get("DUECLOCK_TEST_YEARS") else PLACES[:1])
 def test_interrupted_anywhere_it_goes_on_or_goes_back(
     generations: Generations, place: str, monkeypatch: pytest.MonkeyPatch
@@ -204,9 +206,12 @@ def test_interrupted_anywhere_it_goes_on_or_goes_back(
     generations.audited(old)
 
 
+@pytest.mark.timeout(150)
 def test_it_refuses_what_would_break_a_promise(generations: Generations) -> None:
     old = generations.old
     worker = old.worker("old")
+    old.send([question(sellers(1)[0], "one")])
+    old.wait_until_finished(1)
     ended = generations.grow()
     assert ended.status == 2
     assert "stop them" in sentence_of(ended)
@@ -216,6 +221,8 @@ def test_it_refuses_what_would_break_a_promise(generations: Generations) -> None
     nothing = generations.run(old, "grow")
     assert "Say where to" in sentence_of(nothing)
     new_worker = generations.new.worker("new")
+    generations.new.send([question(sellers(1)[0], "one")])
+    generations.new.wait_until_finished(1)
     assert new_worker.terminate() == 0
     taken = generations.grow()
     assert "has lines of its own" in sentence_of(taken)
