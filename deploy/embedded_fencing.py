@@ -25,13 +25,13 @@ def fence_dead_broker(folder: BrokerFolder, ports: Ports, lock: int) -> None:
     """Do it, or leave it: without it the broker starts all the same, 30 s later."""
     log_file = folder.path / "fencing.log"
     log_file.unlink(missing_ok=True)
-    more = {
+    instead = {
         "process.roles": "controller",
         "listeners": f"CONTROLLER://127.0.0.1:{ports.controller}",
         "broker.session.timeout.ms": "300",
         "broker.heartbeat.interval.ms": "100",
     }
-    folder.write_settings(_FILE, ports, more)
+    folder.write_settings(_FILE, ports, {}, instead=instead)
     controller = Jvm.begin(
         folder, java_command(folder, BRIEF_OPTIONS, ["kafka.Kafka", _FILE], log_file=log_file), lock, is_bound=True
     )

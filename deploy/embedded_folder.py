@@ -154,15 +154,18 @@ class BrokerFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None, None
 
-    def write_settings(self, name: str, ports: Ports, more: Mapping[str, str]) -> None:
-        """Write a settings file of the node; `more` come on top, and their listeners beside ours."""
+    def write_settings(
+        self, name: str, ports: Ports, more: Mapping[str, str], *, instead: Mapping[str, str] | None = None
+    ) -> None:
+        """Write a settings file of the node: `more` come on top, their listeners beside ours; `instead` replace all."""
         own = {
             **_SETTINGS,
             **(self.secrets.settings() if self.is_secured else {}),
             "listeners": f"BROKER://{HOST}:{ports.broker},CONTROLLER://{HOST}:{ports.controller}",
             "controller.quorum.voters": f"1@{HOST}:{ports.controller}",
         }
-        settings = {**own, **more, **{name: f"{own[name]},{more[name]}" for name in _BESIDE_OURS & more.keys()}}
+        beside = {name: f"{own[name]},{more[name]}" for name in _BESIDE_OURS & more.keys()}
+        settings = {**own, **more, **beside, **(instead or {})}
         text = "".join(f"{key}={setting}\n" for key, setting in settings.items())
         (self.path / name).write_text(text, "ascii")
 
