@@ -53,6 +53,7 @@ UNITS: Final[Words] = {
     "minute": {"en": "{n} min", "zh": "{n}分钟", "ja": "{n}分"},
     "second": {"en": "{n} s", "zh": "{n}秒", "ja": "{n}秒"},
 }
+_EUROPE: Final = frozenset({"co.uk", "de", "fr", "it", "es"})
 _SHOPS: Final = {marketplace: ending for ending, marketplace in ENDINGS.items()}
 
 
@@ -62,9 +63,15 @@ def words_for(words: Words, name: str, language: Language) -> str:
 
 
 def order_link(marketplace_id: str, order_id: str) -> str:
-    """The page of an order in Seller Central; empty where the marketplace is not known."""
+    """The page of an order in Seller Central; empty where the marketplace or the order is not known.
+
+    Addresses: Selling Partner API, "Seller Central URLs" (those of Britain, France, Germany, Italy and Spain are one).
+    """
     ending = _SHOPS.get(marketplace_id)
-    return f"https://sellercentral.amazon.{ending}/orders-v3/order/{quote(order_id)}" if ending else ""
+    if ending is None or not order_id:
+        return ""
+    host = "sellercentral-europe.amazon.com" if ending in _EUROPE else f"sellercentral.amazon.{ending}"
+    return f"https://{host}/orders-v3/order/{quote(order_id)}"
 
 
 def duration(ms: int, language: Language) -> str:

@@ -7,9 +7,10 @@ from agents.board import words
 from agents.board.asked import Asked, chosen_accounts, count, find, rules_of
 from agents.board.entries import OVER, Entry
 from agents.board.mirror import Mirror
-from agents.board.places import order_page, shop
+from agents.board.places import shop
 from agents.board.plots import along
 from agents.board.visit import Visit
+from agents.phrases import order_link
 from schemas.codec import DAY_MS, HOUR_MS
 
 
@@ -95,4 +96,4 @@ def queue(mirror: Mirror, asked: Asked, visit: Visit) -> dict[str, Any]:
 
 def links_of(clock: Entry) -> str:
     """Seller Central's page of the clock's order, if it has one that is known."""
-    return order_page(clock.account.partition("/")[2], clock.order_id)
+    return order_link(clock.account.partition("/")[2], clock.order_id)

@@ -12,7 +12,8 @@ from agents.board.asked import PAGE, Asked, asked_of, count, find
 from agents.board.entries import LIVE, OVER, Entry
 from agents.board.happenings import BREACHES_KEPT, Happenings
 from agents.board.mirror import Mirror
-from agents.board.places import order_page, shop
+from agents.board.places import shop
+from agents.phrases import order_link
 from schemas.codec import HOUR_MS
 from streams.due_list import Asked as DueAsked
 from streams.due_list import due_clocks
@@ -261,10 +262,10 @@ def test_what_nobody_lists_any_more_is_dropped_once_it_is_much() -> None:
 )
 def test_an_orders_page_is_where_the_marketplace_has_it(marketplace: str, name: str, host: str) -> None:
     assert shop(marketplace) == name
-    assert order_page(marketplace, ORDER) == f"https://{host}/orders-v3/order/{ORDER}"
+    assert order_link(marketplace, ORDER) == f"https://{host}/orders-v3/order/{ORDER}"
 
 
 def test_no_page_is_guessed() -> None:
-    assert order_page("SOMEWHERE", ORDER) == ""
-    assert order_page(US, "") == ""
+    assert order_link("SOMEWHERE", ORDER) == ""
+    assert order_link(US, "") == ""
     assert shop("SOMEWHERE") == "SOMEWHERE"
