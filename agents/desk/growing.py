@@ -15,7 +15,7 @@ from agents.desk.last_seal import LastSeal, last_seal, mark
 from agents.desk.rebuild import refuse_while_workers_run
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.notes import kept_notes
-from agents.journal.snapshots import SnapshotWriter, journal_folder
+from agents.journal.snapshots import journal_folder, keep_snapshot
 from agents.journal.store import Store, StoreError
 from agents.kafka.clients import writer
 from agents.kafka.log_cursor import log_cursor
@@ -153,10 +153,8 @@ class _Beginner:
     async def _keep(self, rows: Rows, seal: StateSealed, journal_ms: int) -> None:
         async with log_cursor(self._settings) as cursor:
             folder = journal_folder(self._journal, await cursor.topic_id(self._journal))
-        kept = SnapshotWriter(self._store, folder, self._number, self._settings.snapshots_kept_days)
-        for _ in kept.passing(rows):
-            pass
-        kept.finish(seal, journal_ms)
+        kept_days = self._settings.snapshots_kept_days
+        keep_snapshot(self._store, folder, self._number, kept_days, rows, seal, journal_ms)
 
     async def _changes(self, rows: dict[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:
         """What the changelog lacks, and what an attempt that was broken off has left there."""

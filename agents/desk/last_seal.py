@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.sealing import Sealer
-from agents.journal.snapshots import SnapshotWriter, journal_folder
+from agents.journal.snapshots import journal_folder, keep_snapshot
 from agents.journal.store import Store
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import JournalEnd, log_reader
@@ -54,10 +54,7 @@ async def last_seal(settings: Settings, number: int, store: Store, kept_days: in
     topic = settings.topic(JOURNAL)
     async with log_cursor(settings) as cursor:
         topic_id = await cursor.topic_id(topic)
-    writer = SnapshotWriter(store, journal_folder(topic, topic_id), number, kept_days)
-    for _ in writer.passing(rows):
-        pass
-    writer.finish(seal, state.journal_ms)
+    keep_snapshot(store, journal_folder(topic, topic_id), number, kept_days, rows, seal, state.journal_ms)
     return LastSeal(
         Inherited(topic, topic_id, number, seal.line, seal.offset, seal.state.lower()), seal, rows, state.row
     )

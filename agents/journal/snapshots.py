@@ -96,6 +96,22 @@ class SnapshotWriter:
         self._rows.close()
 
 
+def keep_snapshot(
+    store: Store,
+    folder: str,
+    partition: int,
+    kept_days: int,
+    rows: Iterable[tuple[bytes, bytes]],
+    seal: StateSealed,
+    journal_ms: int,
+) -> None:
+    """Keep these canonical rows, whose seal is there already. OSError, StoreError."""
+    writer = SnapshotWriter(store, folder, partition, kept_days)
+    for _ in writer.passing(rows):
+        pass
+    writer.finish(seal, journal_ms)
+
+
 def _chained(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield head
     yield from chunks
