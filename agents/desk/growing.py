@@ -34,7 +34,8 @@ from streams.sealing import UNBROKEN, next_link, record_digest, rows_digest
 
 ROWS_AT_ONCE = 2_000
 """In one transaction."""
-_PASSED_AT_ONCE = 500
+_LARGEST_BYTES = 16 * 1024 * 1024
+"""Of a record that is sent on: what an input topic took, its successor is to be asked for, not our own client."""
 
 Rows = list[tuple[bytes, bytes]]
 Tell = Callable[[str], None]
@@ -173,7 +174,7 @@ async def _pass_on(old: Settings, new: Settings, sealed: Sequence[LastSeal], cou
     """Send what was not read to the new inputs; a repeat is no second fact, so it may be sent again."""
     positions = {one.inherited.partition: one.row.notes.positions for one in sealed}
     passed = 0
-    async with log_cursor(old) as cursor, writer(new) as producer:
+    async with log_cursor(old) as cursor, writer(new, max_request_size=_LARGEST_BYTES) as producer:
         for logical in READ_TOPICS:
             source, target = old.topic(logical), new.topic(logical)
             for number in range(await partitions_of(old, logical)):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from confluent_kafka import Producer
 
 from agents.desk import growing
 from agents.kafka.clients import run_with_broker
@@ -36,6 +37,8 @@ pytestmark = pytest.mark.broker
 
 DAY_MS = 86_400_000
 NEXT = 5
+LARGEST = 1_048_500
+"""Bytes of a value that an input topic takes and a client of ours would not send unasked: its frame comes on top."""
 
 
 class Generations(NamedTuple):
@@ -108,10 +111,13 @@ def test_clocks_go_on_in_more_partitions_and_audits_walk_across(generations: Gen
     assert worker.terminate() == 0
     unread = [question(seller, "unread") for seller in everyone[:4]]
     old.send(unread)
+    foreign = Producer({"bootstrap.servers": old.bootstrap, "message.max.bytes": 2 * LARGEST})
+    foreign.produce(old.settings.topic("buyer-message"), b"x" * LARGEST, b"none of ours", partition=0)
+    assert foreign.flush(20) == 0
 
     grown = generations.grow()
     assert grown.status == 0, grown
-    assert f"are in {NEXT} partitions now; 4 unread records were sent on" in grown.out
+    assert f"are in {NEXT} partitions now; 5 unread records were sent on" in grown.out
     again = generations.grow()
     assert again.status == 0, again
 
