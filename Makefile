@@ -31,7 +31,7 @@ test: .venv/.installed ## Run all tests and demand every branch of streams/ and 
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest --cov -n 2 --dist worksteal || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
+	@$(BIN)/python -m pytest --cov -n 2 --dist worksteal --durations=40 --durations-min=5 || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
 		&& $(BIN)/python -m pytest --cov --cov-append --last-failed --last-failed-no-failures none; }
 endif
 
