@@ -157,21 +157,24 @@ class RowStore:
         """
         changed = {one.row_id: one for one in self._changed if one.is_changed}
         ids = [*changed, *self._forgotten]
+        is_crowded = len(self.matters) > MATTERS_AT_WORK
+        self._changed.clear()
         for first in range(0, len(ids), RUN):
             for row_id in sorted(ids[first : first + RUN]):
-                one = changed.get(row_id)
+                one = changed.pop(row_id, None)
                 if one is None:
                     yield row_id, None
                 else:
                     # Copied: the encoder's own bytes keep up to a quarter more memory than they have.
                     value = self.at_rest[row_id] = memoryview(encode_row(one.row)).tobytes()
                     one.is_changed = False
+                    if is_crowded:  # to rest now, not all together at the end: freeing them takes long too
+                        self.matters.pop(row_id, None)
                     yield row_id, value
-        self._changed.clear()
         self._forgotten.clear()
         if len(self.parties) > PARTIES_AT_WORK:
             self.rest()
-        elif len(self.matters) > MATTERS_AT_WORK:
+        elif is_crowded:
             self.matters.clear()
 
     def rest(self) -> None:
