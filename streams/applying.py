@@ -171,10 +171,11 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
         stood, stands = switched_duties(matter.name, cast(ThreadRow, matter.row).facts, were, are)
         _pair_up_changed(matter, _by_name(stood), _by_name(stands), pairs)
         matters.append(matter)
-    for pair in let_go((yield from in_order(pairs, itemgetter(0)))):
+    ordered = yield from in_order(pairs, itemgetter(0))
+    pairs.clear()
+    for pair in let_go(ordered):
         yield
         _settle_pair(ledger, pair)
-    pairs.clear()
     for matter in let_go(matters):
         yield
         ledger.arm(matter)
@@ -222,16 +223,13 @@ def _pairs(touched: list[Touched]) -> list[_Pair]:
 def _pair_up_changed(matter: Matter, stood: dict[str, Duty], stands: dict[str, Duty], pairs: list[_Pair]) -> None:
     """The pairs of one matter whose duties are other than they stood; a full matter has few of them."""
     changed = {name: stands.get(name) for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name)}
-    if not changed:
-        return
     for clock in matter.row.clocks:
         if clock.rule in QUESTIONS_RULES:
             name = f"{clock.rule}/{clock.subject}"
             if name in changed:
                 pairs.append((name, matter, clock, changed.pop(name)))
     for name, duty in changed.items():
-        if duty is not None:
-            pairs.append((name, matter, None, duty))
+        pairs.append((name, matter, None, duty))
 
 
 def _by_name(duties: Iterable[Duty]) -> dict[str, Duty]:
