@@ -19,23 +19,22 @@ from streams.duties import Called, Duty, Urgent, Violation
 from streams.events import violation_event
 from streams.ledger import Ledger
 from streams.matters import called_for, take_fact
-from streams.pieces import in_order
+from streams.pieces import in_order, let_go
 from streams.routing import account_key, route
 from streams.rows import BREACHED, OPEN, Clock, OrderRow, ThreadRow
 from streams.state import State
 from streams.terms import Binding
-from streams.threads import NEVER_MS, Switches, ThreadView, questions_duties, switched_off
+from streams.threads import NEVER_MS, QUESTIONS_RULES, Switches, switched_duties, switched_off
 
 
 class Touched:
-    """A matter that is settled, and what its facts call for; only the clocks in `names` are, where names are given."""
+    """A matter that is settled, and what its facts call for."""
 
-    __slots__ = ("called", "matter", "names")
+    __slots__ = ("called", "matter")
 
-    def __init__(self, matter: Matter, called: Called, names: frozenset[str] | None = None) -> None:
+    def __init__(self, matter: Matter, called: Called) -> None:
         self.matter = matter
         self.called = called
-        self.names = names
 
 
 Found = list[tuple[Matter, Violation]]
@@ -169,18 +168,15 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
         yield
         matter = state.rows.known_matter(row_id)
         assert matter is not None  # the index has no other
-        called, called_before = (
-            Called(questions_duties(ThreadView(matter.name, cast(ThreadRow, matter.row).facts, switches)))
-            for switches in (are, were)
-        )
-        stood, stands = _by_name(called_before), _by_name(called)
-        changed = frozenset(name for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name))
-        _pair_up(Touched(matter, called, changed), pairs)
+        stood, stands = switched_duties(matter.name, cast(ThreadRow, matter.row).facts, were, are)
+        _pair_up_changed(matter, _by_name(stood), _by_name(stands), pairs)
         matters.append(matter)
-    for pair in (yield from in_order(pairs, itemgetter(0))):
+    ordered = yield from in_order(pairs, itemgetter(0))
+    pairs.clear()
+    for pair in let_go(ordered):
         yield
         _settle_pair(ledger, pair)
-    for matter in matters:
+    for matter in let_go(matters):
         yield
         ledger.arm(matter)
     ledger.close()
@@ -213,27 +209,31 @@ def _pairs(touched: list[Touched]) -> list[_Pair]:
     """What stands beside what is called for, for each clock of the touched matters, in the order of their ids."""
     pairs: list[_Pair] = []
     for one in touched:
-        _pair_up(one, pairs)
+        duties, matter = _by_name(one.called.duties), one.matter
+        for clock in matter.row.clocks:
+            name = f"{clock.rule}/{clock.subject}"
+            pairs.append((name, matter, clock, duties.pop(name, None)))
+        for name, duty in duties.items():
+            pairs.append((name, matter, None, duty))
     if len(pairs) > 1:
         pairs.sort(key=itemgetter(0))
     return pairs
 
 
-def _pair_up(one: Touched, pairs: list[_Pair]) -> None:
-    """The pairs of one matter."""
-    duties, names, matter = _by_name(one.called), one.names, one.matter
+def _pair_up_changed(matter: Matter, stood: dict[str, Duty], stands: dict[str, Duty], pairs: list[_Pair]) -> None:
+    """The pairs of one matter whose duties are other than they stood; a full matter has few of them."""
+    changed = {name: stands.get(name) for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name)}
     for clock in matter.row.clocks:
-        name = f"{clock.rule}/{clock.subject}"
-        duty = duties.pop(name, None)
-        if names is None or name in names:
-            pairs.append((name, matter, clock, duty))
-    for name, duty in duties.items():
-        if names is None or name in names:
-            pairs.append((name, matter, None, duty))
+        if clock.rule in QUESTIONS_RULES:
+            name = f"{clock.rule}/{clock.subject}"
+            if name in changed:
+                pairs.append((name, matter, clock, changed.pop(name)))
+    for name, duty in changed.items():
+        pairs.append((name, matter, None, duty))
 
 
-def _by_name(called: Called) -> dict[str, Duty]:
-    return {f"{duty.rule}/{duty.subject}": duty for duty in called.duties}
+def _by_name(duties: Iterable[Duty]) -> dict[str, Duty]:
+    return {f"{duty.rule}/{duty.subject}": duty for duty in duties}
 
 
 def _settle_pair(ledger: Ledger, pair: _Pair) -> Clock | None:

@@ -6,18 +6,14 @@ A clock's timers fire on clocks as they stand: an open clock has no ending fact,
 from __future__ import annotations
 
 from heapq import heapify, heappop, heapreplace
-from typing import Final
 
 from streams import health
 from streams.at_work import Matter
-from streams.matters import is_unsettled, next_of_clock
+from streams.matters import FEW_CLOCKS, is_unsettled, next_of_clock
 from streams.policies import Agreement
 from streams.rows import Clock, MatterRow
 from streams.state import State
 from streams.timer import CLOCK, DUE_STEP, HEALTH, MOVE_STEP, Timer
-
-FEW_CLOCKS: Final = 8
-"""A matter with more of them is crowded."""
 
 
 class _Crowd:

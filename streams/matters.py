@@ -76,7 +76,12 @@ def next_timer(matter: Matter) -> Timer:
     for fact in row.facts:
         if fact.at_ms > newest_ms:  # noqa: PLR1730 - a call of max costs more, and this is asked at each line
             newest_ms = fact.at_ms
-    for clock in row.clocks:
+    clocks = row.clocks
+    if len(clocks) > FEW_CLOCKS and not agreement.may_move:
+        newest_ms = max([newest_ms, *(clock.due_ms for clock in clocks if clock.outcome != GONE)])
+        is_kept_longer = any(map(is_unsettled, clocks))
+        clocks = _foremost(clocks)
+    for clock in clocks:
         outcome = clock.outcome
         if outcome == GONE:
             continue
@@ -98,6 +103,25 @@ def next_timer(matter: Matter) -> Timer:
 
 
 _TICKING: Final = (OPEN, BREACHED)
+
+FEW_CLOCKS: Final = 8
+"""A matter with more of them is crowded."""
+
+
+def _foremost(clocks: list[Clock]) -> list[Clock]:
+    """Those of a crowd one of which has the earliest timer, where no version moves any.
+
+    Of clocks that are bound alike and have passed the same steps, that is the one due first.
+    """
+    found: dict[tuple[str, int, int, int], Clock] = {}
+    for clock in clocks:
+        outcome = clock.outcome
+        if outcome in _TICKING:
+            alike = (clock.rule, clock.version, outcome, clock.passed)
+            first = found.get(alike)
+            if first is None or (clock.due_ms, clock.subject) < (first.due_ms, first.subject):
+                found[alike] = clock
+    return list(found.values())
 
 
 def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:

@@ -40,15 +40,19 @@ def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
 
 
 class Agreement:
-    """The policies as they hold for the accounts of one marketplace that share a calendar (None: they have none)."""
+    """The policies as they hold for the accounts of one marketplace that share a calendar (None: they have none).
 
-    __slots__ = ("_terms", "_versions", "calendar", "retention")
+    `may_move`: a version of some rule moves running clocks.
+    """
+
+    __slots__ = ("_terms", "_versions", "calendar", "may_move", "retention")
 
     def __init__(
         self, calendar: Calendar | None, retention: Retention, terms: dict[tuple[str, int], Terms], marketplace: str
     ) -> None:
         self.calendar = calendar
         self.retention = retention
+        self.may_move = any(one.may_be_moved for one in terms.values())
         self._terms = terms
         self._versions: dict[str, list[Terms]] = {}  # newest first, of the rules that the marketplace has
         for (rule, _), one in reversed(terms.items()):

@@ -7,6 +7,7 @@ here decides.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final, cast
 
@@ -155,23 +156,32 @@ class RowStore:
 
         They stand by id; where more than a run of them have changed, in runs, as they changed.
         """
-        changed = {one.row_id: one for one in self._changed if one.is_changed}
-        ids = [*changed, *self._forgotten]
-        for first in range(0, len(ids), RUN):
-            for row_id in sorted(ids[first : first + RUN]):
-                one = changed.get(row_id)
-                if one is None:
+        changed = deque(one for one in self._changed if one.is_changed)
+        forgotten = deque(self._forgotten)
+        is_crowded = len(self.matters) > MATTERS_AT_WORK
+        self._changed.clear()
+        while changed or forgotten:
+            run: dict[str, Party | Matter | None] = {}
+            while changed and len(run) < RUN:
+                one = changed.popleft()
+                run[one.row_id] = one
+            while forgotten and len(run) < RUN:
+                run[forgotten.popleft()] = None
+            for row_id in sorted(run):
+                touched = run.pop(row_id)
+                if touched is None:
                     yield row_id, None
                 else:
                     # Copied: the encoder's own bytes keep up to a quarter more memory than they have.
-                    value = self.at_rest[row_id] = memoryview(encode_row(one.row)).tobytes()
-                    one.is_changed = False
+                    value = self.at_rest[row_id] = memoryview(encode_row(touched.row)).tobytes()
+                    touched.is_changed = False
+                    if is_crowded:  # to rest now, not all together at the end: freeing them takes long too
+                        self.matters.pop(row_id, None)
                     yield row_id, value
-        self._changed.clear()
         self._forgotten.clear()
         if len(self.parties) > PARTIES_AT_WORK:
             self.rest()
-        elif len(self.matters) > MATTERS_AT_WORK:
+        elif is_crowded:
             self.matters.clear()
 
     def rest(self) -> None:

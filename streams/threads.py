@@ -96,13 +96,26 @@ def thread_duties(view: ThreadView) -> list[Duty]:
     return duties
 
 
-def questions_duties(view: ThreadView) -> list[Duty]:
-    """Of these clocks, those that the buyer's questions to csba call for: no other is changed by a switch of CSBA."""
-    duties: list[Duty] = []
-    for message in view.received:
-        if message.from_role == "buyer" and message.routed_to == "csba":
-            duties.extend(_csba_reply(view, message))
-    return duties
+QUESTIONS_RULES: Final = frozenset({"csba-reply", "buyer-message-reply"})
+"""Rules whose clocks the buyer's questions to csba call for."""
+
+
+def switched_duties(
+    thread_id: str, facts: Sequence[ThreadFact], were: Switches, are: Switches
+) -> tuple[list[Duty], list[Duty]]:
+    """What the buyer's questions to csba call for under the switches that were and under those that are.
+
+    No other clock is changed by a switch of CSBA, and a full thread may have a single such question.
+    """
+    bearing = [
+        fact
+        for fact in facts
+        if type(fact) is not MessageReceived or (fact.routed_to == "csba" and fact.from_role == "buyer")
+    ]
+    view = ThreadView(thread_id, bearing, were)
+    stood = [duty for message in view.received for duty in _csba_reply(view, message)]
+    view.switch_offs = are
+    return stood, [duty for message in view.received for duty in _csba_reply(view, message)]
 
 
 def _duty(view: ThreadView, rule: str, message: MessageReceived, end: End | None, start_ms: int | None = None) -> Duty:

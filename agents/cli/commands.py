@@ -159,9 +159,9 @@ def worker(
     """Run one worker: keep the clocks of its share of the partitions until it is stopped."""
     from agents.cli.policies import checked_policies
     from agents.demo.process import stop_when_stdin_closes
+    from agents.kafka.skipped import skipped_records
     from agents.worker.belonging import inputs_named
     from agents.worker.many import run_workers
-    from agents.worker.poison import skipped_records
     from agents.worker.run import run_worker
     from agents.zones import zone_names
 

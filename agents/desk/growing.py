@@ -13,45 +13,46 @@ from typing import NamedTuple
 
 from agents.desk.last_seal import LastSeal, last_seal, mark
 from agents.desk.rebuild import refuse_while_workers_run
+from agents.desk.unread import Passed, pass_on
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.notes import kept_notes
 from agents.journal.snapshots import journal_folder, keep_snapshot
 from agents.journal.store import Store, StoreError
-from agents.kafka.clients import writer
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader
+from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
 from agents.kafka.topics import partitions_of
 from agents.kafka.transactions import BrokerAwayError, Outbox, transactions_of
 from agents.settings import Settings
-from agents.topic_roles import CHANGELOG, JOURNAL, READ_TOPICS, WRITTEN_TOPICS
+from agents.topic_roles import CHANGELOG, JOURNAL, WRITTEN_TOPICS
 from schemas.decoding import journal_value
 from schemas.headers import HEADER_INHERITS, Headers, inherited_by, journal_headers
 from schemas.notifications import StateSealed
 from streams.dealing import dealt
-from streams.partitioner import partition_of
 from streams.rows import PARTITION_KEY, PartitionRow, ShellNotes, decode_partition, encode_row
 from streams.sealing import UNBROKEN, next_link, record_digest, rows_digest
 
 ROWS_AT_ONCE = 2_000
 """In one transaction."""
-_LARGEST_BYTES = 16 * 1024 * 1024
-"""Of a record that is sent on: what an input topic took, its successor is to be asked for, not our own client."""
 
 Rows = list[tuple[bytes, bytes]]
 Tell = Callable[[str], None]
 
 
 class Grown(NamedTuple):
-    """Old partitions that had anything, their lines, rows dealt by new partition, unread records sent on."""
+    """Old partitions that had anything, their lines, rows dealt by new partition, what became of unread records."""
 
     old_partitions: int
     lines: int
     rows: list[int]
-    unread: int
+    unread: Passed
 
 
-async def grow(old: Settings, new: Settings, tell: Tell) -> Grown:
-    """Go from the topics of `old` to those of `new`, which are there. UserError (status 2) where it fails."""
+async def grow(old: Settings, new: Settings, tell: Tell, skipped: Skipped = NOTHING_SKIPPED) -> Grown:
+    """Go from the topics of `old` to those of `new`, which are there. UserError (status 2) where it fails.
+
+    `skipped` are unread records that are set aside, not sent on.
+    """
     if old.topic(JOURNAL) == new.topic(JOURNAL) and old.bootstrap_servers == new.bootstrap_servers:
         raise UserError("The next generation needs topics of its own: give another prefix.", COULD_NOT_RUN)
     if not new.snapshots:
@@ -72,7 +73,8 @@ async def grow(old: Settings, new: Settings, tell: Tell) -> Grown:
             await _Beginner(new, number, store).begin(rows, sealed)
         for one in sealed:
             await mark(old, one.inherited.partition, one.row, f"{new.broker}/{new.topic(JOURNAL)}")
-        unread = await _pass_on(old, new, sealed, count_new, tell)
+        positions = {one.inherited.partition: one.row.notes.positions for one in sealed}
+        unread = await pass_on(old, new, positions, skipped, tell)
     except StoreError as error:
         raise UserError(f"A snapshot was not written: {error}; try again.", COULD_NOT_RUN) from None
     except BrokerAwayError as error:
@@ -168,33 +170,6 @@ class _Beginner:
 def _in_turns(changes: list[tuple[bytes, bytes | None]]) -> Iterator[list[tuple[bytes, bytes | None]]]:
     for start in range(0, len(changes), ROWS_AT_ONCE):
         yield changes[start : start + ROWS_AT_ONCE]
-
-
-async def _pass_on(old: Settings, new: Settings, sealed: Sequence[LastSeal], count: int, tell: Tell) -> int:
-    """Send what was not read to the new inputs; a repeat is no second fact, so it may be sent again."""
-    positions = {one.inherited.partition: one.row.notes.positions for one in sealed}
-    passed = 0
-    async with log_cursor(old) as cursor, writer(new, max_request_size=_LARGEST_BYTES) as producer:
-        for logical in READ_TOPICS:
-            source, target = old.topic(logical), new.topic(logical)
-            for number in range(await partitions_of(old, logical)):
-                await cursor.start(source, number, from_offset=positions.get(number, {}).get(source, 0))
-                while records := await cursor.batch():
-                    sent = [
-                        await producer.send(
-                            target,
-                            record.value,
-                            record.key,
-                            partition_of(record.key, count) if record.key else number % count,
-                            headers=list(record.headers),
-                        )
-                        for record in records
-                    ]
-                    for answered in sent:
-                        await answered
-                    passed += len(sent)
-                    tell(f"{passed:,} unread records sent on")
-    return passed
 
 
 async def go_back(old: Settings) -> int:

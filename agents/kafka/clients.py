@@ -125,8 +125,8 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
 
 @asynccontextmanager
 async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer that repeats nothing when it tries again."""
-    producer = new_producer(settings, enable_idempotence=True, **options)
+    """A producer that repeats nothing when it tries again, unless told otherwise."""
+    producer = new_producer(settings, **{"enable_idempotence": True, **options})
     try:
         await _started(producer, settings)
         yield producer

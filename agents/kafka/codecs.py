@@ -18,6 +18,11 @@ CODECS: Final = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER_BYTES = 16
+_PART_BYTES = 16 * 1024
+_MOST_MEMBERS = 1_024
+"""Of a gzip; clients write one. A member may be empty, and costs some microseconds all the same."""
+_MOST_BLOCKS = 65_536
+"""Of a snappy as Java writes it: the smallest that its library makes, of 1 KiB each, in as much as may be unpacked."""
 _FIRST_TRIES: Final = (8, 64)
 """How many times its size a payload is at first believed to be: a buffer of the full bound is dear."""
 _LEAST_BUFFER = 64 * 1024
@@ -48,16 +53,30 @@ def _too_large(limit: int) -> UnpackError:
 
 
 def _gunzip(payload: memoryview, limit: int) -> memoryview:
+    """A payload may hold several members. It is handed over in parts: what is left of a part is copied at each end."""
     unpacked = bytearray()
-    left = bytes(payload)
-    while left:  # a file may hold several members
-        member = zlib.decompressobj(_GZIP_WINDOW)
+    at = members = 0
+    member, left = None, b""
+    while left or at < len(payload):
+        if not left:
+            left = bytes(payload[at : at + _PART_BYTES])
+            at += len(left)
+        if member is None:
+            left = left.lstrip(b"\0")
+            if not left:
+                continue
+            members += 1
+            if members > _MOST_MEMBERS:
+                raise UnpackError(f"its gzip has more than {_MOST_MEMBERS:,} members")
+            member = zlib.decompressobj(_GZIP_WINDOW)
         unpacked += member.decompress(left, limit + 1 - len(unpacked))
         if len(unpacked) > limit:
             raise _too_large(limit)
-        if not member.eof:
-            raise UnpackError("its gzip ends too early")
-        left = member.unused_data.lstrip(b"\0")
+        left = member.unused_data
+        if member.eof:
+            member = None
+    if member is not None:
+        raise UnpackError("its gzip ends too early")
     return memoryview(unpacked)
 
 
@@ -66,8 +85,11 @@ def _unsnap(payload: memoryview, limit: int) -> memoryview:
     if bytes(payload[: len(_XERIAL)]) != _XERIAL:
         return memoryview(_unsnap_block(payload, limit))
     unpacked = bytearray()
-    at = _XERIAL_HEADER_BYTES
+    at, blocks = _XERIAL_HEADER_BYTES, 0
     while at < len(payload):
+        blocks += 1
+        if blocks > _MOST_BLOCKS:
+            raise UnpackError(f"its snappy has more than {_MOST_BLOCKS:,} blocks")
         (size,) = struct.unpack_from("!i", payload, at)
         at += 4
         if not 0 <= size <= len(payload) - at:

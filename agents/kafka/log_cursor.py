@@ -1,10 +1,12 @@
 """One partition of a topic, read in order from its start, in no group, committed records only."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents.kafka.batches import Unreadable, refuse_unreadable
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.kafka.private import topics_now
@@ -12,10 +14,14 @@ from agents.settings import Settings
 
 
 class LogCursor:
-    """Reads up to an end that is looked up when the cursor starts, and again when asked for."""
+    """Reads up to an end that is looked up when the cursor starts, and again when asked for.
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    `refuse` may raise for records that cannot be read (`LogReader.spans`).
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, refuse: Callable[[list[Any]], None] = refuse_unreadable) -> None:
         self._consumer = consumer
+        self._refuse = refuse
         self._reader = LogReader(consumer)
         self._source = TopicPartition("none", 0)
         self._next = 0
@@ -46,7 +52,8 @@ class LogCursor:
         if self._reading is not None:
             async for records in self._reading:
                 if records:
-                    self._next = records[-1].offset + 1
+                    last = records[-1]
+                    self._next = (last.last_offset if isinstance(last, Unreadable) else last.offset) + 1
                     return records
         return []
 
@@ -54,11 +61,13 @@ class LogCursor:
         if self._reading is not None:
             await self._reading.aclose()
         self._next = offset
-        self._reading = self._reader.spans({self._source: (offset, self.end)})
+        self._reading = self._reader.spans({self._source: (offset, self.end)}, refuse=self._refuse)
 
 
 @asynccontextmanager
-async def log_cursor(settings: Settings) -> AsyncIterator[LogCursor]:
+async def log_cursor(
+    settings: Settings, *, refuse: Callable[[list[Any]], None] = refuse_unreadable
+) -> AsyncIterator[LogCursor]:
     """A cursor with a consumer of its own."""
     async with reader(settings, fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
-        yield LogCursor(consumer)
+        yield LogCursor(consumer, refuse)

@@ -4,9 +4,9 @@ Readers of our own, in no group, committed records only: from the start of the c
 fence. Nothing of an open transaction can follow, since the fence has ended it.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -112,8 +112,13 @@ class LogReader:
             reach *= 16
         return found
 
-    async def spans(self, spans: dict[TopicPartition, tuple[int, int]]) -> AsyncGenerator[list[ConsumerRecord], None]:
-        """Committed records of these spans of offsets, a list for each fetch: the one loop that reads a log."""
+    async def spans(
+        self, spans: dict[TopicPartition, tuple[int, int]], *, refuse: Callable[[list[Any]], None] = refuse_unreadable
+    ) -> AsyncGenerator[list[ConsumerRecord], None]:
+        """Committed records of these spans of offsets, a list for each fetch: the one loop that reads a log.
+
+        `refuse` may raise for what cannot be read (`Unreadable`); by itself nothing of that is borne.
+        """
         consumer = self._consumer
         left = {tp: end for tp, (start, end) in spans.items() if start < end}
         consumer.assign(list(left))
@@ -122,7 +127,7 @@ class LogReader:
         while left:
             for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
                 wanted = [record for record in records if record.offset < left[tp]]
-                refuse_unreadable(wanted)
+                refuse(wanted)
                 yield wanted
             for tp in list(left):
                 if await consumer.position(tp) >= left[tp]:

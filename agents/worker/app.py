@@ -6,6 +6,7 @@ from typing import cast
 from faust.types import TP, StreamT
 
 from agents.kafka.clients import dress
+from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
@@ -14,7 +15,6 @@ from agents.worker.belonging import Belonging
 from agents.worker.broker import KafkaBroker
 from agents.worker.faust_private import SliceApp, SliceConsumer, SliceTableManager
 from agents.worker.ownership import Ownership
-from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.worker.slices import Answer, Slice
 from agents.worker.tables import OpenClocks, StateTable, Tables
 

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from agents.journal.sealing import Sealer
+from agents.kafka.skipped import Skipped
 from agents.worker.binding import Binding
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.misrouted import Router
-from agents.worker.poison import Skipped
 from agents.worker.slices import Hand
 from schemas.registry import Logical
 from streams.state import State

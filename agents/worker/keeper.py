@@ -12,6 +12,7 @@ from time import monotonic
 from typing import NamedTuple, Protocol
 
 from agents.journal.sealing import Sealer
+from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
 from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
@@ -25,7 +26,6 @@ from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.kept_slice import AT_ONCE, KeptSlice
 from agents.worker.misrouted import Router
-from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Hand, Record
 from agents.worker.ticker import Ticker

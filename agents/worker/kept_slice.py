@@ -24,6 +24,7 @@ from schemas.headers import HEADER_ORIGIN, Headers, Origin, journal_headers, jud
 from schemas.notifications import Notification, type_name
 from streams.admission import admit
 from streams.engine import Line, unfold
+from streams.pieces import let_go
 from streams.routing import account_key
 from streams.sla_event import SlaEvent
 
@@ -181,9 +182,9 @@ class KeptSlice:
         self.seal_up()
 
     def send(self, line: Line, events: list[SlaEvent]) -> Iterator[None]:
-        """What a line brought is to be sent; gives way now and then where that is much."""
+        """What a line brought is to be sent, and let go of; gives way now and then where that is much."""
         header, judged, outgoing, topics = line_header(line.number), self._judged, self._events, self._bench.topics
-        for number, event in enumerate(events, 1):
+        for number, event in enumerate(events if len(events) <= AT_ONCE else let_go(events), 1):
             record = (None, event.account.encode(), event.value, event.headed(header, judged))
             outgoing[topics[event.topic]].append(record)
             self.tally.count(event)

@@ -18,6 +18,7 @@ from aiokafka.errors import ProducerFenced
 from faust.types import TP
 
 from agents.errors import UserError
+from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
 from agents.kafka.transactions import BrokerAwayError, is_no_answer
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
@@ -31,7 +32,6 @@ from agents.worker.keeper import Keeper, Shared
 from agents.worker.life import TAKES_SLICES, WITH_KEEPER, Stage
 from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
-from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, GapError, Hand, Slice
 from agents.worker.tables import OpenClocks, Tables

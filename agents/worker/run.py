@@ -14,6 +14,7 @@ import faust
 
 from agents.kafka.acls import lacks, missing_rights
 from agents.kafka.refusals import is_refusal, refused
+from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
 from agents.kafka.topics import require_topics
 from agents.logs import be_silent, set_up_logging
 from agents.memory import look_for_cycles_when_asked
@@ -27,7 +28,6 @@ from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.last_words import last_words
 from agents.worker.ownership import Ownership
-from agents.worker.poison import NOTHING_SKIPPED, Skipped
 from agents.zones import machine_zones
 from schemas.policy_types import Policies
 from streams.logic import NEWEST

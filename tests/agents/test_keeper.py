@@ -11,6 +11,7 @@ import pytest
 
 from agents.errors import UserError
 from agents.journal.sealing import Sealer
+from agents.kafka.skipped import NOTHING_SKIPPED, Skipped, skipped_records
 from agents.kafka.transactions import Outbox
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
@@ -18,7 +19,6 @@ from agents.worker import kept_slice as module
 from agents.worker.journal_time import BrokerClock, JournalTime
 from agents.worker.keeper import Keeper, Shared
 from agents.worker.misrouted import Router
-from agents.worker.poison import NOTHING_SKIPPED, Skipped, skipped_records
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, Hand, Slice
 from schemas.codec import format_instant

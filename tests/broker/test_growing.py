@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from agents.desk import growing
 from agents.kafka.clients import run_with_broker
 from agents.settings import Settings
+from deploy.embedded import EmbeddedKafka
 from streams.partitioner import partition_of
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import (
@@ -31,6 +32,7 @@ from tests.broker.harness import (
     wait_until,
 )
 from tests.cli.command import Ended, dueclock, sentence_of
+from tests.hostile.foreign import send, spoil
 
 __all__ = ["make_live"]
 pytestmark = pytest.mark.broker
@@ -185,7 +187,7 @@ def test_interrupted_anywhere_it_goes_on_or_goes_back(
                 stop()
             await super().begin(*arguments)
 
-    steps = {"sealed": "_dealt", "marked": "mark", "passed on": "_pass_on"}
+    steps = {"sealed": "_dealt", "marked": "mark", "passed on": "pass_on"}
     if place == "begun":
         monkeypatch.setattr(growing, "_Beginner", Second)
     else:
@@ -250,3 +252,56 @@ def test_a_state_that_was_changed_on_the_way_is_found_by_the_audit(generations: 
     findings = json.loads(ended.out)["findings"]
     assert all("is not kept any more" in one["sentence"] for one in findings)
     assert len(findings) == NEXT
+
+
+def garble(batch: bytearray) -> None:
+    batch[70:90] = bytes(range(20))
+
+
+@pytest.mark.timeout(150)
+def test_what_no_next_input_can_take_is_a_dead_letter_once_and_a_damaged_log_is_gone_past_by_a_flag(
+    generations: Generations, kafka: EmbeddedKafka
+) -> None:
+    old, seller = generations.old, sellers(1)[0]
+    worker = old.worker("old")
+    old.send([question(seller, "one")])
+    old.wait_until_finished(1)
+    assert worker.terminate() == 0
+    messages, returns, refunds = (
+        old.settings.topic(name) for name in ("buyer-message", "return-received", "refund-issued")
+    )
+    value = question(seller, "unread").value("unread")
+    send(old.bootstrap, messages, [value, b"x" * 3 * 1024 * 1024, None], partition=0, codec="gzip")
+    for topic in (returns, refunds):
+        send(old.bootstrap, topic, [value] * 5, partition=0, codec="gzip")
+        spoil(kafka.folder, topic, 0, garble, is_signed=topic == returns)
+    damaged = f"{refunds}/0/0-4"
+
+    for _ in range(2):
+        ended = generations.grow()
+        assert ended.status == 2
+        assert f"The unread input record {damaged} cannot be read" in sentence_of(ended)
+        assert f"with `--skip-line {damaged}`." in sentence_of(ended)
+    nowhere = generations.grow("--skip-line", "nowhere/0/0")
+    assert "--skip-line nowhere/0/0 names no record of an input topic" in sentence_of(nowhere)
+    for _ in range(2):
+        ended = generations.grow("--skip-line", damaged)
+        assert ended.status == 0, ended
+        assert (
+            "1 unread records were sent on.\n4 could not be: they are dead letters of the old generation" in ended.out
+        )
+
+    letters = [dict(letter.headers) for letter in old.read("dead-letter")]
+    assert sorted((one["dl_reason"], one["dl_topic"], one["dl_offset"]) for one in letters) == [
+        (b"not_json", messages.encode(), b"3"),
+        (b"skipped", refunds.encode(), b"0"),
+        (b"too_large", messages.encode(), b"2"),
+        (b"unreadable", returns.encode(), b"0"),
+    ]
+    generations.new.worker("new")
+    unread = f"{seller}/{MARKETPLACE}/buyer-message-reply/T-unread/M-unread"
+    wait_until(
+        lambda: unread in generations.events(),
+        lambda: f"the clock {unread}: {sorted(generations.events())}\n{generations.new.logs()}",
+        within_s=40,
+    )

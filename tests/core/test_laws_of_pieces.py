@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import firing
-from streams.pieces import RUN, in_order
+from streams import firing, matters
+from streams.pieces import RUN, in_order, let_go
+from streams.row_store import MATTERS_AT_WORK
 from tests.core.histories import History, Rows, collect, replay_of, told, values
 from tests.core.instants import DAY, HOUR, MINUTE, SECOND, monday_9am
 from tests.core.policy_texts import effective, policies
@@ -26,6 +27,7 @@ def folded(history: History, few: int) -> tuple[list[bytes], Rows]:
     events: list[bytes] = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(firing, "FEW_CLOCKS", few)
+        patched.setattr(matters, "FEW_CLOCKS", few)
         replay = replay_of(history.policies)
         for raw in history.raws():
             events += values(replay.feed(raw))
@@ -110,6 +112,20 @@ def test_no_piece_of_sorting_takes_more_than_a_run() -> None:
     many = list(range(3 * RUN))
     random.Random(1).shuffle(many)
     assert len(list(in_order(many, int))) == 3 + 3
+
+
+def test_what_is_let_go_comes_in_its_order_and_none_of_it_stays() -> None:
+    items = list("abc")
+    assert [(item, len(items)) for item in let_go(items)] == [("a", 2), ("b", 1), ("c", 0)]
+
+
+def test_rows_beyond_those_that_stay_at_work_are_put_to_rest_one_by_one() -> None:
+    state = Story().state
+    party = state.rows.party("S/M")
+    for number in range(MATTERS_AT_WORK + 3):
+        state.rows.mark_changed(state.rows.matter(party, "thread", f"T{number:06}"))
+    at_work = [len(state.rows.matters) for _ in state.rows.changes()]
+    assert at_work == list(range(MATTERS_AT_WORK + 2, -1, -1))
 
 
 def test_more_rows_than_a_run_stand_in_runs_and_each_once() -> None:

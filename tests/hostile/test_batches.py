@@ -57,6 +57,30 @@ def test_nothing_is_unpacked_beyond_its_bound(codec: int) -> None:
         unpack(codec, packed, len(text) - 1)
 
 
+def test_a_gzip_of_some_members_is_read_and_one_of_endless_members_is_not() -> None:
+    text, member = b"text" * 30_000, gzip_encode(b"")
+    some = memoryview(gzip_encode(text) + b"\0" * 9 + member * 1_000 + gzip_encode(text))
+    assert bytes(unpack(GZIP, some, MIB)) == text * 2
+    with pytest.raises(UnpackError, match="its gzip ends too early"):
+        unpack(GZIP, some[:-3], MIB)
+    # To look at each of these would take minutes: what is left is copied at the end of each.
+    with pytest.raises(UnpackError, match="its gzip has more than 1,024 members"):
+        unpack(GZIP, memoryview(member * 2_000_000), MIB)
+
+
+def test_a_snappy_of_small_blocks_is_read_and_one_of_endless_blocks_is_not() -> None:
+    head, block = b"\x82SNAPPY\x00" + b"\0" * 8, b"\0\0\0\x01\0"
+    assert bytes(unpack(SNAPPY, memoryview(head + block * 65_536), MIB)) == b""
+    with pytest.raises(UnpackError, match="its snappy has more than 65,536 blocks"):
+        unpack(SNAPPY, memoryview(head + block * 65_537), MIB)
+
+
+def test_a_zstd_that_asks_for_a_window_of_gigabytes_is_not_unpacked() -> None:
+    frame = b"\x28\xb5\x2f\xfd\x00" + bytes([(31 - 10) << 3]) + b"\x23\x35\x0c\0"
+    with pytest.raises(UnpackError, match="too much memory"):
+        unpack(ZSTD, memoryview(frame), MIB)
+
+
 def test_a_batch_beyond_the_bound_is_one_record_that_says_so_and_the_next_is_read() -> None:
     records, at = read(batch(ZSTD, count=1, value=b"0" * (65 * MIB)) + batch(LZ4, base=1))
     assert isinstance(records[0], Unreadable)

@@ -36,6 +36,7 @@ from schemas.notifications import Body, Notification
 from schemas.registry import TOPICS
 from streams.admission import admit
 from streams.engine import Line, State, new_state, unfold
+from streams.pieces import let_go
 from streams.sla_event import SlaEvent
 from tests.bench.workload import DAY_MS, workload
 from tests.hostile.shapes import SHAPES, START_MS, Shape, Told
@@ -132,10 +133,11 @@ def keep(state: State, told: Told) -> Cost | None:
     for _ in unfold(state, line, events):
         watch.piece()
     watch.piece()
-    caused = len(events) if isinstance(body, Notification) else max(len(events), watch.pieces)
+    brought = len(events)
+    caused = brought if isinstance(body, Notification) else max(brought, watch.pieces)
     largest = len(journal_value(body))
     header, judged = line_header(line.number), judged_by(state.digest, state.logic)
-    for event in events:
+    for event in let_go(events):
         watch.piece()
         headers = event.headed(header, judged)
         largest = max(largest, len(event.value) + sum(len(name) + len(value) for name, value in headers))
@@ -146,9 +148,7 @@ def keep(state: State, told: Told) -> Cost | None:
             row_bytes, row_id = len(value), key
     watch.piece()
     said = type(body).__name__
-    return Cost(
-        line.number, said, watch.total_s, watch.longest_s, len(events), caused, row_bytes, row_id.decode(), largest
-    )
+    return Cost(line.number, said, watch.total_s, watch.longest_s, brought, caused, row_bytes, row_id.decode(), largest)
 
 
 def costs_of(lines: Iterable[Told]) -> Iterator[Cost | None]:

@@ -1,0 +1,114 @@
+"""What single records may say outside of their value, and what may stand between them: all of it is read past."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from aiokafka.codec import gzip_encode
+from confluent_kafka import Producer
+
+from tests.broker.conftest import MakeLive
+from tests.hostile.foreign import send, send_batch, set_topic
+from tests.hostile.test_bytes import a_question_behind_it_is_kept, questions, send_to_inputs
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+
+OUR_NAMES = (
+    "origin",
+    "line",
+    "ce_id",
+    "dl_reason",
+    "dl_topic",
+    "dl_offset",
+    "dl_redriven",
+    "redriven_from",
+    "inherits",
+)
+FAR_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+
+
+def test_headers_and_keys_may_be_anything(make_live: MakeLive) -> None:
+    live = make_live()
+    worker = live.worker()
+    ours = [(name, b"\xff/\0garbage") for name in OUR_NAMES]
+    send_to_inputs(live, [*questions(live, "ours")], headers=[*ours, *ours], key=b"\xff\xfe\0")
+    send_to_inputs(live, [*questions(live, "many")], headers=[("", b"")] * 9_000)
+    send_to_inputs(live, [*questions(live, "large", 1)], headers=[("h" * 30_000, b"y" * 500_000)], key=b"k" * 200_000)
+    send_to_inputs(live, [b"no json", None], headers=[*ours, ("n", None)])
+    live.wait_until_finished(9)
+    told = a_question_behind_it_is_kept(live, worker, 9)
+    told.prove()
+    assert [dict(letter.headers)["dl_reason"] for letter in told.dead_letters] == [b"not_json"] * 2
+
+
+def test_what_a_foreigner_puts_on_the_way_home_is_read_as_any_input(make_live: MakeLive) -> None:
+    live = make_live()
+    worker = live.worker()
+    topic = live.settings.topic("sla-repartition")
+    forged = [("origin", b"\xff\xff"), ("origin", b"nowhere/-1/99999999999999999999")]
+    send(live.bootstrap, topic, [*questions(live, "forged"), b"no json", None], partition=0, headers=forged)
+    astray = questions(live, "astray", 2)
+    send(live.bootstrap, topic, astray, partition=1, headers=forged)  # at home in the other partition
+    live.wait_until_finished(9)
+    told = a_question_behind_it_is_kept(live, worker, 9)
+    told.prove()
+    assert set(astray) <= {record.value for record in told.journal}
+
+
+def test_transactions_of_others_leave_nothing_but_what_they_committed(make_live: MakeLive) -> None:
+    live = make_live()
+    worker = live.worker()
+    topic = live.settings.topic("buyer-message")
+    producer = Producer({"bootstrap.servers": live.bootstrap, "transactional.id": f"{topic}-theirs"})
+    producer.init_transactions(20)
+    for name, is_kept in (("first", False), ("second", True), ("third", False)):
+        producer.begin_transaction()
+        for value in questions(live, name):
+            producer.produce(topic, value, partition=0)
+        assert producer.flush(20) == 0
+        (producer.commit_transaction if is_kept else producer.abort_transaction)(20)
+    live.wait_until_finished(3)
+    told = a_question_behind_it_is_kept(live, worker, 3)
+    told.prove()
+    assert b"first-0" not in b"".join(record.value for record in told.journal)
+
+
+@pytest.mark.parametrize("at_ms", [0, 1, FAR_MS, (1 << 62)])
+def test_a_producer_may_stamp_its_records_with_any_instant(make_live: MakeLive, at_ms: int) -> None:
+    live = make_live()
+    longest = {
+        "message_timestamp_after_max_ms": str((1 << 63) - 1),
+        "message_timestamp_before_max_ms": str((1 << 63) - 1),
+    }
+    set_topic(live.bootstrap, live.settings.topic("buyer-message"), message_timestamp_type="CreateTime", **longest)
+    worker = live.worker()
+    values = [*questions(live, "stamped"), b"no json"]
+
+    def stamped(batch: bytearray) -> None:
+        struct.pack_into(">qq", batch, 27, at_ms, at_ms + len(values) - 1)
+
+    send_batch(live.bootstrap, live.settings.topic("buyer-message"), 0, [(b"k", value) for value in values], stamped)
+    live.wait_until_finished(4)
+    told = a_question_behind_it_is_kept(live, worker, 4)
+    told.prove()
+
+
+def test_a_gzip_of_endless_members_holds_nobody_up(make_live: MakeLive) -> None:
+    live = make_live()
+    worker = live.worker()
+    empty = gzip_encode(b"")
+
+    def padded(batch: bytearray) -> None:
+        batch[61:61] = empty * (900_000 // len(empty))
+        struct.pack_into(">i", batch, 8, len(batch) - 12)
+
+    values = questions(live, "padded")
+    send_batch(
+        live.bootstrap, live.settings.topic("buyer-message"), 0, [(b"k", v) for v in values], padded, codec="gzip"
+    )
+    live.wait_until_finished(1, within_s=10)
+    told = a_question_behind_it_is_kept(live, worker, 1)
+    assert [dict(letter.headers)["dl_reason"] for letter in told.dead_letters] == [b"unreadable"]
+    assert "its gzip has more than 1,024 members" in worker.log()
