@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from agents.kafka.embedded import settings_file
+from agents.kafka.rights import ROLES
 from tests.broker.harness import wait_until
 from tests.cli.command import dueclock, environment, sentence_of
 from tests.secured.conftest import Secured
@@ -114,7 +115,7 @@ def test_a_search_finds_what_it_should(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system has no /proc")
 def test_no_secret_is_found_while_a_worker_works_nor_after_logins_have_failed(secured: Secured, tmp_path: Path) -> None:
     secrets = secrets_of(secured.secrets)
-    assert len(secrets) == 8
+    assert len(secrets) == len(ROLES) + 2
     state = Path(secured.settings.state_dir)
     file = settings_file(secured.settings, "worker")
     with working("searched", file, tmp_path, {"DUECLOCK_LOG_LEVEL": "debug"}) as worker:
