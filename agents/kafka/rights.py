@@ -21,16 +21,6 @@ Resource: TypeAlias = Literal["topic", "group", "transactional-id"]
 Operation: TypeAlias = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs", "AlterConfigs"]
 INPUTS: Final = tuple(topic.name for topic in INPUT_TOPICS)
 
-MEANINGS: Final[dict[Role, str]] = {
-    "worker": "`dueclock worker`",
-    "producer": "a program that sends notifications to one topic (`--topic`); `canary`, and each source, once a topic",
-    "subscriber": "`deliver`, `report`, or a program that reads SLA events; of one topic with `--topic`",
-    "auditor": "who looks and changes nothing: `audit`, `explain`, `what-if`, `clocks`, `board`, `journal`, …",
-    "operator": "what an auditor may, and `deadletter redrive` and `rebuild`",
-    "administrator": "`topics create`, `topics check` and changes of their settings",
-    "grow-from": "`grow`, and `grow --back`, on the topics that it leaves",
-    "grow-to": "`grow` on the topics that it goes to, made by an administrator",
-}
 COMMANDS: Final[dict[str, tuple[Role, ...]]] = {
     "audit": ("auditor",),
     "audit seals": ("auditor",),
