@@ -29,7 +29,7 @@ from agents.kafka.embedded import give_rights, settings_file
 from agents.kafka.rights import INPUTS, ROLES, Right, Role, rights_of
 from agents.kafka.transactions import Outbox, transactions_of
 from agents.settings import Settings
-from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS, READ_TOPICS, REPARTITION
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, OUTPUTS, READ_TOPICS, REPARTITION
 from schemas.registry import ALL_TOPICS, Logical
 from tests.broker.harness import seller_on, wait_until
 from tests.cli.command import dueclock, sentence_of
@@ -80,6 +80,7 @@ class Stage:
         self._secured = secured
         self._folder = Path(secured.settings.state_dir)
         self.clock = ""
+        self.unread = ""
 
     def prepare(self) -> None:
         """A worker opens a clock and refuses something from each topic; the administrator has topics of its own."""
@@ -95,6 +96,7 @@ class Stage:
                 return self.command("auditor", "deadletter list --json")
 
             wait_until(lambda: letters().count('"reason"') == len(READ_TOPICS), letters, within_s=40)
+        self.unread = asyncio.run(send(self._secured.of("producer"), "buyer-message", b"unread", b"A1/ATVPDKIKX0DER"))
         asyncio.run(_leave_traces(self._secured.of("broker")))
         for role, prefix in _PREFIXES.items():
             give_rights(self._secured.settings, self.settings(role))
@@ -163,7 +165,7 @@ class Stage:
             if right.operation == "AlterConfigs":
                 return {"change a topic's settings": lambda: run_with_broker(settings, lambda: _alter(settings, right))}
         elif right.operation == "Write" and right.name in (
-            settings.topic(one) for one in (JOURNAL, CHANGELOG, *OUTPUTS)
+            settings.topic(one) for one in (JOURNAL, CHANGELOG, *(OUTPUTS if role == "operator" else (DEAD_LETTER,)))
         ):
             job = "write, as rebuild does" if role == "operator" else "write, as grow does"
             return {job: lambda: run_with_broker(settings, lambda: _write(settings, right))}
@@ -193,8 +195,8 @@ class Stage:
         raise UserError(sentence_of(ended), ended.status)
 
     def _grow(self) -> None:
-        """To topics that were grown to before: what they hold is compared, and what nobody read is sent again."""
-        self.command("grow-from", "grow --to next.toml")
+        """To topics that were grown to before: what they hold is compared, and what nobody read is set aside."""
+        self.command("grow-from", f"grow --to next.toml --skip-line {self.unread}")
 
     def take_back(self) -> None:
         """The topics that were left are kept again."""
