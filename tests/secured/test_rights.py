@@ -98,9 +98,10 @@ class Stage:
             wait_until(lambda: letters().count('"reason"') == len(READ_TOPICS), letters, within_s=40)
         self.unread = asyncio.run(send(self._secured.of("producer"), "buyer-message", b"unread", b"A1/ATVPDKIKX0DER"))
         asyncio.run(_leave_traces(self._secured.of("broker")))
-        for role, prefix in _PREFIXES.items():
+        for role in _PREFIXES:
             give_rights(self._secured.settings, self.settings(role))
-            self.command("administrator", f"topics create --topic-prefix {prefix}")
+        self.command("administrator", "topics create")
+        self.command("administrator", f"topics create --topic-prefix grown- --partitions {PARTITIONS}")
         write_settings(self.settings("grow-to"), self._folder / "next.toml")
 
     def settings(self, role: Role) -> Settings:
