@@ -83,6 +83,7 @@ hostile: .venv/.installed ## Let foreign producers and rotten disks do their wor
 	@$(BIN)/python -m tests.hostile.worst --seeds $(SEEDS)
 
 secured: .venv/.installed ## Try each login, and each role without each of its rights, on a secured Kafka, and print what was found (minutes)
+	@.ci/kerberos
 	@echo "Trying logins and rights"
 	@$(BIN)/python -m tests.secured $(ARGS)
 

@@ -20,8 +20,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploy.embedded_secured import MARK, Secrets, leave_no_core
-from deploy.private import make_private
+from deploy.embedded_secured import MARK, Secrets
+from deploy.private import leave_no_core, make_private
 
 HOST = "127.0.0.1"
 LOOK_S = 0.05

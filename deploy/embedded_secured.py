@@ -9,7 +9,6 @@ whoever starts the broker (agents/kafka/acls.py): until then everything is refus
 from __future__ import annotations
 
 import os
-import resource
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.embedded_certificates import Authority
+from deploy.private import leave_no_core
 
 MARK = "secured"
 """A file of this name in a broker's folder says that it is secured; it cannot be changed later."""
@@ -120,11 +120,6 @@ class Secrets:
             "allow.everyone.if.no.acl.found": "false",
             "super.users": f"User:{SUPER_USER};User:CN={SUPER_USER}",
         }
-
-
-def leave_no_core() -> None:
-    """Let this process and those that it starts leave no memory on a disk when they crash."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _escaped(value: str) -> str:

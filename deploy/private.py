@@ -1,4 +1,4 @@
-"""Folders and files for their owner alone: what lies in them are the original bytes of notifications.
+"""Folders, files and memory for their owner alone: they hold the original bytes of notifications, or secrets.
 
 A folder that is a symbolic link, or another user's, is not used: in a shared place someone else may have put it there.
 """
@@ -6,6 +6,7 @@ A folder that is a symbolic link, or another user's, is not used: in a shared pl
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,3 +45,8 @@ def private_files() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def leave_no_core() -> None:
+    """Let this process and those that it starts leave nothing of their memory on a disk when they crash."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

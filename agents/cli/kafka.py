@@ -72,11 +72,11 @@ def status(settings: Settings, is_secured: bool, as_json: bool) -> int:
 
     with embedded_failures():
         found = embedded.status(secured_folder(settings) if is_secured else kafka_folder(settings))
-    _say_status(found, as_json=as_json)
+    _say_status(found, as_json=as_json, is_secured=is_secured)
     return 0 if found.is_answering else 1
 
 
-def _say_status(found: object, *, as_json: bool) -> None:
+def _say_status(found: object, *, as_json: bool, is_secured: bool = False) -> None:
     from deploy.embedded import KafkaStatus
     from schemas.answers.operations import EmbeddedKafka
 
@@ -96,7 +96,7 @@ def _say_status(found: object, *, as_json: bool) -> None:
     elif found.is_running:
         click.echo(f"Kafka is starting or does not answer (process {found.pid}, log {found.log_file}).")
     else:
-        click.echo("Kafka is not running; `dueclock kafka start` starts it.")
+        click.echo(f"Kafka is not running; `dueclock kafka start{' --secured' if is_secured else ''}` starts it.")
 
 
 @click.group(help="The topics on the broker.")

@@ -4,6 +4,10 @@ A failure that a person can mend is one sentence on standard error and the exit 
 quietly with 130, a closed pipe with 141. A bug of ours shows its traceback, and so does everything with
 `DUECLOCK_DEBUG=1`. The commands themselves are in this folder: parse, call, print.
 
+Nearly every command comes to hold a secret (a login, a token, a key, a target's address), and those that hold none read
+what buyers wrote. So no command leaves a core, and neither does what it starts: that is settled here, before the first
+file is read.
+
 This module keeps to syntax that old Pythons can read, so that they too get a sentence: it checks the version before it
 imports anything of ours.
 """
@@ -38,9 +42,11 @@ def run(arguments: list[str] | None = None) -> int:
 
         from agents.cli.commands import dueclock
         from agents.errors import ReaderGoneError, UserError
+        from deploy.private import leave_no_core
     except KeyboardInterrupt:
         return CTRL_C
 
+    leave_no_core()
     wants_tracebacks = os.environ.get("DUECLOCK_DEBUG", "") not in ("", "0")
     try:
         status = dueclock.main(args=arguments, prog_name="dueclock", standalone_mode=False)

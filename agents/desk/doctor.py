@@ -16,7 +16,7 @@ from agents.kafka.clients import new_producer, run_with_broker
 from agents.kafka.connection import Connection
 from agents.kafka.diagnosis import why_no_connection
 from agents.kafka.private import api_versions, connection_to
-from agents.kafka.rights import Role
+from agents.kafka.rights import Role, rights_of, sees_settings
 from agents.kafka.rights_text import rights_text
 from agents.kafka.topics import check_topics
 from agents.settings import Settings
@@ -34,12 +34,13 @@ def examine(settings: Settings, role: Role, topic: str | None) -> list[Step]:
     if barred is not None:
         return [_found("connection", False, barred.sentence)]
     found = [_found("connection", True, f"{settings.broker} by {_how(settings)}"), _versions(settings)]
-    sentences = check_topics(settings) if role != "producer" else []
-    found += [_found("topics", False, sentence, _command_in(sentence)) for sentence in sentences]
-    if not sentences:
-        found.append(
-            _found("topics", True, "all are there and as they should be" if role != "producer" else "not asked")
-        )
+    if sees_settings(rights_of(role, settings, topic)):
+        sentences = check_topics(settings)
+        found += [_found("topics", False, sentence, _command_in(sentence)) for sentence in sentences]
+        if not sentences:
+            found.append(_found("topics", True, "all are there and as they should be"))
+    else:
+        found.append(_found("topics", True, f"not asked: a {role} has no right to see their settings"))
     if role == "worker":
         found.append(_clock(settings))
     missing = missing_rights(settings, role, topic)

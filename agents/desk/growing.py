@@ -18,6 +18,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.notes import kept_notes
 from agents.journal.snapshots import journal_folder, keep_snapshot
 from agents.journal.store import Store, StoreError
+from agents.kafka.clients import failures_of
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader
 from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
@@ -57,9 +58,9 @@ async def grow(old: Settings, new: Settings, tell: Tell, skipped: Skipped = NOTH
         raise UserError("The next generation needs topics of its own: give another prefix.", COULD_NOT_RUN)
     if not new.snapshots:
         raise UserError("A new journal begins at a snapshot: name a place for it by `snapshots`.", COULD_NOT_RUN)
-    count_old, count_new = await partitions_of(old, *WRITTEN_TOPICS), await partitions_of(new, *WRITTEN_TOPICS)
-    for settings in (old, new):
-        await refuse_while_workers_run(settings)
+    count_old = await _ready(old)
+    with failures_of(new):
+        count_new = await _ready(new)
     store = Store(new.snapshots)
     try:
         sealed: list[LastSeal] = []
@@ -70,7 +71,8 @@ async def grow(old: Settings, new: Settings, tell: Tell, skipped: Skipped = NOTH
         homes = _dealt(sealed, count_new)
         for number, rows in enumerate(homes):
             tell(f"beginning partition {number} of {count_new}: {len(rows):,} rows")
-            await _Beginner(new, number, store).begin(rows, sealed)
+            with failures_of(new):
+                await _Beginner(new, number, store).begin(rows, sealed)
         for one in sealed:
             await mark(old, one.inherited.partition, one.row, f"{new.broker}/{new.topic(JOURNAL)}")
         positions = {one.inherited.partition: one.row.notes.positions for one in sealed}
@@ -82,6 +84,13 @@ async def grow(old: Settings, new: Settings, tell: Tell, skipped: Skipped = NOTH
             f"The broker did not answer ({error}); run the same command again, it goes on where it was.", COULD_NOT_RUN
         ) from None
     return Grown(len(sealed), sum(one.row.lines for one in sealed), [len(rows) - 2 for rows in homes], unread)
+
+
+async def _ready(settings: Settings) -> int:
+    """How many partitions there are. UserError (status 2) while workers keep them."""
+    count = await partitions_of(settings, *WRITTEN_TOPICS)
+    await refuse_while_workers_run(settings)
+    return count
 
 
 def _dealt(sealed: Sequence[LastSeal], count: int) -> list[Rows]:

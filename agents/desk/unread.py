@@ -15,7 +15,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from agents.desk.dead_letters import read_letters
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.kafka.batches import Unreadable
-from agents.kafka.clients import writer
+from agents.kafka.clients import failures_of, writer
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.skipped import Skipped
 from agents.kafka.topics import partitions_of
@@ -45,7 +45,8 @@ async def pass_on(
     tell: Callable[[str], None],
 ) -> Passed:
     """Send what stands behind these positions of each old partition to the inputs of the next generation."""
-    count = await partitions_of(new, *READ_TOPICS)
+    with failures_of(new):
+        count = await partitions_of(new, *READ_TOPICS)
     sent_on = set_aside = 0
 
     def refuse(records: list[Any]) -> None:
@@ -62,7 +63,8 @@ async def pass_on(
             for number in range(await partitions_of(old, logical)):
                 await cursor.start(source, number, from_offset=positions.get(number, {}).get(source, 0))
                 while records := await cursor.batch():
-                    refused = await _send_on(producer, target, records, number, count, skipped)
+                    with failures_of(new):
+                        refused = await _send_on(producer, target, records, number, count, skipped)
                     if refused:
                         await letters.put(number, refused)
                     sent_on, set_aside = sent_on + len(records) - len(refused), set_aside + len(refused)

@@ -7,8 +7,8 @@ person needs the last one only.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -39,15 +39,23 @@ def run_with_broker(settings: Settings, work: Callable[[], Coroutine[Any, Any, R
     level_before = theirs.level
     theirs.setLevel(logging.CRITICAL)
     try:
-        return asyncio.run(work())
+        with failures_of(settings):
+            return asyncio.run(work())
+    finally:
+        theirs.setLevel(level_before)
+
+
+@contextmanager
+def failures_of(settings: Settings) -> Iterator[None]:
+    """What goes wrong between us and this broker in one sentence: for whoever works with two of them."""
+    try:
+        yield
     except KafkaConnectionError:
         raise no_broker(settings) from None
     except REFUSALS as error:
         raise refused(settings, error) from None
     except KafkaError as error:
         raise UserError(f"The Kafka at {settings.broker} refused: {error}.") from error
-    finally:
-        theirs.setLevel(level_before)
 
 
 def no_broker(settings: Settings) -> UserError:

@@ -6,7 +6,6 @@ file in the midst of its change must end no worker. What is a secret is never pa
 """
 
 import logging
-import resource
 import ssl
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from agents.files import read_text
 from agents.kafka.kerberos import use_kerberos
 from agents.kafka.tokens import token_provider
 from agents.settings import Settings
+from deploy.private import leave_no_core
 
 log = logging.getLogger("dueclock.connection")
 # aiokafka wants some mechanism; without a login it uses none.
@@ -121,11 +121,6 @@ def read_secret(file: str, what: str) -> str:
     if not secret:
         raise UserError(f"The {what} {file} is empty; write the secret into it.", 2)
     return secret
-
-
-def leave_no_core() -> None:
-    """A process that holds a secret leaves nothing of its memory on a disk when it crashes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _as_they_are(settings: Settings) -> tuple[tuple[str, int, int, int], ...]:

@@ -39,7 +39,7 @@ def start_secured(
     """Start the secured Kafka, give each role its rights, and write a settings file for each."""
     with embedded_failures():
         found = embedded.start(secured_folder(settings), port=port, report=report, detached=detached, users=ROLES)
-    for role in (SUPER_USER, *ROLES):
+    for role in (SUPER_USER, *_users(settings)):
         _write_settings(settings, role, found.bootstrap or "")
     give_rights(settings)
     return found
@@ -54,11 +54,17 @@ def give_rights(settings: Settings, *wanted: Settings) -> None:
 
     async def given() -> None:
         async with admin_client(own) as admin:
-            for role in ROLES:
+            for role in _users(settings):
                 rights = [right for one in wanted or (settings,) for right in _rights(role, one)]
                 await give(admin, f"User:{role}", rights)
 
     run_with_broker(own, given)
+
+
+def _users(settings: Settings) -> list[Role]:
+    """The roles that have a user: those that this storage was made with."""
+    secrets = Secrets(secured_folder(settings))
+    return [role for role in ROLES if secrets.password_file(role).exists()]
 
 
 def settings_of(settings: Settings, user: str) -> Settings:

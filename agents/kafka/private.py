@@ -6,7 +6,8 @@
     AIOKafkaAdminClient._client                           the client of an admin client
     AIOKafkaConsumer._client                              the client of a consumer
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
-    AIOKafkaProducer._txn_manager                         a partition joins a transaction without a record
+    AIOKafkaProducer._txn_manager, _message_accumulator   a partition joins a transaction without a record; a
+                                                            transaction that has failed is given up at once
     aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
       PartitionRecords; its batches of both formats       is a record that says so (agents/kafka/batches.py)
     aiokafka.protocol, AIOKafkaClient.send                a metadata request that tells the ids of topics
@@ -16,6 +17,7 @@ fail when they change is tests/agents/test_faust_private.py.
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any, ClassVar, NamedTuple
@@ -25,7 +27,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
-from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, for_code
+from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError, NodeNotReadyError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
@@ -243,6 +245,22 @@ class _TopicsRequest(Request[_TopicsRequestV10]):  # type: ignore[misc]  # as ab
 def join_transaction(producer: AIOKafkaProducer, partition: TopicPartition) -> None:
     """Make a partition part of the open transaction without writing to it."""
     producer._txn_manager.maybe_add_partition_to_txn(partition)
+
+
+def drop_unsent(producer: AIOKafkaProducer) -> None:
+    """Give up what waits to be sent: a transaction that has failed brings it nowhere.
+
+    Stopped otherwise, aiokafka tries on until the request's time is over, without a pause where a right is missing.
+    """
+    waiting = producer._message_accumulator
+    batches = [*itertools.chain(*waiting._batches.values()), *waiting._pending_batches]
+    waiting.fail_all(IllegalOperation("the transaction was given up"))
+    failed = [producer._txn_manager._transaction_waiter]
+    for batch in batches:
+        failed += [batch.future, batch._drain_waiter]
+    for one in failed:  # looked at, or the loop would complain that nobody did
+        if one is not None and one.done() and not one.cancelled():
+            one.exception()
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

@@ -28,8 +28,8 @@ def refused(settings: Settings, error: BaseException | None) -> UserError:
     """The sentence for one of `REFUSALS`."""
     what = _what(settings, error)
     return UserError(
-        f"The Kafka at {settings.broker} lets {who(settings)} not use {what}; `dueclock doctor --role ROLE` says which "
-        "right is missing, and `dueclock acls --role ROLE` prints all that a role needs."
+        f"The Kafka at {settings.broker} does not let {who(settings)} use {what}; `dueclock doctor --role ROLE` says "
+        "which right is missing, and `dueclock acls --role ROLE` prints all that a role needs."
     )
 
 

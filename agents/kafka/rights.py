@@ -13,20 +13,46 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, OUTPUTS, PROBE, READ_TOPICS, REPARTITION
 from schemas.registry import INPUT_TOPICS, Logical
 
-Role: TypeAlias = Literal["worker", "producer", "subscriber", "auditor", "operator", "administrator"]
+Role: TypeAlias = Literal[
+    "worker", "producer", "subscriber", "auditor", "operator", "administrator", "grow-from", "grow-to"
+]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 Resource: TypeAlias = Literal["topic", "group", "transactional-id"]
 Operation: TypeAlias = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs", "AlterConfigs"]
 INPUTS: Final = tuple(topic.name for topic in INPUT_TOPICS)
 
-MEANINGS: Final[dict[Role, str]] = {
-    "worker": "`dueclock worker`",
-    "producer": "a program that sends notifications to one topic (`--topic`), and `dueclock canary`",
-    "subscriber": "`deliver`, `report`, or a program that reads SLA events; of one topic with `--topic`",
-    "auditor": "`audit`, `explain`, `what-if`, `clocks`, `board`, `journal export`, `deadletter list`, `topics check`",
-    "operator": "what an auditor may, and `deadletter redrive` and `rebuild`",
-    "administrator": "`topics create`, `topics check` and changes of their settings",
+COMMANDS: Final[dict[str, tuple[Role, ...]]] = {
+    "audit": ("auditor",),
+    "audit seals": ("auditor",),
+    "board": ("auditor",),
+    "canary": ("producer",),
+    "clocks": ("auditor",),
+    "deadletter list": ("auditor",),
+    "deadletter redrive": ("operator",),
+    "deadletter show": ("auditor",),
+    "deliver": ("subscriber",),
+    "explain": ("auditor",),
+    "gateway": ("producer",),
+    "grow": ("grow-from", "grow-to"),
+    "ingest mail": ("producer",),
+    "ingest performance-report": ("producer",),
+    "ingest returns-report": ("producer",),
+    "ingest settlement": ("producer",),
+    "ingest transactions": ("producer",),
+    "journal archive": ("auditor",),
+    "journal export": ("auditor",),
+    "notify": ("producer",),
+    "rebuild": ("operator",),
+    "report": ("subscriber",),
+    "source mailbox": ("producer",),
+    "source sp-api": ("producer",),
+    "source sqs": ("producer",),
+    "topics check": ("auditor",),
+    "topics create": ("administrator",),
+    "what-if": ("auditor",),
+    "worker": ("worker",),
 }
+"""Whose rights each command needs: all that go to a broker, but `doctor`, which goes as any of them. Tests hold it."""
 
 
 class Right(NamedTuple):
@@ -52,7 +78,14 @@ def rights_of(role: Role, settings: Settings, topic: str | None = None) -> list[
         return list(_producer(settings, topic))
     if role == "subscriber":
         return list(_subscriber(settings, topic))
-    made = {"worker": _worker, "auditor": _auditor, "operator": _operator, "administrator": _administrator}
+    made = {
+        "worker": _worker,
+        "auditor": _auditor,
+        "operator": _operator,
+        "administrator": _administrator,
+        "grow-from": _grow_from,
+        "grow-to": _grow_to,
+    }
     return list(dict.fromkeys(made[role](settings)))
 
 
@@ -102,8 +135,7 @@ def _operator(settings: Settings) -> Iterator[Right]:
     yield from (right for right in _auditor(settings) if right.operation != "Describe" or right.name not in inputs)
     yield from _topics(settings, (REPARTITION,), "Read")  # `rebuild` looks there for what was misrouted
     yield from _topics(settings, (*READ_TOPICS, JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER), "Write")
-    yield Right("group", settings.group, "Describe")
-    yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)
+    yield from _alone(settings)
     yield Right("transactional-id", redrive_id(settings), "Write")
 
 
@@ -117,6 +149,32 @@ def _administrator(settings: Settings) -> Iterator[Right]:
         # `topics check` says what the rows say of the topics; who may read may describe.
         seeing: Operation = "Read" if name == CHANGELOG else "Describe"
         yield from _topics(settings, (name,), "Create", seeing, "AlterConfigs")
+
+
+def _grow_from(settings: Settings) -> Iterator[Right]:
+    yield from _topics(settings, READ_TOPICS, "Read")  # what nobody has read is sent on, or becomes a dead letter
+    yield from _topics(settings, (JOURNAL, CHANGELOG, DEAD_LETTER), "Read", "Write")
+    yield from _topics(settings, OUTPUTS, "Describe")
+    yield from _alone(settings)
+
+
+def _grow_to(settings: Settings) -> Iterator[Right]:
+    yield from _topics(settings, (JOURNAL, CHANGELOG), "Read", "Write")
+    yield from _topics(settings, READ_TOPICS, "Write")
+    yield from _topics(settings, (*OUTPUTS, DEAD_LETTER, PROBE), "Describe")
+    yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
+    yield from _alone(settings)
+
+
+def _alone(settings: Settings) -> Iterator[Right]:
+    """To write partitions in the place of workers, and to see that none of them runs."""
+    yield Right("group", settings.group, "Describe")
+    yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)
+
+
+def sees_settings(rights: Iterable[Right]) -> bool:
+    """Whether who has these rights may see the settings of topics."""
+    return any(right.operation in ("DescribeConfigs", "AlterConfigs") for right in rights)
 
 
 def by_resource(rights: Sequence[Right]) -> dict[tuple[Resource, str, bool], list[Operation]]:

@@ -26,7 +26,8 @@ from aiokafka.errors import (
 )
 
 from agents.kafka.clients import new_producer
-from agents.kafka.private import join_transaction
+from agents.kafka.private import drop_unsent, join_transaction
+from agents.kafka.refusals import is_refusal
 from agents.kafka.rights import transactional_prefix
 from agents.settings import Settings
 from agents.topic_roles import MAX_BATCH_BYTES
@@ -87,6 +88,7 @@ class Transactions:
             "max_batch_size": MAX_BATCH_BYTES,
         }
         self._producer: AIOKafkaProducer | None = None
+        self._is_under_way = False
 
     async def start(self) -> None:
         """Fence: from here on no transaction of an earlier owner can commit, and none of ours is open."""
@@ -96,7 +98,7 @@ class Transactions:
         except BaseException:
             await producer.stop()
             raise
-        self._producer = producer
+        self._producer, self._is_under_way = producer, False
 
     async def write(self, outbox: Outbox) -> dict[tuple[str, int], int]:
         """Write all of the outbox, or none of it; the offset of the last record written to each topic and partition.
@@ -110,6 +112,7 @@ class Transactions:
         records_in: list[int] = []
         last: dict[tuple[str, int], int] = {}
         refusals: list[BaseException] = []
+        self._is_under_way = True
         try:
             await producer.begin_transaction()
             try:
@@ -123,14 +126,14 @@ class Transactions:
             answers: list[Any] = await asyncio.gather(*sent, return_exceptions=True)
             refusals[:0] = [answer for answer in answers if isinstance(answer, BaseException)]
             if refusals:
-                # Of a producer that was fenced only some batches may say so.
-                raise next((one for one in refusals if isinstance(one, ProducerFenced)), refusals[0])
+                raise _telling(refusals)
             for answer, count in zip(answers, records_in, strict=True):
                 if answer.offset >= 0:  # unknown where the broker had the batch already and says only that
                     last[answer.topic, answer.partition] = answer.offset + count - 1
                 else:
                     last.pop((answer.topic, answer.partition), None)
             await asyncio.wait_for(producer.commit_transaction(), COMMIT_TIMEOUT_S)
+            self._is_under_way = False
         except _NO_ANSWER as error:
             raise BrokerAwayError(str(error) or type(error).__name__) from error
         finally:
@@ -169,7 +172,15 @@ class Transactions:
         """Close the connection; what is not committed is aborted by the broker."""
         producer, self._producer = self._producer, None
         if producer is not None:
+            if self._is_under_way:
+                drop_unsent(producer)
             await producer.stop()
+
+
+def _telling(refusals: list[BaseException]) -> BaseException:
+    """Why it failed: of a producer that was fenced, or that lacks a right, only some batches may say so."""
+    fenced = (one for one in refusals if isinstance(one, ProducerFenced))
+    return next(fenced, next(filter(is_refusal, refusals), refusals[0]))
 
 
 def _seen(answered: asyncio.Future[Any]) -> None:

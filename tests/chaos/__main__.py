@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 HERE = Path(__file__).parent
-SHORTER = ("test_workers.py", "test_brokers.py")
+SHORTER = ("test_workers.py", "test_brokers.py", "test_rotation.py")
 
 
 def main() -> int:

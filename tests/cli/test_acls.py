@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from agents.errors import UserError
-from agents.kafka.rights import ROLES, rights_of
+from agents.kafka.rights import COMMANDS, ROLES, rights_of
 from agents.kafka.rights_text import FORMATS, rights_text
 from agents.settings import Settings
-from tests.cli.command import dueclock, sentence_of
+from tests.cli.command import ROOT, dueclock, sentence_of
+from tests.docs.command_pages import commands
 
 
 def test_a_producer_of_one_topic_gets_one_command_in_each_format(tmp_path: Path) -> None:
@@ -51,6 +52,37 @@ def test_a_producer_of_one_topic_gets_one_command_in_each_format(tmp_path: Path)
             "operations": ["Write"],
         }
     ]
+
+
+def test_each_command_that_goes_to_a_broker_says_whose_rights_it_needs() -> None:
+    """`acls` asks nobody; `doctor` and the demonstration go as each of them."""
+    with_broker = {
+        typed.removeprefix("dueclock ")
+        for typed, command in commands()
+        if any(option.name == "broker" for option in command.params)
+    }
+    assert with_broker - {"acls", "doctor", "demo"} == COMMANDS.keys()
+    assert {role for roles in COMMANDS.values() for role in roles} == set(ROLES)
+
+
+def test_the_page_of_roles_has_each_command_in_the_row_of_its_role() -> None:
+    page = (ROOT / "docs/how-to/connect-to-a-secured-kafka.md").read_text()
+    rows = {
+        line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `") and line.split("`")[1] in ROLES
+    }
+    assert rows.keys() == set(ROLES)
+    for command, roles in COMMANDS.items():
+        for role in roles:
+            assert f"`{command}`" in rows[role] or f"`{command.split()[0]}`" in rows[role], (command, role)
+
+
+@pytest.mark.parametrize("role", ["grow-from", "grow-to"])
+def test_what_growing_needs_is_printed_in_each_format(tmp_path: Path, role: str) -> None:
+    for form in FORMATS:
+        words = ("acls", "--role", role, "--topic-prefix", "g2-", "--principal", "User:g", "--format", form)
+        ended = dueclock(*words, folder=tmp_path)
+        assert ended.status == 0, ended.err
+        assert ended.out.count("g2-sla-journal") >= 2, "the journal, and the transactional ids that begin so"
 
 
 def test_no_role_but_the_administrator_makes_topics() -> None:

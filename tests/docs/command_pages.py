@@ -9,6 +9,7 @@ from inspect import cleandoc
 import click
 
 from agents.cli.commands import dueclock
+from agents.kafka.rights import COMMANDS
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -50,6 +51,9 @@ def command_parts() -> Iterator[str]:
         yield f"## {typed}"
         yield f"`{' '.join([typed, *pieces])}`"
         yield from _paragraphs(command)
+        if roles := COMMANDS.get(typed.removeprefix("dueclock ")):
+            named = " and ".join(f"`{role}`" for role in roles)
+            yield f"Needs the rights of {named} at a [secured Kafka](../how-to/connect-to-a-secured-kafka.md#rights)."
         rows = [row for option in command.get_params(context) if (row := _row(option, context)) is not None]
         if rows:
             lines = ["| flag | meaning |", "| --- | --- |", *(f"| {flag} | {meaning} |" for flag, meaning in rows)]

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -42,10 +43,14 @@ def show(rows: list[dict[str, str]]) -> None:
     for row in rows:
         if row["kind"] == "sentence":
             sentences.add_row(row["wrong"], row["sentence"])
-    said = {row["right"].partition(" the ")[2].partition(" ")[0]: row for row in rows if row["kind"] == "right"}
-    for kind, row in said.items():
-        sentences.add_row(f"no right to a {kind}" if kind else "no right to a transactional id", row["sentence"])
-    for table in (rights, sentences):
+    of_rights = [row for row in rows if row["kind"] == "right"]
+    for kind in ("topic", "group", "transactional id"):
+        for row in [one for one in of_rights if f" {kind} " in one["right"]][:1]:
+            sentences.add_row(f"no right to a {kind}", row["sentence"])
+    roles = Table("role", "rights, each tried", box=None, pad_edge=False, header_style="bold")
+    for role, count in Counter(row["role"] for row in of_rights).items():
+        roles.add_row(role, str(count))
+    for table in (rights, roles, sentences):
         if table.row_count:
             console.print(table)
             console.print()

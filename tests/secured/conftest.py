@@ -14,6 +14,7 @@ from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from deploy import embedded
 from deploy.embedded_secured import Secrets
+from tests.secured.search import in_files, in_processes, modes_are_right, secrets_of
 
 Result = TypeVar("Result")
 PARTITIONS = 2
@@ -41,6 +42,10 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         found = Secured(settings)
         create_topics(found.of("administrator"))
         yield found
+        secrets = secrets_of(found.secrets)
+        leaks = [*in_files(tmp_path_factory.getbasetemp(), secrets, but=[found.secrets]), *in_processes(secrets)]
+        assert leaks == [], "secrets that the tests have left where none may be"
+        modes_are_right(found.secrets)
     finally:
         embedded.stop(secured_folder(settings))
 

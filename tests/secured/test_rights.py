@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -28,19 +29,20 @@ from agents.kafka.embedded import give_rights, settings_file
 from agents.kafka.rights import INPUTS, ROLES, Right, Role, rights_of
 from agents.kafka.transactions import Outbox, transactions_of
 from agents.settings import Settings
-from agents.topic_roles import CHANGELOG, JOURNAL, OUTPUTS, READ_TOPICS, REPARTITION
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, OUTPUTS, READ_TOPICS, REPARTITION
 from schemas.registry import ALL_TOPICS, Logical
 from tests.broker.harness import seller_on, wait_until
 from tests.cli.command import dueclock, sentence_of
 from tests.secured.conftest import PARTITIONS, Secured
 from tests.secured.table import note
-from tests.secured.workers import ask, read, send, working
+from tests.secured.workers import ask, read, send, working, write_settings
 
 pytestmark = pytest.mark.broker
 
 ARE_ALL = os.environ.get("DUECLOCK_TEST_SECURED") == "all"
 _GROUP = "dueclock-subscriber-rights"
-_OWN_PREFIX = "administered-"
+_PREFIXES: dict[Role, str] = {"administrator": "administered-", "grow-to": "grown-"}
+"""Of topics of their own."""
 
 
 class Case(NamedTuple):
@@ -58,7 +60,7 @@ def all_cases() -> list[Case]:
     found = []
     for role in ROLES:
         for topic in INPUTS if role == "producer" else (None,):
-            settings = Settings(topic_prefix=_OWN_PREFIX if role == "administrator" else "")
+            settings = Settings(topic_prefix=_PREFIXES.get(role, ""))
             found += [Case(role, right, topic) for right in rights_of(role, settings, topic)]
     return found
 
@@ -78,6 +80,7 @@ class Stage:
         self._secured = secured
         self._folder = Path(secured.settings.state_dir)
         self.clock = ""
+        self.unread = ""
 
     def prepare(self) -> None:
         """A worker opens a clock and refuses something from each topic; the administrator has topics of its own."""
@@ -93,14 +96,17 @@ class Stage:
                 return self.command("auditor", "deadletter list --json")
 
             wait_until(lambda: letters().count('"reason"') == len(READ_TOPICS), letters, within_s=40)
+        self.unread = asyncio.run(send(self._secured.of("producer"), "buyer-message", b"unread", b"A1/ATVPDKIKX0DER"))
         asyncio.run(_leave_traces(self._secured.of("broker")))
-        give_rights(self._secured.settings, self.settings("administrator"))
+        for role in _PREFIXES:
+            give_rights(self._secured.settings, self.settings(role))
         self.command("administrator", "topics create")
+        self.command("administrator", f"topics create --topic-prefix grown- --partitions {PARTITIONS}")
+        write_settings(self.settings("grow-to"), self._folder / "next.toml")
 
     def settings(self, role: Role) -> Settings:
         """How a role connects."""
-        settings = self._secured.of(role)
-        return settings.changed(topic_prefix=_OWN_PREFIX) if role == "administrator" else settings
+        return self._secured.of(role, topic_prefix=_PREFIXES.get(role, ""))
 
     def change(self, case: Case, *, is_taken: bool) -> None:
         """Take a right, or give it back, and wait until that is in force."""
@@ -121,7 +127,7 @@ class Stage:
         """A command of dueclock as this role: what it says, or UserError with its sentence."""
         out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
         prefix = self.settings(role).topic_prefix
-        flags = ["--topic-prefix", prefix] if prefix else []
+        flags = ["--topic-prefix", prefix] if prefix and "--topic-prefix" not in words else []
         arguments = ["--settings", str(settings_file(self._secured.settings, role)), *words.split(), *flags]
         with contextlib.chdir(self._folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = run_command(arguments)
@@ -160,11 +166,22 @@ class Stage:
             if right.operation == "AlterConfigs":
                 return {"change a topic's settings": lambda: run_with_broker(settings, lambda: _alter(settings, right))}
         elif right.operation == "Write" and right.name in (
-            settings.topic(one) for one in (JOURNAL, CHANGELOG, *OUTPUTS)
+            settings.topic(one) for one in (JOURNAL, CHANGELOG, *(OUTPUTS if role == "operator" else (DEAD_LETTER,)))
         ):
-            return {"write, as rebuild does": lambda: run_with_broker(settings, lambda: _write(settings, right))}
+            job = "write, as rebuild does" if role == "operator" else "write, as grow does"
+            return {job: lambda: run_with_broker(settings, lambda: _write(settings, right))}
+        elif role in ("grow-from", "grow-to"):
+            return {"grow": self._grow}
         else:
-            words = ["topics check", "audit", "clocks", "deadletter list", f"explain {self.clock}", "journal export"]
+            words = [
+                "topics check",
+                "audit",
+                "clocks",
+                "deadletter list",
+                f"explain {self.clock}",
+                "journal export",
+                "journal archive",
+            ]
             redrive = "deadletter redrive --since 2020-01-01T00:00:00Z --again --yes"
             if role == "operator" and right.resource != "topic":
                 words = ["rebuild", redrive]
@@ -177,6 +194,14 @@ class Stage:
     def _worker(self) -> None:
         ended = dueclock("--settings", settings_file(self._secured.settings, "worker"), "worker", folder=self._folder)
         raise UserError(sentence_of(ended), ended.status)
+
+    def _grow(self) -> None:
+        """To topics that were grown to before: what they hold is compared, and what nobody read is set aside."""
+        self.command("grow-from", f"grow --to next.toml --skip-line {self.unread}")
+
+    def take_back(self) -> None:
+        """The topics that were left are kept again."""
+        self.command("grow-from", "grow --back")
 
     def _make_anew(self, topic: str) -> None:
         """Somebody deleted a topic: the administrator makes it again."""
@@ -203,9 +228,14 @@ async def _leave_traces(settings: Settings) -> None:
 
 
 async def _write(settings: Settings, right: Right) -> None:
+    await _write_to(settings, right.name)
+
+
+async def _write_to(settings: Settings, *topics: str) -> None:
     transactions = transactions_of(settings, 0)
     outbox = Outbox()
-    outbox.put(right.name, 0, b"key", b"value")
+    for topic in topics:
+        outbox.put(topic, 0, b"key", b"value")
     await transactions.start()
     try:
         await transactions.write(outbox)
@@ -253,6 +283,8 @@ def test_without_a_right_a_job_of_the_role_fails_and_says_what_it_lacks(stage: S
     note("right", role=case.role, right=str(case.right), job=job, sentence=sentence)
     if case.right.operation == "Create":
         stage.command("administrator", "topics create")
+    if job == "grow":
+        stage.take_back()
 
 
 @pytest.mark.timeout(300)
@@ -263,6 +295,32 @@ def test_with_all_rights_each_job_is_done(stage: Stage, role: Role) -> None:
     done: set[str] = set()
     for case in reversed(own):  # a subscriber's group comes first: it reads all topics, also where one is empty
         for job, do in stage.jobs(case).items():
-            if job not in done and job not in ("worker", "write, as rebuild does"):
+            if job not in done and job != "worker" and not job.startswith("write, as"):
                 done.add(job)
                 do()
+    if "grow" in done:
+        stage.take_back()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("role", ROLES)
+def test_a_doctor_finds_nothing_missing_where_a_role_has_its_rights(stage: Stage, role: Role) -> None:
+    topic = " --topic buyer-message" if role == "producer" else ""
+    said = stage.command(role, f"doctor --role {role}{topic}")
+    assert f"all that the role {role} needs" in said
+
+
+def test_a_transaction_that_a_broker_refuses_is_given_up_at_once(stage: Stage) -> None:
+    """Its client would try on for forty seconds, and take all of the processor for it."""
+    settings = stage.settings("operator")
+    lost = next(
+        case for case in all_cases() if case.role == "operator" and str(case.right) == "Write on the topic support-case"
+    )
+    stage.change(lost, is_taken=True)
+    try:
+        began_s = time.monotonic()
+        with pytest.raises(UserError, match="the topic support-case"):
+            run_with_broker(settings, lambda: _write_to(settings, *READ_TOPICS))
+        assert time.monotonic() - began_s < 15
+    finally:
+        stage.change(lost, is_taken=False)

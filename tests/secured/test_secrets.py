@@ -1,7 +1,7 @@
 """No secret is found where it may not be: logs, command lines, environments, errors, files outside the secrets' folder.
 
-Canaries are passwords that are made for these tests alone. They are looked for while a worker, a rebuild, a source of
-tokens and the demonstration run, and after they have failed.
+Canaries are passwords that are made for these tests alone. They are looked for while a worker and the demonstration
+run, and after they have failed; and when all tests of this folder have run (`secured` in conftest.py).
 """
 
 from __future__ import annotations
@@ -9,83 +9,20 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
-import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 import pytest
 
 from agents.kafka.embedded import settings_file
+from agents.kafka.rights import ROLES
 from tests.broker.harness import wait_until
 from tests.cli.command import dueclock, environment, sentence_of
 from tests.secured.conftest import Secured
+from tests.secured.search import Leak, in_files, in_processes, leaves_no_core, modes_are_right, secrets_of
 from tests.secured.workers import working, write_settings
-
-
-class Leak(NamedTuple):
-    """Where a secret was found, and whose."""
-
-    where: str
-    user: str
-
-
-def spellings(secret: str) -> list[bytes]:
-    """A secret as it is, and as a log or a form might hold it."""
-    raw = secret.encode()
-    return [raw, base64.b64encode(raw).rstrip(b"="), raw.hex().encode()]
-
-
-def in_files(folder: Path, secrets: dict[str, str], *, but: Iterable[Path] = ()) -> Iterator[Leak]:
-    """Secrets in files below a folder."""
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.is_symlink() and not any(file.is_relative_to(one) for one in but):
-            content = file.read_bytes().rstrip(b"\0")  # Kafka's indexes are mostly room
-            yield from (Leak(str(file), user) for user, secret in secrets.items() if _holds(content, secret))
-
-
-def in_processes(secrets: dict[str, str]) -> Iterator[Leak]:
-    """Secrets in the command line or the environment of a process of this machine, as far as we may look."""
-    for process in Path("/proc").iterdir():
-        if not re.fullmatch(r"\d+", process.name):
-            continue
-        for kind in ("cmdline", "environ"):
-            try:
-                content = (process / kind).read_bytes()
-            except OSError:
-                continue  # it has ended, or is another user's
-            yield from (Leak(f"{process}/{kind}", user) for user, secret in secrets.items() if _holds(content, secret))
-
-
-def _holds(content: bytes, secret: str) -> bool:
-    return any(spelling in content for spelling in spellings(secret))
-
-
-def secrets_of(folder: Path) -> dict[str, str]:
-    """The passwords in a folder of secrets, by user, and the private key of the broker."""
-    found = {file.stem: file.read_text().strip() for file in folder.glob("*.password")}
-    key = re.search(r"PRIVATE KEY-----\\n(\w{40,})", (folder / "broker.properties").read_text().replace("\\\\n", "\\n"))
-    assert key is not None
-    return {**found, "the broker's key": key[1]}
-
-
-def modes_are_right(folder: Path) -> None:
-    """The folder is ours alone, and each file in it."""
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for file in folder.iterdir():
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
-
-
-def leaves_no_core(pid: int) -> None:
-    """The process, and all that it has started."""
-    process = psutil.Process(pid)
-    for one in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended leaves none either
-            assert one.rlimit(psutil.RLIMIT_CORE) == (0, 0), one
 
 
 def commands(pid: int) -> list[list[str]]:
@@ -114,7 +51,7 @@ def test_a_search_finds_what_it_should(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system has no /proc")
 def test_no_secret_is_found_while_a_worker_works_nor_after_logins_have_failed(secured: Secured, tmp_path: Path) -> None:
     secrets = secrets_of(secured.secrets)
-    assert len(secrets) == 8
+    assert len(secrets) == len(ROLES) + 2
     state = Path(secured.settings.state_dir)
     file = settings_file(secured.settings, "worker")
     with working("searched", file, tmp_path, {"DUECLOCK_LOG_LEVEL": "debug"}) as worker:
@@ -169,7 +106,8 @@ def test_no_secret_is_found_while_the_demonstration_runs_on_a_secured_kafka(tmp_
 
     def runs() -> bool:
         assert play.poll() is None, (tmp_path / "told").read_text()
-        return any("worker" in words for words in commands(play.pid))
+        running = commands(play.pid)
+        return all(any(name in words for words in running) for name in ("worker", "deliver", "board"))
 
     try:
         wait_until(runs, (tmp_path / "told").read_text, within_s=150)
@@ -183,4 +121,5 @@ def test_no_secret_is_found_while_the_demonstration_runs_on_a_secured_kafka(tmp_
             play.kill()
             play.wait(10)
     assert list(in_files(tmp_path, secrets, but=[folder])) == []
+    assert list(in_processes(secrets)) == []
     modes_are_right(folder)

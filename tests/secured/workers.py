@@ -113,12 +113,13 @@ def working(
         worker.close()
 
 
-async def send(settings: Settings, topic: Logical, value: bytes, key: bytes) -> None:
-    """As a producer of notifications sends."""
+async def send(settings: Settings, topic: Logical, value: bytes, key: bytes) -> str:
+    """As a producer of notifications sends; where it stands now, as TOPIC/PARTITION/OFFSET."""
     producer = new_producer(settings)
     try:
         await producer.start()
-        await producer.send_and_wait(settings.topic(topic), value, key=key)
+        written = await producer.send_and_wait(settings.topic(topic), value, key=key)
+        return f"{written.topic}/{written.partition}/{written.offset}"
     finally:
         await producer.stop()
 
