@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 from typing import Any, NamedTuple, Self
 
@@ -98,15 +99,19 @@ def _of(step: Step, run: Run) -> Figures:
         percentile(late, 50) if late else None,
         percentile(late, 99) if late else None,
         max(late) if late else None,
-        _cores(usage, "pod", for_s),
-        _cores(usage, "broker", for_s),
+        cores(usage, "pod"),
+        cores(usage, "broker"),
         max((one.resident_mib for one in usage if one.who.startswith("pod")), default=0.0),
     )
 
 
-def _cores(usage: Sequence[Usage], kind: str, for_s: float) -> float:
-    """Cores that all of a kind took together: samples are about a second apart."""
-    return sum(one.cores for one in usage if one.who.startswith(kind)) / max(for_s, 1.0)
+def cores(usage: Iterable[Usage], kind: str) -> float:
+    """Cores that all of a kind took together, each by the mean of its samples."""
+    by: dict[str, list[float]] = defaultdict(list)
+    for one in usage:
+        if one.who.startswith(kind):
+            by[one.who].append(one.cores)
+    return sum(map(mean, by.values()))
 
 
 def table(run: Run) -> Table:

@@ -53,6 +53,8 @@ class Load:
             }
         )
         self._enough = threading.Event()
+        self._mixed = self._stories()
+        self._first = next(self._mixed)  # made now, and not while the clock runs
         self._thread = threading.Thread(target=self._run, name="load")
         self.acknowledged: set[str] = set()
         self.asked: dict[str, Asked] = {}
@@ -61,28 +63,29 @@ class Load:
 
     def start(self) -> None:
         """Begin."""
+        self._send(self._first)
         self._thread.start()
 
     def stop(self) -> None:
         """Send no more, and wait until the brokers have all of it."""
         self._enough.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._producer.flush(130)
 
     def _run(self) -> None:
-        mixed = self._mixed()
         began_s, numbers = time.monotonic(), (0, 0)
         while not self._enough.wait(0.02):
             passed_s = time.monotonic() - began_s
             wanted = int(passed_s * self._rate), int(passed_s * self._due)
             for _ in range(numbers[0], wanted[0]):
-                self._send(next(mixed))
+                self._send(next(self._mixed))
             for number in range(numbers[1], wanted[1]):
                 self._ask(number)
             numbers = wanted
             self._producer.poll(0)
 
-    def _mixed(self) -> Iterator[Sent]:
+    def _stories(self) -> Iterator[Sent]:
         """Stories of the last three days, without end."""
         seed = self._seed
         now_ms = time.time_ns() // 1_000_000

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.bench.figures import percentile
-from tests.fleet.figures import Run
+from tests.fleet.figures import Run, cores
 from tests.fleet.steps import Step
+from tests.fleet.watch import Usage
 
 WIDTH: Final = 960
 HEIGHT: Final = 380
@@ -68,15 +69,13 @@ def memory(run: Run) -> str:
 
 
 def cpu(run: Run) -> str:
-    """What the workers and brokers took together, and the largest worker."""
-    sums: dict[str, dict[int, float]] = {"workers together": {}, "brokers together": {}}
+    """What all workers took, and all brokers."""
+    slots: dict[int, list[Usage]] = defaultdict(list)
     for one in run.usage:
-        name = "workers together" if one.who.startswith("pod") else "brokers together"
-        slot = int(one.at_s // EACH_S)
-        sums[name][slot] = sums[name].get(slot, 0.0) + one.cores / EACH_S
+        slots[int(one.at_s // EACH_S)].append(one)
     curves = [
-        Curve(name, [((slot + 0.5) * EACH_S, value) for slot, value in sorted(some.items())], colour, 2.0)
-        for (name, some), colour in zip(sums.items(), _COLOURS, strict=False)
+        Curve(name, [((slot + 0.5) * EACH_S, cores(slots[slot], kind)) for slot in sorted(slots)], colour, 2.0)
+        for name, kind, colour in (("workers", "pod", "#1f77b4"), ("brokers", "broker", "#d62728"))
     ]
     return _linear(run, "CPU, cores", curves)
 

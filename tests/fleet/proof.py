@@ -48,6 +48,8 @@ class Found(NamedTuple):
     """What the journal, folded anew, gives otherwise than the topics have it."""
     audit: str
     """What the audit finds; empty where it is clean."""
+    lines: int = 0
+    """How many lines the journals have."""
 
 
 def verdict(found: Found) -> list[str]:
@@ -81,8 +83,10 @@ def found_in(
     """Read all topics and fold all partitions, with so many processes."""
     inputs = {_place(one): str(json.loads(one.value() or b"{}")["event_id"]) for one in read(settings, INPUTS)}
     journal: dict[int, list[tuple[int, int, bytes]]] = defaultdict(list)
+    lines = 0
     finished: Counter[str] = Counter()
     for one in read(settings, ("sla-journal",)):
+        lines += 1
         headers = _headers(one)
         journal[one.partition() or 0].append(
             (line_number(list(headers.items())), one.timestamp()[1], one.value() or b"")
@@ -111,7 +115,7 @@ def found_in(
             for partition in range(people.partitions)
         ]
         differing = [sentence for one in folded for sentence in one.result()]
-    return Found(frozenset(acknowledged), inputs, finished, frozenset(asked), standing, ids, differing, audit)
+    return Found(frozenset(acknowledged), inputs, finished, frozenset(asked), standing, ids, differing, audit, lines)
 
 
 def differences(

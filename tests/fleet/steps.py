@@ -53,6 +53,8 @@ class Fleet:
         self._started = 0
         self.told = 0
         """Input records that did not come from the load."""
+        self.ended: list[str] = []
+        """Last words of workers that ended by themselves."""
         self.steps: list[Step] = []
         self.watch: Watch | None = None
 
@@ -62,7 +64,7 @@ class Fleet:
 
     def processes(self) -> dict[str, psutil.Process]:
         """Who runs now, workers and brokers."""
-        pids = {pod: worker.process.pid for pod, worker in self._workers.items() if worker.process.poll() is None}
+        pids = {pod: worker.process.pid for pod, worker in [*self._workers.items()] if worker.process.poll() is None}
         found = {f"broker-{node.number}": node.process for node in self._brokers.nodes}
         for pod, pid in pids.items():
             try:
@@ -88,16 +90,18 @@ class Fleet:
         wait_until(self._is_kept, self._missing, within_s=WITHIN_S)
 
     def _is_kept(self) -> bool:
-        self._see_that_none_has_ended()
+        self._start_what_has_ended()
         kept = [_kept_by(worker.log()) for worker in self._workers.values() if worker.process.poll() is None]
         if None in kept:
             return False
         return sorted(p for some in kept for p in some or ()) == list(range(self.live.partitions))
 
-    def _see_that_none_has_ended(self) -> None:
-        for worker in self._workers.values():
-            if worker.process.poll() not in (None, 0, -9):
-                raise NotMeasuredError(f"{worker.name} has ended: {worker.log()[-600:]}")
+    def _start_what_has_ended(self) -> None:
+        """A worker that ends by itself (its partition was taken, say) is started again, as Kubernetes does it."""
+        for pod, worker in [*self._workers.items()]:
+            if worker.process.poll() is not None:
+                self.ended.append(worker.log().strip().rpartition("\n")[2])
+                self.start(pod)
 
     def _missing(self) -> str:
         kept = {pod: _kept_by(worker.log()) for pod, worker in self._workers.items() if worker.process.poll() is None}
@@ -122,8 +126,7 @@ class Fleet:
             rounds += 1
             self.live.send([question(seller, f"sign-{rounds}") for seller in sellers])
             self.told += len(sellers)
-            before = time.monotonic()
-            wait_until(lambda: time.monotonic() - before > 1.0, lambda: "a second", within_s=5)  # noqa: B023 - at once
+            self._let_pass(1.0)
             sealed = {int(p) for worker in self._workers.values() for p in _SEALED.findall(worker.log())}
             if time.monotonic() > deadline:
                 raise NotMeasuredError(f"no seal of partitions {sorted(set(self._all()) - sealed)[:5]}")
@@ -194,7 +197,7 @@ class Fleet:
     def _let_pass(self, for_s: float) -> None:
         until_s = time.monotonic() + for_s
         while time.monotonic() < until_s:
-            self._see_that_none_has_ended()
+            self._start_what_has_ended()
             time.sleep(0.2)
 
     @contextmanager

@@ -90,11 +90,11 @@ class Watch:
         while not self._enough.wait(EVERY_S):
             for who, process in self._processes().items():
                 try:
-                    times, resident = process.cpu_times(), process.memory_info().rss
+                    times, resident, created_s = process.cpu_times(), process.memory_info().rss, process.create_time()
                 except psutil.NoSuchProcess:
                     continue
                 now_s, cpu_s = time.monotonic(), times.user + times.system
-                last_s, last_cpu_s = before.get(process.pid, (now_s, cpu_s))
+                last_s, last_cpu_s = before.get(process.pid, (now_s - (time.time() - created_s), 0.0))
                 before[process.pid] = now_s, cpu_s
                 if now_s > last_s:
                     cores = (cpu_s - last_cpu_s) / (now_s - last_s)
