@@ -25,7 +25,7 @@ import psutil
 from rich.console import Console
 
 from schemas.policies import shipped_policies
-from tests.bench.installation import NotMeasuredError, seed_into
+from tests.bench.installation import NotMeasuredError, seed_into, wait_until
 from tests.broker.harness import ROOT, Live
 from tests.cli.command import environment
 from tests.fleet.brokers import Brokers
@@ -42,7 +42,7 @@ IDLE_S: Final = 15.0
 _LEAST_ACCOUNTS: Final = 20
 """For each partition, so that none is without."""
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=120)
 
 
 @contextmanager
@@ -103,6 +103,8 @@ def _with_workers(
     try:
         took_s |= _prepare(fleet)
         load.start()
+        with doing("The first question falls due"):
+            wait_until(lambda: bool(watch.visible), lambda: "a breach", within_s=AHEAD_MS / 1000 + 60)
         _steps(chosen, fleet)
         with doing("The last deadlines pass"):
             load.stop()
@@ -163,14 +165,14 @@ def _steps(chosen: argparse.Namespace, fleet: Fleet) -> None:
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("Steady", lambda: fleet.be_steady(chosen.steady)),
         ("Restart, one by one", fleet.restart_one_by_one),
-        ("A calm", lambda: fleet.be_steady(chosen.calm)),
+        ("A calm", lambda: fleet.be_calm(chosen.calm)),
         ("The newer version, one by one, its logic held back", fleet.upgrade_one_by_one),
         ("The newer logic, one by one", fleet.let_go_one_by_one),
-        ("A calm", lambda: fleet.be_steady(chosen.calm)),
+        ("A calm", lambda: fleet.be_calm(chosen.calm)),
         ("One broker of three is killed, and comes back", lambda: fleet.lose_a_broker(chosen.seed % 3)),
-        ("A calm", lambda: fleet.be_steady(chosen.calm)),
+        ("A calm", lambda: fleet.be_calm(chosen.calm)),
         ("A worker is killed with -9", lambda: fleet.lose_a_worker(chosen.seed % len(fleet.pods))),
-        ("A calm", lambda: fleet.be_steady(chosen.calm)),
+        ("A calm", lambda: fleet.be_calm(chosen.calm)),
     )
     for what, step in steps:
         if chosen.only == "steady" and what not in ("Steady", "A calm"):

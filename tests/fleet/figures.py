@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tests.bench.figures import percentile
 from tests.fleet.load import Asked
-from tests.fleet.steps import Step
+from tests.fleet.steps import CALM, Step
 from tests.fleet.watch import Usage, Watch
 
 
@@ -83,18 +83,21 @@ class Figures(NamedTuple):
 
 
 def figures(run: Run) -> list[Figures]:
-    """Those of each step, in order."""
-    return [_of(step, run) for step in run.steps]
+    """Those of each step, in order; all calms together, at the end."""
+    names = sorted(dict.fromkeys(step.name for step in run.steps), key=CALM.__eq__)
+    return [_of(name, [step for step in run.steps if step.name == name], run) for name in names]
 
 
-def _of(step: Step, run: Run) -> Figures:
-    late = [one.late_s for one in run.breaches if step.began_s <= one.at_s < step.ended_s]
-    usage = [one for one in run.usage if step.began_s <= one.at_s < step.ended_s]
-    for_s = step.ended_s - step.began_s
+def _of(name: str, steps: Sequence[Step], run: Run) -> Figures:
+    def within(at_s: float) -> bool:
+        return any(step.began_s <= at_s < step.ended_s for step in steps)
+
+    late = [one.late_s for one in run.breaches if within(one.at_s)]
+    usage = [one for one in run.usage if within(one.at_s)]
     return Figures(
-        step.name,
-        for_s,
-        step.away_s,
+        name,
+        sum(step.ended_s - step.began_s for step in steps),
+        tuple(away_s for step in steps for away_s in step.away_s),
         len(late),
         percentile(late, 50) if late else None,
         percentile(late, 99) if late else None,

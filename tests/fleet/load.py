@@ -47,6 +47,7 @@ class Load:
             {
                 "bootstrap.servers": settings.broker,
                 "enable.idempotence": True,
+                "log_level": 2,  # a broker that is taken away is no news
                 "linger.ms": 5,
                 "partitioner": "murmur2_random",
                 "delivery.timeout.ms": 120_000,

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from tests.bench.figures import percentile
 from tests.fleet.figures import Run, cores
-from tests.fleet.steps import Step
+from tests.fleet.steps import CALM, Step
 from tests.fleet.watch import Usage
 
 WIDTH: Final = 960
@@ -147,7 +147,7 @@ def _bands(steps: Sequence[Step], x: Callable[[float], float], base: float) -> I
         left, right = x(step.began_s), x(step.ended_s)
         size = f'width="{right - left:.1f}" height="{base - TOP}"'
         yield f'<rect x="{left}" y="{TOP}" {size} fill="{_BANDS[number % 2]}"/>'
-        if step.name != "steady" or not number:
+        if step.name != CALM:
             yield f'<path d="M{left} {44 + 16 * row}V{base}" stroke="#888" stroke-dasharray="2 3"/>'
             yield _text(left + 3, 44 + 16 * row, step.name, colour="#333")
             row = (row + 1) % 3

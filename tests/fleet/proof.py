@@ -159,6 +159,7 @@ def read(settings: Settings, names: Sequence[Logical]) -> Iterable[Message]:
         {
             "bootstrap.servers": settings.broker,
             "group.id": "none",
+            "log_level": 2,  # a broker that is taken away is no news
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,

@@ -26,6 +26,7 @@ NEWER: Final = "tests.upgrades.newer"
 WITHIN_S: Final = 240.0
 LOST_S: Final = 30.0
 """How long a broker is away: past the time after which the others give it up."""
+CALM: Final = "the calm after each"
 _SEAL_EVERY_S: Final = 5
 _RECOVERED: Final = re.compile(r"(assigned|recovered): partitions ([\d, ]+|none)")
 _SEALED: Final = re.compile(r"partition (\d+): sealed")
@@ -144,6 +145,11 @@ class Fleet:
     def be_idle(self, for_s: float) -> None:
         """Nothing is told."""
         with self._step("idle"):
+            self._let_pass(for_s)
+
+    def be_calm(self, for_s: float) -> None:
+        """Nothing happens, and what has happened passes."""
+        with self._step(CALM):
             self._let_pass(for_s)
 
     def restart_one_by_one(self) -> None:

@@ -39,6 +39,7 @@ class Watch:
             {
                 "bootstrap.servers": settings.broker,
                 "group.id": "none",
+                "log_level": 2,  # a broker that is taken away is no news
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "fetch.wait.max.ms": 50,
