@@ -273,7 +273,7 @@ def main() -> int:
     chosen = parser.parse_args()
     folder: Path = chosen.folder.resolve()
     if chosen.page:
-        rewrite(ROOT / "docs" / "explanation", folder)
+        rewrite(ROOT / "docs" / "explanation", ROOT / "deploy" / "SIZING.md", folder)
         return 0
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers are taken away on purpose
     own = folder / time.strftime("%H%M%S")

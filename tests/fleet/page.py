@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Final
 
+from tests.fleet import sizing
 from tests.fleet.figures import Figures, Run, figures
 from tests.fleet.plots import PLOTS, write_plots
 
@@ -16,20 +17,24 @@ END: Final = "<!-- end of fleet -->"
 PAGE: Final = "fleet.md"
 
 
-def rewrite(pages: Path, results: Path) -> None:
-    """Put a run into the page, and its plots beside it. ValueError where the marks are missing or a promise broke."""
+def rewrite(pages: Path, sizing_page: Path, results: Path) -> None:
+    """Put a run into page and sizing, plots beside. ValueError where marks are missing or a promise was broken."""
     run = Run.read(json.loads((results / "results.json").read_text(encoding="utf-8")))
     if run.verdict:
         raise ValueError(f"The run does not hold: {run.verdict[0]}")
-    page = pages / PAGE
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE} has not both marks, {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{markdown(run)}\n{END}{after}", encoding="utf-8")
+    _put(pages / PAGE, BEGIN, markdown(run), END)
+    _put(sizing_page, sizing.BEGIN, sizing.markdown(run), sizing.END)
     write_plots(run, results)
     for name in PLOTS:
         shutil.copy(results / name, pages / name)
+
+
+def _put(page: Path, begins: str, text: str, ends: str) -> None:
+    before, begin, rest = page.read_text(encoding="utf-8").partition(begins)
+    _, end, after = rest.partition(ends)
+    if not begin or not end:
+        raise ValueError(f"{page.name} has not both marks, {begins} and {ends}")
+    page.write_text(f"{before}{begins}\n\n{text}\n{ends}{after}", encoding="utf-8")
 
 
 def markdown(run: Run) -> str:

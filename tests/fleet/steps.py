@@ -26,6 +26,10 @@ NEWER: Final = "tests.upgrades.newer"
 WITHIN_S: Final = 240.0
 LOST_S: Final = 30.0
 """How long a broker is away: past the time after which the others give it up."""
+IDLE: Final = "idle"
+RESTART: Final = "rolling restart"
+BROKER_LOST: Final = "one broker of three lost"
+WORKER_LOST: Final = "kill -9 of a worker"
 CALM: Final = "the calm after each"
 _SEAL_EVERY_S: Final = 5
 _RECOVERED: Final = re.compile(r"(assigned|recovered): partitions ([\d, ]+|none)")
@@ -144,7 +148,7 @@ class Fleet:
 
     def be_idle(self, for_s: float) -> None:
         """Nothing is told."""
-        with self._step("idle"):
+        with self._step(IDLE):
             self._let_pass(for_s)
 
     def be_calm(self, for_s: float) -> None:
@@ -154,7 +158,7 @@ class Fleet:
 
     def restart_one_by_one(self) -> None:
         """SIGTERM, and a new one under the same name; the next one when it keeps its partitions."""
-        with self._step("rolling restart") as away_s:
+        with self._step(RESTART) as away_s:
             self._each_anew(away_s)
 
     def upgrade_one_by_one(self) -> None:
@@ -172,7 +176,7 @@ class Fleet:
     def lose_a_broker(self, number: int) -> None:
         """SIGKILL of one of three; it comes back when the others have long given it up."""
         node = self._brokers.nodes[number]
-        with self._step("one broker of three lost") as away_s:
+        with self._step(BROKER_LOST) as away_s:
             began_s = time.monotonic()
             node.kill()
             self._let_pass(LOST_S)
@@ -184,7 +188,7 @@ class Fleet:
     def lose_a_worker(self, number: int) -> None:
         """SIGKILL, and nobody in its place until the others have its partitions; then it comes back."""
         pod = self.pods[number]
-        with self._step("kill -9 of a worker") as away_s:
+        with self._step(WORKER_LOST) as away_s:
             began_s = time.monotonic()
             self._workers.pop(pod).kill()
             self.wait_until_kept()

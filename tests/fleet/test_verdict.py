@@ -13,12 +13,13 @@ import pytest
 from streams.engine import restore_state
 from streams.partitioner import partition_of
 from tests.bench.seeding import MARKETPLACE, open_clocks, state_of
+from tests.fleet import sizing
 from tests.fleet.figures import Breach, Run, figures
 from tests.fleet.page import BEGIN, END, PAGE, markdown, rewrite
 from tests.fleet.plots import cpu, lateness, memory
 from tests.fleet.population import Population, seller_named
 from tests.fleet.proof import Found, verdict
-from tests.fleet.steps import Step
+from tests.fleet.steps import BROKER_LOST, CALM, IDLE, RESTART, WORKER_LOST, Step
 from tests.fleet.watch import Usage
 
 GOOD = Found(
@@ -68,8 +69,16 @@ def test_the_first_seller_has_the_most_clocks_and_every_partition_what_its_selle
 
 
 def run() -> Run:
-    """Two steps, of which the second is slow."""
-    steps = [Step("steady", 0.0, 10.0), Step("kill -9 of a worker", 10.0, 20.0, (4.0,))]
+    """A short one, in which what follows a kill is slow."""
+    steps = [
+        Step(IDLE, 0.0, 5.0),
+        Step("steady", 5.0, 10.0),
+        Step(WORKER_LOST, 10.0, 20.0, (4.0,)),
+        Step(CALM, 20.0, 21.0),
+        Step(RESTART, 21.0, 22.0, (2.0, 4.0)),
+        Step(BROKER_LOST, 22.0, 23.0, (30.0,)),
+        Step(CALM, 23.0, 24.0),
+    ]
     breaches = [Breach(second / 10, 0.1 if second < 100 else 5.0) for second in range(200)]
     usage = [Usage(float(s), who, 100.0, 0.5) for s in range(20) for who in ("pod-0", "pod-1", "broker-1")]
     about = {
@@ -81,6 +90,7 @@ def run() -> Run:
         "accounts": 80,
         "largest": 900,
         "smallest": 200,
+        "seeded bytes": 9_000_000,
         "rate": 10,
         "due": 10,
         "sent": 400,
@@ -92,8 +102,11 @@ def run() -> Run:
 
 
 def test_each_step_has_its_own_lateness_and_cores() -> None:
-    steady, killed = figures(run())
-    assert (steady.breaches, steady.p99_s, killed.p50_s, killed.away_s) == (100, 0.1, 5.0, (4.0,))
+    named = {one.name: one for one in figures(run())}
+    steady, killed = named["steady"], named[WORKER_LOST]
+    assert [*named][-1] == CALM
+    assert named[CALM].for_s == 2.0
+    assert (steady.breaches, steady.p99_s, killed.p50_s, killed.away_s) == (50, 0.1, 5.0, (4.0,))
     assert (steady.workers_cores, steady.brokers_cores) == (1.0, 0.5)
 
 
@@ -110,12 +123,16 @@ def test_each_plot_is_a_picture_that_names_its_steps(draw: Any) -> None:
 def test_the_page_takes_a_run_that_holds_and_no_other(tmp_path: Path) -> None:
     page = tmp_path / PAGE
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    sizes = tmp_path / "SIZING.md"
+    sizes.write_text(f"{sizing.BEGIN}{sizing.END}")
     results = tmp_path / "results"
     results.mkdir()
     (results / "results.json").write_text(json.dumps(run().document()))
-    rewrite(tmp_path, results)
+    rewrite(tmp_path, sizes, results)
     assert page.read_text() == f"before\n{BEGIN}\n\n{markdown(run())}\n{END}\nafter\n"
+    assert "| worker CPU of such a fetch | 16.67 ms |" in sizes.read_text()
+    assert "| the same a broker, fetches | 20 | 80 | 2,560 |" in sizes.read_text()
     assert "| kill -9 of a worker | 10 | 4.0 | 100 | 5.00 | 5.00 | 5.00 | 1.00 | 0.50 |" in page.read_text()
     (results / "results.json").write_text(json.dumps(run()._replace(verdict=["1 events twice: a."]).document()))
     with pytest.raises(ValueError, match="does not hold: 1 events twice"):
-        rewrite(tmp_path, results)
+        rewrite(tmp_path, sizes, results)
