@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -94,7 +95,7 @@ def _with_workers(
     chosen: argparse.Namespace, people: Population, brokers: Brokers, live: Live, took_s: dict[str, float]
 ) -> Run:
     _seed(people, live)
-    changelog = brokers.data_bytes()
+    about = {"seeded bytes": brokers.data_bytes()}
     fleet = Fleet(live, brokers, workers=chosen.workers, module=_first_module(chosen.inject))
     watch = Watch(live.settings, fleet.processes)
     fleet.watch = watch
@@ -112,9 +113,7 @@ def _with_workers(
     finally:
         load.stop()
         watch.stop()
-    return _judged(
-        chosen, people, live, fleet, load, Run.of(fleet.steps, watch, load.asked, took_s), changelog, brokers
-    )
+    return _judged(chosen, people, live, fleet, load, Run.of(fleet.steps, watch, load.asked, took_s, about))
 
 
 def _wait_for_breaches(load: Load, watch: Watch) -> None:
@@ -181,18 +180,9 @@ def _steps(chosen: argparse.Namespace, fleet: Fleet) -> None:
             step()
 
 
-def _judged(
-    chosen: argparse.Namespace,
-    people: Population,
-    live: Live,
-    fleet: Fleet,
-    load: Load,
-    run: Run,
-    seeded_bytes: int,
-    brokers: Brokers,
-) -> Run:
-    """Let the last deadlines pass, stop everyone, and hold what there is against what was promised."""
-    with doing("The last breaches and records are waited for"):
+def _judged(chosen: argparse.Namespace, people: Population, live: Live, fleet: Fleet, load: Load, run: Run) -> Run:
+    """Stop everyone, and hold what there is against what was promised."""
+    with doing("The last records are waited for"):
         try:
             live.wait_until_finished(load.sent + fleet.told, within_s=120)
         except AssertionError as error:
@@ -204,44 +194,36 @@ def _judged(
         audit = _audit(live)
     took_s = {**run.took_s, "audit": time.monotonic() - began_s}
     asked = [thread for thread, one in load.asked.items() if one.acknowledged_ms]
-    began_s = time.monotonic()
+    cores = min(psutil.cpu_count() or 1, 4)
     with doing("The journals are folded anew"):
-        found = found_in(
-            live.settings,
-            people,
-            acknowledged=load.acknowledged,
-            asked=asked,
-            audit=audit,
-            cores=min(psutil.cpu_count() or 1, 4),
-        )
-    took_s["replay"] = time.monotonic() - began_s
+        found = found_in(live.settings, people, acknowledged=load.acknowledged, asked=asked, audit=audit, cores=cores)
     sentences = verdict(found)
     sentences += [f"The brokers refused {len(load.refused)} records: {load.refused[0]}."] if load.refused else []
-    return run._replace(
-        took_s=took_s,
-        verdict=sentences,
-        about={
-            "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-            "machine": f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores, "
-            f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-            "workers": chosen.workers,
-            "partitions": chosen.partitions,
-            "clocks": people.clocks,
-            "accounts": people.accounts,
-            "largest": max(people.clocks_of(partition) for partition in range(people.partitions)),
-            "smallest": min(people.clocks_of(partition) for partition in range(people.partitions)),
-            "rate": chosen.rate,
-            "due": chosen.due,
-            "sent": load.sent,
-            "journal lines": found.lines,
-            "asked": len(asked),
-            "events": sum(found.outputs.values()),
-            "bytes": brokers.data_bytes(),
-            "seeded bytes": seeded_bytes,
-            "ended by themselves": len(fleet.ended),
-            "load average": psutil.getloadavg()[1],
-        },
-    )
+    about = {
+        **run.about,
+        **_about(chosen, people),
+        "sent": load.sent,
+        "asked": len(asked),
+        "journal lines": found.lines,
+    }
+    about |= {"events": sum(found.outputs.values()), "ended by themselves": len(fleet.ended)}
+    return run._replace(took_s=took_s, verdict=sentences, about=about)
+
+
+def _about(chosen: argparse.Namespace, people: Population) -> dict[str, Any]:
+    """The machine and the sizes."""
+    counts = [people.clocks_of(partition) for partition in range(people.partitions)]
+    gib = psutil.virtual_memory().total / 2**30
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "machine": f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores, {gib:.0f} GiB",
+        "load average": psutil.getloadavg()[2],
+        **{name: getattr(chosen, name) for name in ("workers", "partitions", "rate", "due")},
+        "clocks": people.clocks,
+        "accounts": people.accounts,
+        "largest": max(counts),
+        "smallest": min(counts),
+    }
 
 
 def _audit(live: Live) -> str:
@@ -249,8 +231,8 @@ def _audit(live: Live) -> str:
     command = [sys.executable, "-m", NEWER, "--settings", str(live.auditor_file), "audit", "--json"]
     ended = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     (live.folder / "audit.json").write_text(ended.stdout)
-    if ended.returncode == 2:
-        return ended.stderr.strip().splitlines()[-1]
+    if ended.returncode not in (0, 1):
+        return ended.stderr.strip().rpartition("\n")[2]
     report: dict[str, Any] = json.loads(ended.stdout)
     return "" if report["clean"] else f"there are differences, see {live.folder / 'audit.json'}."
 
@@ -289,6 +271,8 @@ def main() -> int:
     for sentence in run.verdict or ["Nothing lost, nothing twice, and all of it follows from the journal."]:
         console.print(sentence)
     console.print(f"Plots and results.json: {folder}")
+    if not run.verdict:
+        shutil.rmtree(own)
     return 1 if run.verdict else 0
 
 

@@ -33,14 +33,21 @@ class Run(NamedTuple):
     verdict: Sequence[str]
 
     @classmethod
-    def of(cls, steps: Sequence[Step], watch: Watch, asked: Mapping[str, Asked], took_s: Mapping[str, float]) -> Self:
+    def of(
+        cls,
+        steps: Sequence[Step],
+        watch: Watch,
+        asked: Mapping[str, Asked],
+        took_s: Mapping[str, float],
+        about: Mapping[str, Any],
+    ) -> Self:
         """What was watched."""
         breaches = []
         for thread, at_ms in watch.visible.items():
             told = asked[thread]
             due_ms = max(told.fire_ms, told.acknowledged_ms)
             breaches.append(Breach(watch.at_s(due_ms), (at_ms - due_ms) / 1000))
-        return cls(list(steps), sorted(breaches), watch.usage, took_s, {}, [])
+        return cls(list(steps), sorted(breaches), watch.usage, took_s, about, [])
 
     def document(self) -> dict[str, Any]:
         """For results.json."""

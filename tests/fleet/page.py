@@ -47,12 +47,13 @@ def markdown(run: Run) -> str:
             f"partitions with three copies on three brokers, {about['clocks']:,} open clocks of {about['accounts']:,} "
             f"accounts (Zipf: {about['smallest']:,} clocks in the smallest partition, {about['largest']:,} in the "
             f"largest), {about['rate']} mixed notifications and {about['due']} questions a second that fall due, "
-            f"{about['sent']:,} records in all; load average at the end {about['load average']:.0f}."
+            f"{about['sent']:,} records in all; load average {about['load average']:.0f}."
         ),
         "",
         (
             f"Topics made in {took['topics']:.0f} s; all workers started in {took['start']:.0f} s, after a stop of all "
-            f"again in {took['start again']:.0f} s; audit of {about['journal lines']:,} lines: {took['audit']:.0f} s."
+            f"again in {took['start again']:.0f} s; audit of {about['journal lines']:,} lines: {took['audit']:.0f} s. "
+            f"Workers that ended by themselves and were started again: {about['ended by themselves']}."
         ),
         "",
         "| step | lasts, s | away, s | breaches | p50, s | p99, s | latest, s | workers, cores | brokers, cores |",

@@ -96,6 +96,7 @@ def run() -> Run:
         "sent": 400,
         "journal lines": 500,
         "load average": 2.0,
+        "ended by themselves": 0,
     }
     took_s = {"topics": 1.0, "start": 2.0, "start again": 3.0, "audit": 4.0}
     return Run(steps, breaches, usage, took_s, about, [])
