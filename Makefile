@@ -10,7 +10,7 @@ SEEDS ?= 1
 DURATION ?= 10m
 ARGS ?=
 
-.PHONY: help run test test-compiled wheel sources years docs bench bench-quick board chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
+.PHONY: help run test test-compiled wheel sources years fleet docs bench bench-quick board chaos hostile secured soak check format image-lines sbom vulnerabilities lock clean
 
 help: ## List the targets
 	@echo "dueclock, make targets:"
@@ -58,6 +58,10 @@ sources: .venv/.installed ## Play a month of two thousand mails and its reports 
 years: .venv/.installed ## Interrupt the growing of an installation at each of its steps (minutes)
 	@echo "Growing, interrupted at each step"
 	@DUECLOCK_TEST_YEARS=1 $(BIN)/python -m pytest tests/broker/test_growing.py $(ARGS)
+
+fleet: .venv/.installed ## Eight workers on three brokers: restarts, an upgrade, a broker and a worker lost, then the proof and plots (a quarter of an hour; ARGS="--workers 2 --partitions 8 --clocks 20000" is small)
+	@echo "Running a fleet"
+	@$(BIN)/python -m tests.fleet $(ARGS)
 
 docs: .venv/.installed ## Build the pages of docs/ into site/, offline; a dead link or anchor fails it
 	@echo "Building the pages (mkdocs --strict)"

@@ -261,13 +261,7 @@ class Installation:
 
     def producer(self) -> Producer:
         """A producer for a load that is sent as it happens."""
-        settings: dict[str, Any] = {
-            "bootstrap.servers": self.bootstrap,
-            "linger.ms": 2,
-            "partitioner": "murmur2_random",
-        }
-        settings["queue.buffering.max.messages"] = 1_000_000
-        return Producer(settings)
+        return _producer(self.bootstrap)
 
     def send(self, sent: Iterable[Sent]) -> None:
         """Send notifications at once, and wait until the broker has them."""
@@ -278,22 +272,37 @@ class Installation:
 
     def seed(self, partitions: Iterable[Seeded]) -> None:
         """Write the rows and the last journal line of these partitions."""
-        producer = self.producer()
-        changelog, journal = self.settings.topic("changelog"), self.settings.topic("sla-journal")
-        for one in partitions:
-            row: Row
-            for row in one.rows:
-                produce(producer, changelog, row.key, row.value, partition=one.partition)
-            produce(
-                producer,
-                journal,
-                one.journal_key,
-                one.journal_value,
-                partition=one.partition,
-                timestamp=one.journal_ms,
-                headers=one.journal_headers,
-            )
-        flushed(producer)
+        seed_into(self.settings, partitions)
+
+
+def seed_into(settings: Settings, partitions: Iterable[Seeded]) -> None:
+    """Write the rows and the last journal line of these partitions."""
+    producer = _producer(settings.broker)
+    changelog, journal = settings.topic("changelog"), settings.topic("sla-journal")
+    for one in partitions:
+        row: Row
+        for row in one.rows:
+            produce(producer, changelog, row.key, row.value, partition=one.partition)
+        produce(
+            producer,
+            journal,
+            one.journal_key,
+            one.journal_value,
+            partition=one.partition,
+            timestamp=one.journal_ms,
+            headers=one.journal_headers,
+        )
+    flushed(producer)
+
+
+def _producer(bootstrap: str) -> Producer:
+    settings: dict[str, Any] = {
+        "bootstrap.servers": bootstrap,
+        "linger.ms": 2,
+        "partitioner": "murmur2_random",
+    }
+    settings["queue.buffering.max.messages"] = 1_000_000
+    return Producer(settings)
 
 
 def produce(producer: Producer, topic: str, key: bytes, value: bytes, **more: Any) -> None:

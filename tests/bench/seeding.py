@@ -7,7 +7,8 @@ seeded has these rows in its changelog and one line in its journal, the last one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 from typing import Final, NamedTuple
 
 from schemas.decoding import journal_value
@@ -67,13 +68,23 @@ def question(seller: str, name: str, occurred_ms: int) -> MessageReceived:
 
 
 def seeded(
-    partition: int, partitions: int, policies: str, *, clocks: int, due_from_ms: int, due_within_ms: int, now_ms: int
+    partition: int,
+    partitions: int,
+    policies: str,
+    *,
+    clocks: int,
+    due_from_ms: int,
+    due_within_ms: int,
+    now_ms: int,
+    sellers: Sequence[str] = (),
+    of: Callable[[], Iterator[str]] | None = None,
 ) -> Seeded:
     """`clocks` open clocks, due one after the other from an instant on, as they stand at `now_ms`.
 
-    All must stand alike at `now_ms`: no step of escalation may pass between the first and the last.
+    All must stand alike at `now_ms`: no step of escalation may pass between the first and the last. They are dealt to
+    some sellers in turn, or to `sellers` as `of` says for each clock.
     """
-    sellers = sellers_on(partition, partitions)
+    sellers = sellers or sellers_on(partition, partitions)
     state = new_state(partition)
     step(state, Line(1, now_ms, activation(policies)))
     first_ms = due_from_ms - DAY_MS
@@ -89,7 +100,7 @@ def seeded(
     assert template is not None, "a thread that was told of has a row"
     return Seeded(
         partition,
-        _rows(own, _Template(template, first_ms), sellers, clocks, due_within_ms),
+        _rows(own, _Template(template, first_ms), cycle(sellers) if of is None else of(), clocks, due_within_ms),
         f"{sellers[-1]}/{MARKETPLACE}".encode(),
         journal_value(last),
         journal_headers(state.lines, None),
@@ -129,10 +140,9 @@ def _packed(ms: int) -> bytes:
     return b"\xcf" + ms.to_bytes(8, "big")
 
 
-def _rows(own: list[Row], template: _Template, sellers: list[str], clocks: int, due_within_ms: int) -> Iterator[Row]:
+def _rows(own: list[Row], template: _Template, of: Iterator[str], clocks: int, due_within_ms: int) -> Iterator[Row]:
     yield from own
-    for number in range(clocks):
-        seller = sellers[number % len(sellers)]
+    for number, seller in zip(range(clocks), of, strict=False):
         name = f"{number:08}"
         start_ms = template.start_ms + number * due_within_ms // clocks
         yield Row(f"{seller}/{MARKETPLACE}/thread/T-{name}".encode(), template.row(name, start_ms))

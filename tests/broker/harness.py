@@ -357,7 +357,7 @@ class Finished:
     def __init__(self, live: Live) -> None:
         self._seen = 0
         self._consumer = Consumer(
-            {"bootstrap.servers": live.bootstrap, "group.id": "none", "enable.auto.commit": False}
+            {"bootstrap.servers": live.bootstrap, "group.id": "none", "enable.auto.commit": False, "log_level": 2}
         )
         topics = [live.settings.topic(logical) for logical in ("sla-journal", "dead-letter")]
         self._consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t in topics for p in range(live.partitions)])
