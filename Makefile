@@ -95,7 +95,7 @@ board: .venv/.installed ## Measure the board with a hundred thousand clocks: pag
 	@echo "Measuring the board"
 	@$(BIN)/python -m tests.board.crowd $(ARGS)
 
-soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h), then the audit and a plot of memory
+soak: .venv/.installed ## Two workers, load and random faults for ten minutes (DURATION=1h, ARGS=--undisturbed), then the audit and a plot of memory
 	@echo "Soaking"
 	@$(BIN)/python -m tests.chaos.soak $(DURATION) $(ARGS)
 

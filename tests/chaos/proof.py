@@ -102,12 +102,15 @@ def goes_on(live: Live, rounds: int = 2, *, within_s: float = 45.0) -> float:
     return time.monotonic() - started_s
 
 
-def prove(live: Live, load: Load, *, skipped: str = "") -> int:
-    """All that must hold after a fault; returns how many repeats a `read_committed` reader saw (none, or it fails)."""
+def prove(live: Live, load: Load, *, skipped: str = "", within_s: float = 50) -> int:
+    """All that must hold after a fault; returns how many repeats a `read_committed` reader saw (none, or it fails).
+
+    What was told is finished `within_s` seconds, and audited within as many again.
+    """
     inputs = live.read(*INPUTS)
     there = {_event_id(record.value) for record in inputs if record.value != b"no JSON"}
     assert load.acknowledged <= there, f"acknowledged and lost: {sorted(load.acknowledged - there)[:5]}"
-    live.wait_until_finished(len(inputs), within_s=50)
+    live.wait_until_finished(len(inputs), within_s=within_s)
     wanted = _breaches_called_for(inputs) - {skipped}
     standing: Counter[str] = Counter()
 
@@ -124,13 +127,13 @@ def prove(live: Live, load: Load, *, skipped: str = "") -> int:
     repeats = Counter(event["output_id"] for event in told.events())
     assert max(repeats.values(), default=1) == 1, f"sent twice: {repeats.most_common(3)}"
     assert set(standing.values()) <= {1}
-    audit(live)
+    audit(live, within_s=within_s)
     return sum(repeats.values()) - len(repeats)
 
 
-def audit(live: Live) -> None:
+def audit(live: Live, *, within_s: float = 50) -> None:
     """`dueclock audit` finds no difference."""
-    ended = dueclock("--settings", live.auditor_file, "audit", folder=live.folder)
+    ended = dueclock("--settings", live.auditor_file, "audit", folder=live.folder, within_s=within_s)
     assert ended.status == 0, ended.out + ended.err
 
 

@@ -28,7 +28,11 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def dueclock(
-    *arguments: str | Path, folder: Path, stdin: bytes = b"", variables: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    folder: Path,
+    stdin: bytes = b"",
+    variables: Mapping[str, str] | None = None,
+    within_s: float = 50,
 ) -> Ended:
     """Run a command in a folder until it ends."""
     ended = subprocess.run(
@@ -37,7 +41,7 @@ def dueclock(
         env=environment(**(variables or {})),
         input=stdin,
         capture_output=True,
-        timeout=50,
+        timeout=within_s,
         check=False,
     )
     return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
