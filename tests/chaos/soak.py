@@ -1,10 +1,11 @@
 """`make soak`: two workers under seeded load and random faults, then the audit, and whether memory stays flat.
 
 `python -m tests.chaos.soak [DURATION] [--seed N] [--folder build/soak] [--undisturbed]`. Undisturbed, no fault is
-injected: the same two processes live from beginning to end, as a slow leak asks for. Memory is the resident size of both
-workers together, taken each second while both have run for ten. Flat means: the median of the last third of the run is
-not more than that of the middle third, plus 5 %, plus 1 KiB for each matter that was told between the two (what the goals
-allow a matter to cost; state that grows with what is told is no leak). Exit status 1 if not flat, or if the proof fails.
+injected: the same two processes live from beginning to end, as a slow leak asks for. Memory is the resident size of
+both workers together, taken each second while both have run for ten. Flat means: the median of the last third of the
+run is not more than that of the middle third, plus 5 %, plus 1 KiB for each matter that was told between the two
+(what the goals allow a matter to cost; state that grows with what is told is no leak). Exit status 1 if not flat, or
+if the proof fails.
 """
 
 from __future__ import annotations
