@@ -48,7 +48,7 @@ class Moment:
 
     __slots__ = (
         "cause_json",
-        "decided_at",
+        "decided_json",
         "decided_ms",
         "events",
         "fired_ms",
@@ -65,11 +65,16 @@ class Moment:
     def begin_line(self, decided_ms: int, events: list[SlaEvent]) -> None:
         """A line is at work: what is decided from here on is decided at its journal time, and said in `events`."""
         self.decided_ms = self.now_ms = decided_ms
-        self.decided_at = instant(decided_ms)
+        self.decided_json = ""
         self.events = events
         self.fired_ms = 0
         self.notification: Notification | None = None
         self.cause_json = ""
+
+    def decided(self) -> str:
+        """`decided_json`: the field as all events of the line have it; many a line brings none."""
+        self.decided_json = f'"decided_at":"{instant(self.decided_ms)}",'
+        return self.decided_json
 
     def fires(self, fire_ms: int) -> None:
         """A timer decides, before the line."""
@@ -117,7 +122,7 @@ def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its
     order = "" if clock.order_id is None else f'"order_id":"{clock.order_id}",'
     head = (
         f'{{"at":"{at}",{ended}{calendar}{moment.cause_json if is_caused else ""}'
-        f'"clock_id":"{clock_id}",{marks}"decided_at":"{moment.decided_at}","due_at":"{instant(binding.due_ms)}",'
+        f'"clock_id":"{clock_id}",{marks}{moment.decided_json or moment.decided()}"due_at":"{instant(binding.due_ms)}",'
         f"{figures}{party.marketplace_json}{about}{order}"
     )
     tail = (
@@ -140,7 +145,7 @@ def violation_event(moment: Moment, violation: Violation) -> None:
     party, kind, at = moment.party, "policy.violation", instant(violation.at_ms)
     order = "" if violation.order_id is None else f'"order_id":"{violation.order_id}",'
     head = (
-        f'{{"at":"{at}",{moment.cause_json}"decided_at":"{moment.decided_at}","kind":"{violation.kind}",'
+        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json or moment.decided()}"kind":"{violation.kind}",'
         f"{party.marketplace_json}{order}"
     )
     tail = f'{party.seller_json}"subject":"{violation.subject}","type":"{kind}"}}'
@@ -169,7 +174,7 @@ def health_event(
     scale = 2_000_000 if unit == "ppm" else 2
     value = (scale * numerator + denominator) // (2 * denominator) if denominator else 0
     head = (
-        f'{{"at":"{at}",{moment.cause_json}"decided_at":"{moment.decided_at}","denominator":{denominator},'
+        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json or moment.decided()}"denominator":{denominator},'
         f'{party.marketplace_json}"metric":"{metric}","numerator":{numerator},'
     )
     of_status = f'"status":"{status}",' if status else ""
@@ -185,4 +190,3 @@ def health_event(
 def _output_id(head: str, tail: str) -> bytes:
     """Of an event without it: `head` is what stands before its place, `tail` what stands behind."""
     return sha256(f"{head}{tail}".encode()).digest()[:OUTPUT_ID_BYTES]
-

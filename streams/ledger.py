@@ -14,11 +14,11 @@ from streams.census import Census
 from streams.clock import Settling, outcome_of
 from streams.duties import Duty
 from streams.events import Moment
-from streams.matters import next_timer
+from streams.matters import next_fire
 from streams.row_store import RowStore
 from streams.rows import BREACHED, GONE, OPEN, Clock
 from streams.terms import Binding
-from streams.timer import HEALTH, Timer
+from streams.timer import CLOCK, HEALTH, Timer
 from streams.timers import Timers
 
 
@@ -136,7 +136,12 @@ class Ledger:
 
     def arm(self, matter: Matter) -> None:
         """Arm the next timer of a matter."""
-        self._timers.arm(next_timer(matter), matter.row_id)
+        fire_ms, name, step = next_fire(matter)
+        if step:
+            row_id = matter.row_id
+            self._timers.arm(Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, row_id), row_id)
+        else:
+            self._timers.park(fire_ms, matter.row_id)
 
     def arm_midnight(self, party: Party) -> None:
         """Arm the next midnight of an account, if it may have something to say there and is not armed for it."""

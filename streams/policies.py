@@ -59,6 +59,10 @@ class Agreement:
             if one.version.marketplaces is None or marketplace in one.version.marketplaces:
                 self._versions.setdefault(rule, []).append(one)
 
+    def terms_of(self, clock: Clock) -> Terms:
+        """The version that bound a clock when it was last opened, or has moved it since."""
+        return self._terms[clock.rule, clock.version]
+
     def stored(self, clock: Clock) -> Binding:
         """What bound a clock when it was last opened, or has moved it since."""
         return Binding(self._terms[clock.rule, clock.version], clock.due_ms, clock.calendar, clock.origin)
