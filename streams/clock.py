@@ -81,6 +81,7 @@ ENDED_TYPES: Final = {
     EXEMPT: "clock.exempt",
     CLOSED_LATE: "clock.closed_late",
 }
+_PLACE_OF: Final = {kind: place for place, kind in enumerate(STANDING)}
 _OUTCOME_OF_RANK: Final = {ENDS_MET: MET, ENDS_SUPERSEDED: SUPERSEDED, ENDS_EXEMPT: EXEMPT}
 _REASON_OF_FACT: Final[dict[type[Any], str]] = {
     RefundCancelled: "refund_cancelled",
@@ -217,7 +218,7 @@ class Settling:
         clock.origin = binding.origin
 
     def _stand(self, kind: str, output_id: bytes) -> None:
-        self.clock.standing.append((STANDING.index(kind), output_id))
+        self.clock.standing.append((_PLACE_OF[kind], output_id))
 
     def _retract(self, kind: int, output_id: bytes) -> None:
         self._take_back(STANDING[kind], output_id)

@@ -81,7 +81,7 @@ class Replay:
         events = step(state, Line(state.row.lines + 1, journal_ms, body))
         self._until_rest -= 1
         if not self._until_rest:
-            state.take_changes()
+            state.rest_changes()
             self._until_rest = REST_EVERY
         return events
 

@@ -16,7 +16,7 @@ from streams.census import Census
 from streams.own_ids import own_id
 from streams.pieces import RUN
 from streams.policies import PolicyBook
-from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row
+from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row, encode_row_by
 
 PARTIES_AT_WORK: Final = 4_096
 MATTERS_AT_WORK: Final = 1_024
@@ -32,6 +32,7 @@ class RowStore:
         self.matters: dict[str, Matter] = {}
         self.book: PolicyBook | None = None
         self._census = census
+        self._buffer = bytearray()
         self._changed: list[Party | Matter] = []
         self._forgotten: dict[str, None] = {}
 
@@ -172,8 +173,7 @@ class RowStore:
                 if touched is None:
                     yield row_id, None
                 else:
-                    # Copied: the encoder's own bytes keep up to a quarter more memory than they have.
-                    value = self.at_rest[row_id] = memoryview(encode_row(touched.row)).tobytes()
+                    value = self.at_rest[row_id] = encode_row_by(self._buffer, touched.row)
                     touched.is_changed = False
                     if is_crowded:  # to rest now, not all together at the end: freeing them takes long too
                         self.matters.pop(row_id, None)

@@ -216,6 +216,11 @@ class State:
         self._policies_changed = False
         self.has_news = False
 
+    def rest_changes(self) -> None:
+        """Put the rows that have changed to rest, where nobody takes them: what is at work stays bounded."""
+        for _ in self.rows.changes():
+            pass
+
     def policies_row(self) -> list[tuple[bytes, bytes]]:
         """The row of the policies in force, if there are any."""
         if self.book is None:
