@@ -97,7 +97,7 @@ def outcome_of(duty: Duty, binding: Binding, now_ms: int) -> Outcome:
         return EXEMPT
     if duty.end is not None:
         return _OUTCOME_OF_RANK[duty.end.rank] if binding.is_in_time(duty.end.at_ms) else CLOSED_LATE
-    return BREACHED if now_ms >= binding.due_timer_ms else OPEN
+    return BREACHED if now_ms >= binding.due_ms + binding.terms.grace_ms else OPEN
 
 
 class Settling:
@@ -187,8 +187,11 @@ class Settling:
 
     def arrive(self, new: Outcome) -> None:
         """Say the outcome of a clock that has just been opened."""
-        for word in FROM_OPEN[new]:
-            self._say(word, new)
+        if new == OPEN:
+            self._pass_steps_before()
+        else:
+            for word in FROM_OPEN[new]:
+                self._say(word, new)
         self.clock.outcome = new
 
     # --- the words of the table --------------------------------------------------------------------------------------

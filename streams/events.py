@@ -18,7 +18,7 @@ from typing import Final
 import orjson
 
 from schemas.codec import format_instant
-from schemas.events import topic_of
+from schemas.events import TOPIC_OF
 from schemas.notifications import Notification
 from streams.at_work import Party
 from streams.duties import Violation
@@ -129,11 +129,11 @@ def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its
         f'{why}"rule":"{rule}","rule_version":{binding.terms.number},{party.seller_json}"seq":{seq},'
         f'"started_at":"{instant(clock.start_ms)}",{early}"subject":"{subject}","type":"{kind}"{urgent}}}'
     )
-    output_id = _output_id(head, tail)
+    output_id = sha256(f"{head}{tail}".encode()).digest()[:OUTPUT_ID_BYTES]
     name = output_id.hex()
     moment.events.append(
         SlaEvent(
-            topic_of(kind, of), kind, f'{head}"output_id":"{name}",{tail}'.encode(), name, clock_id, at, party.row_id,
+            TOPIC_OF[of or kind], kind, f'{head}"output_id":"{name}",{tail}'.encode(), name, clock_id, at, party.row_id,
             rule, detail, elapsed_ms, moment.fired_ms,
         )
     )  # fmt: skip
@@ -149,9 +149,9 @@ def violation_event(moment: Moment, violation: Violation) -> None:
         f"{party.marketplace_json}{order}"
     )
     tail = f'{party.seller_json}"subject":"{violation.subject}","type":"{kind}"}}'
-    name, account = _output_id(head, tail).hex(), party.row_id
+    name, account = sha256(f"{head}{tail}".encode()).hexdigest()[: 2 * OUTPUT_ID_BYTES], party.row_id
     value = f'{head}"output_id":"{name}",{tail}'.encode()
-    moment.events.append(SlaEvent(topic_of(kind, None), kind, value, name, account, at, account, "", violation.kind))
+    moment.events.append(SlaEvent(TOPIC_OF[kind], kind, value, name, account, at, account, "", violation.kind))
 
 
 class Figure:
@@ -182,11 +182,6 @@ def health_event(
         f'"revision":{revision},{party.seller_json}{of_status}"type":"{kind}","unit":"{unit}","value":{value},'
         f'"window_days":{figure.window}}}'
     )
-    name, account = _output_id(head, tail).hex(), party.row_id
+    name, account = sha256(f"{head}{tail}".encode()).hexdigest()[: 2 * OUTPUT_ID_BYTES], party.row_id
     sealed = f'{head}"output_id":"{name}",{tail}'.encode()
-    moment.events.append(SlaEvent(topic_of(kind, None), kind, sealed, name, account, at, account))
-
-
-def _output_id(head: str, tail: str) -> bytes:
-    """Of an event without it: `head` is what stands before its place, `tail` what stands behind."""
-    return sha256(f"{head}{tail}".encode()).digest()[:OUTPUT_ID_BYTES]
+    moment.events.append(SlaEvent(TOPIC_OF[kind], kind, sealed, name, account, at, account))

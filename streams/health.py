@@ -27,11 +27,6 @@ ON_TIME_RATE: Final = "refund_on_time_rate"
 STATUS_WINDOW: Final = 30
 
 
-def is_counted(rule: str) -> bool:
-    """Whether clocks of a rule count for health at all."""
-    return RULES[rule].counts_for is not None
-
-
 def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
     """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
     day, days, windows = clock.start_ms // DAY_MS, party.row.days, party.windows

@@ -8,6 +8,7 @@ timer, one fact or one activation in one account) and closed behind it.
 from __future__ import annotations
 
 from schemas.codec import DAY_MS
+from schemas.rules import RULES
 from streams import health
 from streams.at_work import Matter, Party
 from streams.census import Census
@@ -57,7 +58,8 @@ class Ledger:
     def put_back(self, matter: Matter, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
         self._count(clock, +1)
-        self.rows.mark_changed(matter)
+        if not matter.is_changed:
+            self.rows.mark_changed(matter)
 
     def _count(self, clock: Clock, sign: int) -> None:
         outcome = clock.outcome
@@ -66,7 +68,7 @@ class Ledger:
             return
         if outcome == BREACHED:
             self._census.count_breached(self.party.marketplace, clock.rule, sign)
-        if outcome != GONE and health.is_counted(clock.rule):
+        if outcome != GONE and RULES[clock.rule].counts_for is not None:
             health.count(self.party, clock, sign, self.midnight_ms)
             self.has_counted = True
 

@@ -16,7 +16,7 @@ from streams.census import Census
 from streams.own_ids import own_id
 from streams.pieces import RUN
 from streams.policies import PolicyBook
-from streams.rows import ROW_TYPES, AccountRow, MatterRow, Row, account_of, decode_row, encode_row, encode_row_by
+from streams.rows import ROW_TYPES, AccountRow, Row, account_of, decode_matter, decode_row, encode_row, encode_row_by
 
 PARTIES_AT_WORK: Final = 4_096
 MATTERS_AT_WORK: Final = 1_024
@@ -114,8 +114,7 @@ class RowStore:
         value = self.at_rest.get(row_id)
         if value is None:
             return None
-        row = cast(MatterRow, decode_row(row_id, value))
-        return Matter(own_id(self.at_rest, row_id), party, kind, name, row)
+        return Matter(own_id(self.at_rest, row_id), party, kind, name, decode_matter(row_id, kind, value))
 
     def mark_changed(self, one: Party | Matter) -> None:
         """A row at work has changed: it goes out with the next `changes`."""

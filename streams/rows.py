@@ -349,6 +349,12 @@ def decode_row(row_id: str, value: bytes) -> Row:
     return row
 
 
+def decode_matter(row_id: str, kind: str, value: bytes) -> MatterRow:
+    """The same of a matter of this kind."""
+    row: MatterRow = _checked(_DECODERS[kind], row_id, value)
+    return row
+
+
 def decode_partition(value: bytes) -> PartitionRow:
     """The partition's row. RowError where its form is not ours, OtherVersionError for another version."""
     row: PartitionRow = _checked(_PARTITION_DECODER, "partition", value)

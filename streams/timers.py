@@ -144,7 +144,8 @@ class Timers:
 
     def pop_due(self, until_ms: int) -> Timer | None:
         """Take the next timer with fire_ms <= until_ms, disarmed, or None."""
-        if not self.may_be_due(until_ms):
+        heap = self._heap
+        if not ((heap and heap[0].fire_ms <= until_ms) or self._parked_from_ms <= until_ms):
             return None
         timer = self.peek()
         if timer is None or timer.fire_ms > until_ms:
