@@ -23,19 +23,11 @@ KEPT_ACCOUNTS: Final = 10_000
 
 
 def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
-    is_days = version.target.is_days
-    before = tuple((level, -offset_ms) for level, offset_ms in enumerate(version.escalate_before_ms, start=1))
     consequences = orjson.dumps(version.consequences).decode()  # free texts of a policy file
     return Terms(
         version,
-        version.version,
-        is_days,
-        version.target.elapsed_ms,
-        version.confirm_after_ms + (0 if is_days else 1),
-        before,
-        tuple(enumerate(version.escalate_after_ms, start=len(before) + 1)),
-        any(follower.applies_to == "open" for follower in later),
         f'"consequences":{consequences},' if version.consequences else "",
+        may_be_moved=any(follower.applies_to == "open" for follower in later),
     )
 
 
