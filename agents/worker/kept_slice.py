@@ -133,7 +133,8 @@ class KeptSlice:
 
     def _write(self, line: Line, key: bytes, value: bytes, record: Record) -> None:
         """The journal record of a notification that has been folded."""
-        header, source, bench = line_header(line.number), str(origin_of(record)).encode(), self._bench
+        header, bench = line_header(line.number), self._bench
+        source = f"{record.topic}/{record.partition}/{record.offset}".encode()  # as an `Origin` says it
         bench.sealer.add_line(line.journal_ms, key, value, header[1], source)
         self._journal.append((line.journal_ms, key, value, [header, (HEADER_ORIGIN, source)]))
         body, tally = line.body, self.tally
