@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from schemas.codec import format_instant
+from schemas.codec import format_instant as instant
 from schemas.events import TOPIC_OF
 from schemas.notifications import Notification
 from streams.at_work import Party
@@ -27,9 +27,6 @@ from streams.sla_event import SlaEvent
 from streams.terms import Binding
 
 OUTPUT_ID_BYTES: Final = 16
-
-instant = lru_cache(maxsize=8_192)(format_instant)
-"""An event says four instants, most of which its neighbours say too."""
 
 
 @lru_cache(maxsize=1_024)
