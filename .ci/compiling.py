@@ -1,10 +1,10 @@
 """The build hook that compiles the hot path into the wheel, from the same sources (mypyc); only where it is asked for.
 
-`HATCH_BUILD_HOOKS_ENABLE=1 pip wheel .` asks. What is compiled: `streams`, the codec, the decoder and the keeper's
-loop, each module that mypyc keeps as it is written. Left to the interpreter is each that defines a class upon something
-other than an Enum: of msgspec's structs mypyc drops the keywords (frozen, order, array_like), a named tuple is taken
-apart and loses its identity, and a kind of a built-in is refused. For that reason such classes stand in modules of
-their own.
+`HATCH_BUILD_HOOKS_ENABLE=1 pip wheel .` asks. What is compiled: `streams`, the codec, the decoder with its forms and
+the keeper's loop, each module that mypyc keeps as it is written. Left to the interpreter is each that defines a class
+upon something other than an Enum: of msgspec's structs mypyc drops the keywords (frozen, order, array_like), a named
+tuple is taken apart and loses its identity, and a kind of a built-in is refused. For that reason such classes stand in
+modules of their own.
 
 Nothing is written beside the sources, where it would outlive a change of them and still be imported: hatch-mypyc builds
 there, and takes the project file away meanwhile. The same sources give the same bytes: no paths, no debugging symbols.
@@ -18,7 +18,13 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-HOT = ("streams/*.py", "schemas/codec.py", "schemas/decoding.py", "agents/worker/kept_slice.py")
+HOT = (
+    "streams/*.py",
+    "schemas/codec.py",
+    "schemas/decoding.py",
+    "schemas/forms.py",
+    "agents/worker/kept_slice.py",
+)
 # How strict the types are is `make check`'s to say; here what is not installed beside us is no reason to fail.
 OPT_LEVEL = "2"
 """Level 3 and native instructions were not faster, and a wheel has to run on the next machine too."""

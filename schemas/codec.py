@@ -37,7 +37,8 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 
-# An event holds four instants: looking their parts up is five times quicker than formatting them. What is read is
+# An event holds four instants, most of which its line and its neighbours say too: the last few thousand are kept, and
+# looking the parts of another up is five times quicker than formatting them. What is read is
 # nearly always in the output form, or in it without a fraction: looked up too, and the pattern is asked for the rest.
 _MINUTES: Final = tuple(f"{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60))
 _SECONDS: Final = tuple(f"{second:02}" for second in range(60))
@@ -83,6 +84,7 @@ def _ms_of_day(text: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=8_192)
 def format_instant(ms: int) -> str:
     """The output form, `2026-02-03T18:15:00.000Z`. ValueError outside the years 0001 to 9999."""
     minute, second = ms % DAY_MS // MINUTE_MS, ms % MINUTE_MS // 1_000

@@ -194,7 +194,7 @@ EVENT_TYPES: Final[tuple[type[Event], ...]] = (
     ClockReminderDue, ClockRetracted, ClockExpired, PolicyViolation, AccountHealth,
 )  # fmt: skip
 
-_TOPIC_OF: Final[dict[str, EventTopic]] = {
+TOPIC_OF: Final[dict[str, EventTopic]] = {
     "clock.breached": "sla-breach",
     "clock.lapsed": "sla-breach",
     "policy.violation": "sla-breach",
@@ -208,12 +208,13 @@ _TOPIC_OF: Final[dict[str, EventTopic]] = {
     "clock.expired": "sla-clock",
     "account.health": "sla-health",
 }
+"""The logical topic of each type of event but `clock.retracted`: that goes where the event went that it takes back."""
 _decoder: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 
 
 def topic_of(type: str, of: str | None) -> EventTopic:  # noqa: A002 - the field's name
     """The logical topic of an event; a retraction (`of` its type) goes where the event went that it takes back."""
-    return _TOPIC_OF[of if type == "clock.retracted" and of else type]
+    return TOPIC_OF[of if type == "clock.retracted" and of else type]
 
 
 def decode_event(value: bytes) -> AnyEvent:

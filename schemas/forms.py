@@ -8,16 +8,16 @@ a notification as it came what `schemas.decoding.journal_value` makes of the str
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
 from schemas.codec import INSTANT_PATTERN, canonical_json, format_instant, parse_instant
-from schemas.fields import AT_MOST, HOLDS, REWORDING, Rewording, pattern_of, said_of
+from schemas.fields import AT_MOST, HOLDS, REWORDING, pattern_of, said_of
+from schemas.form_fields import Field
 from schemas.notifications import FILE_ONLY_TYPES, NOTIFICATION_TYPES, Notification, type_name
 
 FILE_TIMES: Final = ("arrived_at", "journaled_at")
@@ -25,47 +25,29 @@ _ENVELOPE: Final = tuple(field.encode_name for field in msgspec.structs.fields(N
 _JOINT: Final = "\n"  # between joined texts: no pattern of ours matches it, so no text reaches into its neighbour
 
 
-class Field(NamedTuple):
-    """One field as the wire has it."""
-
-    name: str
-    is_time: bool
-    is_required: bool
-    hint: Any
-    pattern: re.Pattern[str] | None
-    rewording: Rewording | None = None
-    at_most: str | None = None  # the field that this one may not exceed
-    holds: Callable[[Any], bool] | None = None  # of the converted value
-
-    def is_good(self, value: Any, document: Mapping[str, Any]) -> bool:
-        """Whether a present value is valid here, among what else was said."""
-        if self.rewording and type(value) is str:
-            return True
-        try:
-            converted = parse_instant(value) if self.is_time else msgspec.convert(value, self.hint)
-        except (ValueError, TypeError, msgspec.ValidationError):
-            return False
-        return (
-            (self.pattern is None or self.pattern.fullmatch(value) is not None)
-            and (self.at_most is None or value <= document[self.at_most])
-            and (self.holds is None or self.holds(converted))
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Form:
-    """One type: its struct, and what the struct's own conversion does not check."""
+    """One type: its struct, and what the struct's own conversion does not check. A plain class, to be compiled."""
 
-    body_type: type[Any]
-    is_live: bool  # whether it may come on an input topic, and so has an envelope
-    fields: tuple[Field, ...]  # without `type`, in the order in which they are blamed
-    names: frozenset[str]  # of all that a journal record of it may hold
-    required_texts: Callable[[dict[str, Any]], tuple[str, ...]]  # without `occurred_at`
-    required_pattern: re.Pattern[str]
-    optional_texts: tuple[tuple[str, re.Pattern[str]], ...]
-    reworded: tuple[tuple[str, Rewording], ...]
-    bounded: tuple[tuple[str, str], ...]
-    held: tuple[tuple[str, Callable[[Any], bool]], ...]
+    def __init__(self, body_type: type[Any], fields: tuple[Field, ...], exact: list[Field], *, is_live: bool) -> None:
+        """`fields` in the order in which they are blamed; `exact` are those whose texts must match a pattern."""
+        own = [field for field in fields if field.name not in FILE_TIMES]
+        required = [field for field in exact if field.is_required]
+        self.body_type = body_type
+        self.is_live = is_live
+        """Whether it may come on an input topic, and so has an envelope."""
+        self.fields = fields
+        self.names = frozenset(("type", *(field.name for field in own)))
+        """Of all that a journal record of it may hold."""
+        self.required_texts = _getter(tuple(field.name for field in required))
+        """Without `occurred_at`."""
+        patterns = [field.pattern.pattern for field in required if field.pattern]
+        self.required_match = re.compile(_JOINT.join(f"(?:{pattern})" for pattern in patterns)).fullmatch
+        self.optional_texts = [
+            (field.name, field.pattern) for field in exact if field.pattern and not field.is_required
+        ]
+        self.reworded = [(field.name, field.rewording) for field in own if field.rewording]
+        self.bounded = [(field.name, field.at_most) for field in own if field.at_most]
+        self.held = [(field.name, field.holds) for field in own if field.holds]
 
     def read(self, document: dict[str, Any]) -> Any:
         """The struct, None if a field is bad. Uses `document` up: `occurred_at` is milliseconds afterwards."""
@@ -76,7 +58,7 @@ class Form:
             if type(text) is str and not is_kept(text):
                 document[name] = otherwise(text)
         try:
-            if self.required_pattern.fullmatch(_JOINT.join(self.required_texts(document))) is None:
+            if self.required_match(_JOINT.join(self.required_texts(document))) is None:
                 return None
             if self.is_live:
                 document["occurred_at"] = parse_instant(document["occurred_at"])
@@ -151,19 +133,7 @@ def _form(body_type: type[Struct], *, is_live: bool) -> Form:
     file_times = tuple(Field(name, is_time=True, is_required=False, hint=str, pattern=None) for name in FILE_TIMES)
     own = tuple(declared.values())
     exact = [field for field in (*envelope, *own) if field.pattern and not field.rewording and not field.is_time]
-    required = {field.name: field.pattern for field in exact if field.pattern and field.is_required}
-    return Form(
-        body_type=body_type,
-        is_live=is_live,
-        fields=(*envelope, *file_times, *own),
-        names=frozenset(("type", *(field.name for field in (*envelope, *own)))),
-        required_texts=_getter(tuple(required)),
-        required_pattern=re.compile(_JOINT.join(f"(?:{pattern.pattern})" for pattern in required.values())),
-        optional_texts=tuple((field.name, field.pattern) for field in exact if field.pattern and not field.is_required),
-        reworded=tuple((field.name, field.rewording) for field in own if field.rewording),
-        bounded=tuple((field.name, field.at_most) for field in own if field.at_most),
-        held=tuple((field.name, field.holds) for field in own if field.holds),
-    )
+    return Form(body_type, (*envelope, *file_times, *own), exact, is_live=is_live)
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[str, ...]]:

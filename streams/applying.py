@@ -18,7 +18,7 @@ from streams.cases import case_violation
 from streams.duties import Called, Duty, Urgent, Violation
 from streams.events import violation_event
 from streams.ledger import Ledger
-from streams.matters import called_for, take_fact
+from streams.matters import FULL, called_for, take_fact
 from streams.pieces import in_order, let_go
 from streams.routing import account_key, route
 from streams.rows import BREACHED, OPEN, Clock, OrderRow, ThreadRow
@@ -90,9 +90,11 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         state.taken.append(taken)
         if taken.how == "repeat":
             continue
-        state.rows.mark_changed(matter)
+        if not matter.is_changed:
+            state.rows.mark_changed(matter)
         if matter.kind == "order":
-            state.note_size(matter)
+            if len(row.facts) >= FULL:
+                state.full.add(matter.row_id)
             if type(fact) in _NAMES_A_PROGRAM:
                 returned = cast(facts.ReturnReceived, fact)
                 cast(OrderRow, row).programs.setdefault(returned.return_id, returned.program)
@@ -173,9 +175,9 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
         matters.append(matter)
     ordered = yield from in_order(pairs, itemgetter(0))
     pairs.clear()
-    for pair in let_go(ordered):
+    for _, touched, clock, duty in let_go(ordered):
         yield
-        _settle_pair(ledger, pair)
+        ledger.settle(touched, clock, duty)
     for matter in let_go(matters):
         yield
         ledger.arm(matter)
@@ -236,20 +238,13 @@ def _by_name(duties: Iterable[Duty]) -> dict[str, Duty]:
     return {f"{duty.rule}/{duty.subject}": duty for duty in duties}
 
 
-def _settle_pair(ledger: Ledger, pair: _Pair) -> Clock | None:
-    """Settle one clock. Returns it if it was opened just now and is open."""
-    _, matter, stood, stands = pair
-    settling = ledger.settle(matter, stood, stands)
-    return settling.clock if settling is not None and settling.was_opened and settling.clock.outcome == OPEN else None
-
-
 def _settle(ledger: Ledger, touched: list[Touched]) -> dict[str, Clock]:
     """Settle every clock of the touched matters. Returns those opened just now and open, by their names."""
     opened = {}
-    for pair in _pairs(touched):
-        clock = _settle_pair(ledger, pair)
-        if clock is not None:
-            opened[pair[0]] = clock
+    for name, matter, stood, stands in _pairs(touched):
+        settling = ledger.settle(matter, stood, stands)
+        if settling is not None and settling.was_opened and settling.clock.outcome == OPEN:
+            opened[name] = settling.clock
     for one in touched:
         ledger.arm(one.matter)
     return opened

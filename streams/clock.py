@@ -81,6 +81,7 @@ ENDED_TYPES: Final = {
     EXEMPT: "clock.exempt",
     CLOSED_LATE: "clock.closed_late",
 }
+_PLACE_OF: Final = {kind: place for place, kind in enumerate(STANDING)}
 _OUTCOME_OF_RANK: Final = {ENDS_MET: MET, ENDS_SUPERSEDED: SUPERSEDED, ENDS_EXEMPT: EXEMPT}
 _REASON_OF_FACT: Final[dict[type[Any], str]] = {
     RefundCancelled: "refund_cancelled",
@@ -96,7 +97,7 @@ def outcome_of(duty: Duty, binding: Binding, now_ms: int) -> Outcome:
         return EXEMPT
     if duty.end is not None:
         return _OUTCOME_OF_RANK[duty.end.rank] if binding.is_in_time(duty.end.at_ms) else CLOSED_LATE
-    return BREACHED if now_ms >= binding.due_timer_ms else OPEN
+    return BREACHED if now_ms >= binding.due_ms + binding.terms.grace_ms else OPEN
 
 
 class Settling:
@@ -186,8 +187,11 @@ class Settling:
 
     def arrive(self, new: Outcome) -> None:
         """Say the outcome of a clock that has just been opened."""
-        for word in FROM_OPEN[new]:
-            self._say(word, new)
+        if new == OPEN:
+            self._pass_steps_before()
+        else:
+            for word in FROM_OPEN[new]:
+                self._say(word, new)
         self.clock.outcome = new
 
     # --- the words of the table --------------------------------------------------------------------------------------
@@ -217,7 +221,7 @@ class Settling:
         clock.origin = binding.origin
 
     def _stand(self, kind: str, output_id: bytes) -> None:
-        self.clock.standing.append((STANDING.index(kind), output_id))
+        self.clock.standing.append((_PLACE_OF[kind], output_id))
 
     def _retract(self, kind: int, output_id: bytes) -> None:
         self._take_back(STANDING[kind], output_id)

@@ -57,8 +57,8 @@ def unfold(state: State, line: Line, events: list[SlaEvent]) -> Iterable[None]:
         if state.rows.book is None:
             raise ValueError(f"line {line.number} comes before any policies")
         if type(body) is not ProgramChanged and not state.timers.may_be_due(line.journal_ms):
-            _begin(state, line, events)
-            _let_stand(state, line)
+            state.taken, state.gone = [], []
+            _let_stand(state, line, events)
             return apply_notification(state, body)
     policies = None
     if isinstance(body, PolicyActivated):
@@ -68,28 +68,25 @@ def unfold(state: State, line: Line, events: list[SlaEvent]) -> Iterable[None]:
     return _in_pieces(state, line, policies, events)
 
 
-def _begin(state: State, line: Line, events: list[SlaEvent]) -> None:
-    state.taken, state.gone = [], []
-    state.ledger.moment.begin_line(line.journal_ms, events)
-
-
-def _let_stand(state: State, line: Line) -> None:
+def _let_stand(state: State, line: Line, events: list[SlaEvent]) -> None:
     """The line's time stands from here on."""
-    state.row.lines = line.number
-    state.row.journal_ms = line.journal_ms
-    state.ledger.midnight_ms = line.journal_ms // DAY_MS * DAY_MS
+    row, ledger, journal_ms = state.row, state.ledger, line.journal_ms
+    row.lines = line.number
+    row.journal_ms = journal_ms
+    ledger.midnight_ms = journal_ms // DAY_MS * DAY_MS
+    ledger.moment.begin_line(journal_ms, events)
 
 
 def _in_pieces(state: State, line: Line, policies: Policies | None, events: list[SlaEvent]) -> Iterator[None]:
     """Fire every timer that the line's journal time has reached, let its time stand, then apply what it says."""
     body, timers = line.body, state.timers
-    _begin(state, line, events)
+    state.taken, state.gone = [], []
+    state.ledger.moment.begin_line(line.journal_ms, events)
     crowds = Crowds()
     while (timer := timers.pop_due(line.journal_ms)) is not None:
         fire(state, timer, crowds)
         yield
-    _let_stand(state, line)
-    state.ledger.moment.begin_line(line.journal_ms, events)
+    _let_stand(state, line, events)
     if isinstance(body, ProgramChanged):
         yield from switch_program(state, body)
     elif isinstance(body, Notification):

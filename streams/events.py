@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
-from schemas.codec import format_instant
-from schemas.events import topic_of
+from schemas.codec import format_instant as instant
+from schemas.events import TOPIC_OF
 from schemas.notifications import Notification
 from streams.at_work import Party
 from streams.duties import Violation
@@ -28,14 +28,11 @@ from streams.terms import Binding
 
 OUTPUT_ID_BYTES: Final = 16
 
-instant = lru_cache(maxsize=8_192)(format_instant)
-"""An event says four instants, most of which its neighbours say too."""
-
 
 @lru_cache(maxsize=1_024)
 def _calendar_json(name: str) -> str:
     """The field `calendar`: its name is free text of a policy file."""
-    return f'"calendar":{orjson.dumps(name).decode()},' if name else ""
+    return f'"calendar":{orjson.dumps(name).decode()},'
 
 
 class Moment:
@@ -48,7 +45,7 @@ class Moment:
 
     __slots__ = (
         "cause_json",
-        "decided_at",
+        "decided_json",
         "decided_ms",
         "events",
         "fired_ms",
@@ -65,11 +62,16 @@ class Moment:
     def begin_line(self, decided_ms: int, events: list[SlaEvent]) -> None:
         """A line is at work: what is decided from here on is decided at its journal time, and said in `events`."""
         self.decided_ms = self.now_ms = decided_ms
-        self.decided_at = instant(decided_ms)
+        self.decided_json = ""
         self.events = events
         self.fired_ms = 0
         self.notification: Notification | None = None
         self.cause_json = ""
+
+    def decided(self) -> str:
+        """`decided_json`: the field as all events of the line have it; many a line brings none."""
+        self.decided_json = f'"decided_at":"{instant(self.decided_ms)}",'
+        return self.decided_json
 
     def fires(self, fire_ms: int) -> None:
         """A timer decides, before the line."""
@@ -109,23 +111,26 @@ def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its
     `urgent` at the end. `of` is the type that a retraction takes back; `detail` and `elapsed_ms` are for those who
     count.
     """
-    party, rule, subject, order_id = moment.party, clock.rule, clock.subject, clock.order_id
+    party, rule, subject = moment.party, clock.rule, clock.subject
     clock.seq = seq = clock.seq + 1
     clock_id = f"{party.row_id}/{rule}/{subject}"
     at = instant(at_ms)
+    calendar = _calendar_json(binding.calendar) if binding.calendar else ""
+    order = "" if clock.order_id is None else f'"order_id":"{clock.order_id}",'
     head = (
-        f'{{"at":"{at}",{ended}{_calendar_json(binding.calendar)}{moment.cause_json if is_caused else ""}'
-        f'"clock_id":"{clock_id}",{marks}"decided_at":"{moment.decided_at}","due_at":"{instant(binding.due_ms)}",'
-        f"{figures}{party.marketplace_json}{about}{_order_json(order_id)}"
+        f'{{"at":"{at}",{ended}{calendar}{moment.cause_json if is_caused else ""}'
+        f'"clock_id":"{clock_id}",{marks}{moment.decided_json or moment.decided()}"due_at":"{instant(binding.due_ms)}",'
+        f"{figures}{party.marketplace_json}{about}{order}"
     )
     tail = (
         f'{why}"rule":"{rule}","rule_version":{binding.terms.number},{party.seller_json}"seq":{seq},'
         f'"started_at":"{instant(clock.start_ms)}",{early}"subject":"{subject}","type":"{kind}"{urgent}}}'
     )
-    output_id = _output_id(head, tail)
+    output_id = sha256(f"{head}{tail}".encode()).digest()[:OUTPUT_ID_BYTES]
+    name = output_id.hex()
     moment.events.append(
         SlaEvent(
-            topic_of(kind, of), kind, _sealed(head, tail, output_id), output_id.hex(), clock_id, at, party.row_id,
+            TOPIC_OF[of or kind], kind, f'{head}"output_id":"{name}",{tail}'.encode(), name, clock_id, at, party.row_id,
             rule, detail, elapsed_ms, moment.fired_ms,
         )
     )  # fmt: skip
@@ -135,56 +140,45 @@ def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its
 def violation_event(moment: Moment, violation: Violation) -> None:
     """Say a `policy.violation`, `at` the violating fact."""
     party, kind, at = moment.party, "policy.violation", instant(violation.at_ms)
+    order = "" if violation.order_id is None else f'"order_id":"{violation.order_id}",'
     head = (
-        f'{{"at":"{at}",{moment.cause_json}"decided_at":"{moment.decided_at}","kind":"{violation.kind}",'
-        f"{party.marketplace_json}{_order_json(violation.order_id)}"
+        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json or moment.decided()}"kind":"{violation.kind}",'
+        f"{party.marketplace_json}{order}"
     )
     tail = f'{party.seller_json}"subject":"{violation.subject}","type":"{kind}"}}'
-    output_id, account = _output_id(head, tail), party.row_id
-    value = _sealed(head, tail, output_id)
-    moment.events.append(
-        SlaEvent(topic_of(kind, None), kind, value, output_id.hex(), account, at, account, detail=violation.kind)
-    )
+    name, account = sha256(f"{head}{tail}".encode()).hexdigest()[: 2 * OUTPUT_ID_BYTES], party.row_id
+    value = f'{head}"output_id":"{name}",{tail}'.encode()
+    moment.events.append(SlaEvent(TOPIC_OF[kind], kind, value, name, account, at, account, "", violation.kind))
 
 
-class Figure(NamedTuple):
+class Figure:
     """What is measured of an account: a metric, its unit (`ms`, `ppm`), over a window of days."""
 
-    metric: str
-    unit: str
-    window: int
+    __slots__ = ("metric", "unit", "window")
+
+    def __init__(self, metric: str, unit: str, window: int) -> None:
+        self.metric = metric
+        self.unit = unit
+        self.window = window
 
 
 def health_event(
     moment: Moment, at_ms: int, figure: Figure, numerator: int, denominator: int, status: str = "", revision: int = 1
 ) -> None:
     """Say an `account.health`: the figure's value, rounded half up; `status` where it has one."""
-    metric, unit, window = figure
+    metric, unit = figure.metric, figure.unit
     party, kind, at = moment.party, "account.health", instant(at_ms)
     scale = 2_000_000 if unit == "ppm" else 2
     value = (scale * numerator + denominator) // (2 * denominator) if denominator else 0
     head = (
-        f'{{"at":"{at}",{moment.cause_json}"decided_at":"{moment.decided_at}","denominator":{denominator},'
+        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json or moment.decided()}"denominator":{denominator},'
         f'{party.marketplace_json}"metric":"{metric}","numerator":{numerator},'
     )
     of_status = f'"status":"{status}",' if status else ""
     tail = (
         f'"revision":{revision},{party.seller_json}{of_status}"type":"{kind}","unit":"{unit}","value":{value},'
-        f'"window_days":{window}}}'
+        f'"window_days":{figure.window}}}'
     )
-    output_id, account = _output_id(head, tail), party.row_id
-    sealed = _sealed(head, tail, output_id)
-    moment.events.append(SlaEvent(topic_of(kind, None), kind, sealed, output_id.hex(), account, at, account))
-
-
-def _order_json(order_id: str | None) -> str:
-    return "" if order_id is None else f'"order_id":"{order_id}",'
-
-
-def _output_id(head: str, tail: str) -> bytes:
-    """Of an event without it: `head` is what stands before its place, `tail` what stands behind."""
-    return sha256(f"{head}{tail}".encode()).digest()[:OUTPUT_ID_BYTES]
-
-
-def _sealed(head: str, tail: str, output_id: bytes) -> bytes:
-    return f'{head}"output_id":"{output_id.hex()}",{tail}'.encode()
+    name, account = sha256(f"{head}{tail}".encode()).hexdigest()[: 2 * OUTPUT_ID_BYTES], party.row_id
+    sealed = f'{head}"output_id":"{name}",{tail}'.encode()
+    moment.events.append(SlaEvent(TOPIC_OF[kind], kind, sealed, name, account, at, account))

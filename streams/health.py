@@ -27,11 +27,6 @@ ON_TIME_RATE: Final = "refund_on_time_rate"
 STATUS_WINDOW: Final = 30
 
 
-def is_counted(rule: str) -> bool:
-    """Whether clocks of a rule count for health at all."""
-    return RULES[rule].counts_for is not None
-
-
 def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
     """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
     day, days, windows = clock.start_ms // DAY_MS, party.row.days, party.windows
@@ -85,16 +80,21 @@ def next_midnight_ms(row: AccountRow, passed_ms: int) -> int | None:
 
 
 def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
-    """Say what has changed at one midnight of one account, and let the day go that it drops. Whether anything has."""
-    row, last, has_changed = party.row, midnight_ms // DAY_MS, False
+    """Say what has changed at one midnight of one account, and let the day go that it drops. Whether anything has.
+
+    Figures are looked at where their window has moved since the midnight before; the judged one has its streak besides.
+    """
+    row, windows, last, has_changed = party.row, party.windows, midnight_ms // DAY_MS, False
     _advance(row, midnight_ms)
-    if row.days and min(row.days) < last - KEPT_DAYS:
-        row.days = {day: counts for day, counts in row.days.items() if day >= last - KEPT_DAYS}
-    party.windows.open(row.days, last)
+    row.days.pop(last - KEPT_DAYS - 1, None)  # the days before it went at the midnights before
+    windows.open(row.days, last)
     party.is_judged = False
     for figure, key, place in _SPOKEN:
-        n, d = _parts(figure.metric, party.windows.sums[place])
-        status, is_judged = GOOD, figure is _JUDGED
+        is_judged = figure is _JUDGED
+        if not (is_judged or windows.has_moved[place]):
+            continue
+        n, d = _parts(figure.metric, windows.sums[place])
+        status = GOOD
         if is_judged:
             status, row.streak = _status(n, d, row.streak_before)
         known = row.emitted.get(key, _NOTHING_EMITTED)
@@ -104,6 +104,7 @@ def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
             if is_judged:
                 row.corrections = 1
             health_event(moment, midnight_ms, figure, n, d, status if is_judged else "")
+    windows.has_moved = [False] * len(WINDOWS)
     return has_changed
 
 

@@ -8,17 +8,18 @@ timer, one fact or one activation in one account) and closed behind it.
 from __future__ import annotations
 
 from schemas.codec import DAY_MS
+from schemas.rules import RULES
 from streams import health
 from streams.at_work import Matter, Party
 from streams.census import Census
 from streams.clock import Settling, outcome_of
 from streams.duties import Duty
 from streams.events import Moment
-from streams.matters import next_timer
+from streams.matters import next_fire
 from streams.row_store import RowStore
 from streams.rows import BREACHED, GONE, OPEN, Clock
 from streams.terms import Binding
-from streams.timer import HEALTH, Timer
+from streams.timer import CLOCK, HEALTH, Timer
 from streams.timers import Timers
 
 
@@ -57,7 +58,8 @@ class Ledger:
     def put_back(self, matter: Matter, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
         self._count(clock, +1)
-        self.rows.mark_changed(matter)
+        if not matter.is_changed:
+            self.rows.mark_changed(matter)
 
     def _count(self, clock: Clock, sign: int) -> None:
         outcome = clock.outcome
@@ -66,7 +68,7 @@ class Ledger:
             return
         if outcome == BREACHED:
             self._census.count_breached(self.party.marketplace, clock.rule, sign)
-        if outcome != GONE and health.is_counted(clock.rule):
+        if outcome != GONE and RULES[clock.rule].counts_for is not None:
             health.count(self.party, clock, sign, self.midnight_ms)
             self.has_counted = True
 
@@ -136,7 +138,12 @@ class Ledger:
 
     def arm(self, matter: Matter) -> None:
         """Arm the next timer of a matter."""
-        self._timers.arm(next_timer(matter), matter.row_id)
+        fire_ms, name, step = next_fire(matter)
+        if step:
+            row_id = matter.row_id
+            self._timers.arm(Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, row_id), row_id)
+        else:
+            self._timers.park(fire_ms, matter.row_id)
 
     def arm_midnight(self, party: Party) -> None:
         """Arm the next midnight of an account, if it may have something to say there and is not armed for it."""

@@ -70,6 +70,14 @@ def knows(matter: Matter, fact: Fact) -> bool:
 
 def next_timer(matter: Matter) -> Timer:
     """The matter's earliest timer: of one of its clocks, or the one that forgets it."""
+    fire_ms, name, step = next_fire(matter)
+    if step:
+        return Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, matter.row_id)
+    return Timer(fire_ms, FORGET, matter.row_id, 0, matter.row_id)
+
+
+def next_fire(matter: Matter) -> tuple[int, str, int]:
+    """When the matter's earliest timer fires (ms UTC), its clock's name and its step; step 0 where it is forgotten."""
     row, agreement = matter.row, matter.party.agreement
     newest_ms, is_kept_longer = row.facts[0].at_ms, False
     best: tuple[int, str, int] | None = None
@@ -92,14 +100,14 @@ def next_timer(matter: Matter) -> Timer:
             fire_ms, step = _clock_timer(agreement, clock)
             if step and (best is None or (fire_ms, clock.name, step) < best):
                 best = (fire_ms, clock.name, step)
-    retention, row_id = agreement.retention, matter.row_id
+    retention = agreement.retention
     if matter.kind == "evidence":
         forget_ms = newest_ms + retention.evidence_ms
     else:
         forget_ms = newest_ms + (retention.unsettled_ms if is_kept_longer else retention.settled_ms)
     if best is not None and best[0] <= forget_ms:
-        return Timer(best[0], CLOCK, f"{matter.party.row_id}/{best[1]}", best[2], row_id)
-    return Timer(forget_ms, FORGET, row_id, 0, row_id)
+        return best
+    return (forget_ms, "", 0)
 
 
 _TICKING: Final = (OPEN, BREACHED)
@@ -126,15 +134,16 @@ def _foremost(clocks: list[Clock]) -> list[Clock]:
 
 def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
     """The earliest timer of an open or breached clock: when it fires, and its step; step 0 where there is none."""
-    binding, passed, due_ms = agreement.stored(clock), clock.passed, clock.due_ms
+    terms, passed, due_ms = agreement.terms_of(clock), clock.passed, clock.due_ms
     best = _NO_TIMER
-    steps = binding.terms.steps_after
+    steps = terms.steps_after
     if clock.outcome == OPEN:
-        steps = binding.terms.steps_before
-        best = (binding.due_timer_ms, DUE_STEP)
-        move_ms = agreement.next_move_ms(binding, clock.start_ms)
-        if move_ms is not None and move_ms < best[0]:
-            best = (move_ms, MOVE_STEP)
+        steps = terms.steps_before
+        best = (due_ms + terms.grace_ms, DUE_STEP)
+        if terms.may_be_moved:
+            move_ms = agreement.next_move_ms(agreement.stored(clock), clock.start_ms)
+            if move_ms is not None and move_ms < best[0]:
+                best = (move_ms, MOVE_STEP)
     for level, offset_ms in steps:
         if not passed >> level & 1 and (not best[1] or (due_ms + offset_ms, level) < best):
             best = (due_ms + offset_ms, level)

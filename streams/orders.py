@@ -76,17 +76,17 @@ def order_duties(view: OrderView) -> list[Duty]:
     """Every clock that the facts of an order call for."""
     duties: list[Duty] = []
     if ReturnReceived in view.by_type:
-        duties.extend(_refund_duties(view))
+        _refund_duties(view, duties)
     if ReturnRequested in view.by_type:
-        duties.extend(_response_duties(view))
+        _response_duties(view, duties)
     if ClaimOpened in view.by_type:
-        duties.extend(_evidence_duties(view))
+        _evidence_duties(view, duties)
     if ClaimDecided in view.by_type:
-        duties.extend(_appeal_duties(view))
+        _appeal_duties(view, duties)
     if ChargebackOpened in view.by_type:
-        duties.extend(_chargeback_duties(view))
+        _chargeback_duties(view, duties)
     if view.refunds:
-        duties.extend(_safe_t_duties(view))
+        _safe_t_duties(view, duties)
     return duties
 
 
@@ -177,7 +177,7 @@ def _refund_end(refund: RefundIssued) -> End:
     return End(refund.at_ms, rank, refund.event_id, refund.issued_by)
 
 
-def _refund_duties(view: OrderView) -> Iterator[Duty]:
+def _refund_duties(view: OrderView, duties: list[Duty]) -> None:
     """SFP 4 "two business days to refund the item after you have received the return at your warehouse"."""
     receipts = _receipts(view)
     _deal_refunds(view, receipts)
@@ -187,7 +187,7 @@ def _refund_duties(view: OrderView) -> Iterator[Duty]:
             ends = [] if receipt.completed_by is None else [_refund_end(receipt.completed_by)]
             if receipt.program == "mfn" and ReplacementSent in view.by_type:
                 ends.extend(_replacements(view, receipt.fact))
-            yield Duty(rule, receipt.subject, receipt.fact.at_ms, earliest(ends), view.order_id)
+            duties.append(Duty(rule, receipt.subject, receipt.fact.at_ms, earliest(ends), view.order_id))
 
 
 def _replacements(view: OrderView, receipt: ReturnReceived) -> Iterator[End]:
@@ -200,7 +200,7 @@ def _replacements(view: OrderView, receipt: ReturnReceived) -> Iterator[End]:
 # --- answer to a return request: PLAN ------------------------------------------------------------------------------
 
 
-def _response_duties(view: OrderView) -> Iterator[Duty]:
+def _response_duties(view: OrderView, duties: list[Duty]) -> None:
     """PLAN: a prepaid label or an agreed solution within 48 hours; SFP 3: Amazon's approval asks nothing yet."""
     for asked in view.of(ReturnRequested):
         if view.programs[asked.return_id] != "mfn":
@@ -223,13 +223,13 @@ def _response_duties(view: OrderView) -> Iterator[Duty]:
         )
         ends.extend(_refund_end(refund) for refund in view.refunds if refund.return_id == asked.return_id)
         subject = f"{view.order_id}/{asked.return_id}"
-        yield Duty("return-response", subject, asked.at_ms, earliest(ends), view.order_id)
+        duties.append(Duty("return-response", subject, asked.at_ms, earliest(ends), view.order_id))
 
 
 # --- A-to-Z evidence: PLAN -----------------------------------------------------------------------------------------
 
 
-def _evidence_duties(view: OrderView) -> Iterator[Duty]:
+def _evidence_duties(view: OrderView, duties: list[Duty]) -> None:
     """PLAN: valid evidence within 72 hours; a claim withdrawn or decided asks for none."""
     for claim in view.of(ClaimOpened):
         claim_id = claim.claim_id
@@ -245,13 +245,13 @@ def _evidence_duties(view: OrderView) -> Iterator[Duty]:
                 if fact.claim_id == claim_id
             )
         subject = f"{view.order_id}/{claim_id}"
-        yield Duty("a-to-z-evidence", subject, claim.at_ms, earliest(ends), view.order_id)
+        duties.append(Duty("a-to-z-evidence", subject, claim.at_ms, earliest(ends), view.order_id))
 
 
 # --- appeal and chargeback: Amazon's help pages --------------------------------------------------------------------
 
 
-def _appeal_duties(view: OrderView) -> Iterator[Duty]:
+def _appeal_duties(view: OrderView, duties: list[Duty]) -> None:
     """Amazon help, A-to-z claims: an appeal within 30 calendar days of a decision against the seller."""
     for decided in view.of(ClaimDecided):
         if decided.is_granted:
@@ -261,10 +261,10 @@ def _appeal_duties(view: OrderView) -> Iterator[Duty]:
                 if fact.claim_id == decided.claim_id
             ]
             subject = f"{view.order_id}/{decided.claim_id}"
-            yield Duty("a-to-z-appeal", subject, decided.at_ms, earliest(ends), view.order_id)
+            duties.append(Duty("a-to-z-appeal", subject, decided.at_ms, earliest(ends), view.order_id))
 
 
-def _chargeback_duties(view: OrderView) -> Iterator[Duty]:
+def _chargeback_duties(view: OrderView, duties: list[Duty]) -> None:
     """Amazon help, chargebacks: an answer within 7 calendar days; one that is decided asks for none."""
     for opened in view.of(ChargebackOpened):
         chargeback_id = opened.chargeback_id
@@ -279,7 +279,7 @@ def _chargeback_duties(view: OrderView) -> Iterator[Duty]:
             if fact.chargeback_id == chargeback_id
         )
         subject = f"{view.order_id}/{chargeback_id}"
-        yield Duty("chargeback-answer", subject, opened.at_ms, earliest(ends), view.order_id)
+        duties.append(Duty("chargeback-answer", subject, opened.at_ms, earliest(ends), view.order_id))
 
 
 # --- SAFE-T window: SFP 14 -----------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def _newest_program(view: OrderView) -> str | None:
     return max(named)[1] if named else None
 
 
-def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
+def _safe_t_duties(view: OrderView, duties: list[Duty]) -> None:
     """SFP 14: the seller's right to a SAFE-T claim after customer service refunded an order of a program that has it.
 
     Which programs those are, the version that binds the clock says (rules.md).
@@ -316,7 +316,7 @@ def _safe_t_duties(view: OrderView) -> Iterator[Duty]:
             if fact.refund_id is None or fact.refund_id == refund.refund_id
         ]
         subject = f"{view.order_id}/{refund.refund_id}"
-        yield Duty("safe-t-window", subject, refund.at_ms, earliest(ends), view.order_id, program=program)
+        duties.append(Duty("safe-t-window", subject, refund.at_ms, earliest(ends), view.order_id, program=program))
 
 
 # --- violations and urgent questions -------------------------------------------------------------------------------
@@ -344,11 +344,15 @@ def order_violations(view: OrderView) -> list[Violation]:
 
 def refund_questions(view: OrderView) -> list[OrderMessage]:
     """SFP 1: a buyer's questions about the refund, which make each unrefunded receipt urgent."""
+    if OrderMessage not in view.by_type:
+        return []
     return [fact for fact in view.of(OrderMessage) if fact.from_role == "buyer" and fact.topic == "refund"]
 
 
 def claims_not_received(view: OrderView) -> list[Urgent]:
     """PLAN: a claim of kind `not_received` asks for the proof of delivery at once."""
+    if ClaimOpened not in view.by_type:
+        return []
     return [
         Urgent(f"a-to-z-evidence/{view.order_id}/{claim.claim_id}", claim.claim_id, claim.at_ms, "claim_not_received")
         for claim in view.of(ClaimOpened)

@@ -23,19 +23,11 @@ KEPT_ACCOUNTS: Final = 10_000
 
 
 def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
-    is_days = version.target.is_days
-    before = tuple((level, -offset_ms) for level, offset_ms in enumerate(version.escalate_before_ms, start=1))
     consequences = orjson.dumps(version.consequences).decode()  # free texts of a policy file
     return Terms(
         version,
-        version.version,
-        is_days,
-        version.target.elapsed_ms,
-        version.confirm_after_ms + (0 if is_days else 1),
-        before,
-        tuple(enumerate(version.escalate_after_ms, start=len(before) + 1)),
-        any(follower.applies_to == "open" for follower in later),
         f'"consequences":{consequences},' if version.consequences else "",
+        may_be_moved=any(follower.applies_to == "open" for follower in later),
     )
 
 
@@ -58,6 +50,10 @@ class Agreement:
         for (rule, _), one in reversed(terms.items()):
             if one.version.marketplaces is None or marketplace in one.version.marketplaces:
                 self._versions.setdefault(rule, []).append(one)
+
+    def terms_of(self, clock: Clock) -> Terms:
+        """The version that bound a clock when it was last opened, or has moved it since."""
+        return self._terms[clock.rule, clock.version]
 
     def stored(self, clock: Clock) -> Binding:
         """What bound a clock when it was last opened, or has moved it since."""

@@ -7,7 +7,7 @@ Feed it lines in arrival order; it answers with the events that each brings. Wha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 
@@ -81,7 +81,7 @@ class Replay:
         events = step(state, Line(state.row.lines + 1, journal_ms, body))
         self._until_rest -= 1
         if not self._until_rest:
-            state.take_changes()
+            state.rest_changes()
             self._until_rest = REST_EVERY
         return events
 
@@ -98,5 +98,5 @@ def _own_ms(decoded: Decoded) -> int:
         return decoded.journaled_ms
     if decoded.arrived_ms is not None:
         return decoded.arrived_ms
-    occurred_ms: int = cast(Notification, decoded.body).occurred_ms  # ticks and activations carry one of the two
-    return occurred_ms
+    assert isinstance(decoded.body, Notification)  # ticks and activations carry one of the two
+    return decoded.body.occurred_ms

@@ -307,6 +307,18 @@ def apply_changes(rows: dict[bytes, bytes], changes: Iterable[tuple[bytes, bytes
 
 def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
     """The row's bytes; dicts of rows are sorted first, so that equal rows have equal bytes."""
+    _sort(row)
+    return _ENCODER.encode(row)
+
+
+def encode_row_by(buffer: bytearray, row: Row) -> bytes:
+    """The same by way of a buffer, for rows that are kept: the encoder's own bytes take up to a quarter more memory."""
+    _sort(row)
+    _ENCODER.encode_into(row, buffer)
+    return bytes(buffer)
+
+
+def _sort(row: Row | PartitionRow | PoliciesRow) -> None:
     if type(row) is OrderRow:
         row.programs = _sorted(row.programs)
     elif type(row) is AccountRow:
@@ -320,7 +332,6 @@ def encode_row(row: Row | PartitionRow | PoliciesRow) -> bytes:
         row.notes.last_read = _sorted(row.notes.last_read)
     elif type(row) is PoliciesRow:
         row.zones = _sorted(row.zones)
-    return _ENCODER.encode(row)
 
 
 def _sorted(entries: dict[_Key, _Value]) -> dict[_Key, _Value]:
@@ -335,6 +346,12 @@ def _sorted(entries: dict[_Key, _Value]) -> dict[_Key, _Value]:
 def decode_row(row_id: str, value: bytes) -> Row:
     """The row of a matter or account. RowError where its form is not ours, OtherVersionError for another version."""
     row: Row = _checked(_DECODERS[kind_of(row_id)], row_id, value)
+    return row
+
+
+def decode_matter(row_id: str, kind: str, value: bytes) -> MatterRow:
+    """The same of a matter of this kind."""
+    row: MatterRow = _checked(_DECODERS[kind], row_id, value)
     return row
 
 

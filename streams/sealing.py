@@ -72,10 +72,10 @@ def record_digest(
 
 def line_digest(timestamp_ms: int, key: bytes, value: bytes, line: bytes, origin: bytes) -> bytes:
     """`record_digest` of a record that holds a notification, whose two headers these are, as one format."""
-    content = b"%d:%b%d:%b4:line%d:%b6:origin%d:%b" % (
-        len(key), key, len(value), value, len(line), line, len(origin), origin,
-    )  # fmt: skip
-    return sha256(b"%d:%b" % (timestamp_ms, content)).digest()
+    return sha256(
+        b"%d:%d:%b%d:%b4:line%d:%b6:origin%d:%b"
+        % (timestamp_ms, len(key), key, len(value), value, len(line), line, len(origin), origin)
+    ).digest()
 
 
 def next_link(journal: bytes, record: bytes) -> bytes:

@@ -153,18 +153,14 @@ class State:
     def index_matter(self, matter: Matter) -> None:
         """Enter a matter into the indexes that cross matters."""
         row = matter.row
-        self.note_size(matter)
+        if len(row.facts) >= FULL:
+            self.full.add(matter.row_id)
         if type(row) is ThreadRow:
             self.questions.put(matter.party.row_id, matter.row_id, questions_to_csba(row.facts))
         elif type(row) is CaseRow:
             for fact in row.facts:
                 if type(fact) is CaseOpened:
                     self.cases.put(matter.party.row_id, fact.subject_hash, matter.row_id)
-
-    def note_size(self, matter: Matter) -> None:
-        """A matter has taken a fact, or comes back with those it had."""
-        if len(matter.row.facts) >= FULL:
-            self.full.add(matter.row_id)
 
     def case_summaries(self, account: str, subject: str) -> dict[str, CaseSummary]:
         """How the account's cases on a subject stand, by the ids of their rows in byte order."""
@@ -215,6 +211,11 @@ class State:
             yield row_id.encode(), value
         self._policies_changed = False
         self.has_news = False
+
+    def rest_changes(self) -> None:
+        """Put the rows that have changed to rest, where nobody takes them: what is at work stays bounded."""
+        for _ in self.rows.changes():
+            pass
 
     def policies_row(self) -> list[tuple[bytes, bytes]]:
         """The row of the policies in force, if there are any."""

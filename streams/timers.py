@@ -57,13 +57,31 @@ class Timers:
         """Make `timer` the one entry of a row; None disarms it."""
         if timer is None:
             self.disarm(row_id)
-        elif timer.kind == FORGET and timer.fire_ms // HOUR_MS != self._opened:
-            self.disarm(row_id)
-            self._park(timer)
+        elif timer.kind == FORGET:
+            self.park(timer.fire_ms, row_id)
         elif self._armed.get(row_id) != timer:
-            self._armed[row_id] = timer
-            self._doubtful.discard(row_id)
-            heappush(self._heap, timer)
+            self._push(timer)
+
+    def park(self, fire_ms: int, row_id: str) -> None:
+        """Let the one entry of a row be that it is forgotten then."""
+        number = fire_ms // HOUR_MS
+        if number == self._opened:
+            self._push(Timer(fire_ms, FORGET, row_id, 0, row_id))
+            return
+        if row_id in self._armed:
+            self.disarm(row_id)
+        hour = self._parked.get(number)
+        if hour is None:
+            hour = self._parked[number] = _Hour()
+            heappush(self._hours, number)
+            self._parked_from_ms = self._hours[0] * HOUR_MS
+        hour.instants.append(fire_ms)
+        hour.ids.append(row_id)
+
+    def _push(self, timer: Timer) -> None:
+        self._armed[timer.row_id] = timer
+        self._doubtful.discard(timer.row_id)
+        heappush(self._heap, timer)
         if len(self._heap) > 1.25 * len(self._armed) + SLACK:
             self._heap = list(self._armed.values())
             heapify(self._heap)
@@ -94,16 +112,6 @@ class Timers:
                 self._doubtful.discard(row_id)
                 self.arm(self._timer_of(row_id), row_id)
         return None
-
-    def _park(self, timer: Timer) -> None:
-        number = timer.fire_ms // HOUR_MS
-        hour = self._parked.get(number)
-        if hour is None:
-            hour = self._parked[number] = _Hour()
-            heappush(self._hours, number)
-            self._parked_from_ms = self._hours[0] * HOUR_MS
-        hour.instants.append(timer.fire_ms)
-        hour.ids.append(timer.row_id)
 
     def _open_hour(self) -> None:
         """Arm what is parked in the first hour; until another is opened, nothing is parked in it again."""
@@ -136,7 +144,8 @@ class Timers:
 
     def pop_due(self, until_ms: int) -> Timer | None:
         """Take the next timer with fire_ms <= until_ms, disarmed, or None."""
-        if not self.may_be_due(until_ms):
+        heap = self._heap
+        if not ((heap and heap[0].fire_ms <= until_ms) or self._parked_from_ms <= until_ms):
             return None
         timer = self.peek()
         if timer is None or timer.fire_ms > until_ms:

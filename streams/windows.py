@@ -22,11 +22,13 @@ _NEVER: Final = -(1 << 31)
 class Windows:
     """Sums over the days before that of number `last`, for each of WINDOWS; nothing before the first `open`."""
 
-    __slots__ = ("last", "sums")
+    __slots__ = ("has_moved", "last", "sums")
 
     def __init__(self) -> None:
         self.last = _NEVER
         self.sums: list[list[int]] = []
+        self.has_moved: list[bool] = []
+        """Of each window, whether its sums may be others than when they were last compared with what was said."""
 
     def open(self, days: Mapping[int, DayCounts], last: int) -> bool:
         """These are the days, and `last` that of the newest midnight; returns whether it was another before."""
@@ -35,32 +37,34 @@ class Windows:
         if last == self.last + 1:
             self.last = last
             come = days.get(last - 1)
-            for sums, window in zip(self.sums, WINDOWS, strict=True):
+            for place, window in enumerate(WINDOWS):
                 gone = days.get(last - 1 - window)
                 if come is not None:
-                    _add(sums, come, +1)
+                    self._move(place, come, +1)
                 if gone is not None:
-                    _add(sums, gone, -1)
+                    self._move(place, gone, -1)
         else:
             self.last = last
             self.sums = [[0] * 6 for _ in WINDOWS]
+            self.has_moved = [True] * len(WINDOWS)
             for day, counts in days.items():
-                for sums, window in zip(self.sums, WINDOWS, strict=True):
+                for place, window in enumerate(WINDOWS):
                     if 0 < last - day <= window:
-                        _add(sums, counts, +1)
+                        self._move(place, counts, +1)
         return True
 
     def add(self, day: int, counts: DayCounts, sign: int) -> None:
         """Take a past day out (-1) before its counters change, put it in (+1) when they have changed."""
-        for sums, window in zip(self.sums, WINDOWS, strict=True):
+        for place, window in enumerate(WINDOWS):
             if self.last - day <= window:
-                _add(sums, counts, sign)
+                self._move(place, counts, sign)
 
-
-def _add(sums: list[int], counts: DayCounts, sign: int) -> None:
-    sums[ON_TIME] += sign * counts.on_time
-    sums[LATE] += sign * counts.late
-    sums[ANSWERED] += sign * counts.answered
-    sums[ELAPSED_MS] += sign * counts.elapsed_ms
-    sums[REFUNDS_MET] += sign * counts.refunds_met
-    sums[REFUNDS_LATE] += sign * counts.refunds_late
+    def _move(self, place: int, counts: DayCounts, sign: int) -> None:
+        sums = self.sums[place]
+        self.has_moved[place] = True
+        sums[ON_TIME] += sign * counts.on_time
+        sums[LATE] += sign * counts.late
+        sums[ANSWERED] += sign * counts.answered
+        sums[ELAPSED_MS] += sign * counts.elapsed_ms
+        sums[REFUNDS_MET] += sign * counts.refunds_met
+        sums[REFUNDS_LATE] += sign * counts.refunds_late

@@ -10,6 +10,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine
 from agents.journal.records import Snapshot
 from agents.topic_roles import OUTPUTS
+from schemas.headers import judged_by, line_header
 from schemas.notifications import StateSealed
 from schemas.policy_types import PolicyError
 from schemas.registry import Logical
@@ -82,8 +83,8 @@ class Fold:
                 self.policies.append(self.state.digest)
             if self.state.logic not in self.logics[-1:]:
                 self.logics.append(self.state.logic)
-            for event in events:
-                expected[event.topic].append((line.number, event, self._sent(event, line.number)))
+            if events:
+                self._expect(expected, line.number, events)
         changes = self.state.take_changes()
         if self.rows is not None:
             apply_changes(self.rows, changes)
@@ -102,9 +103,11 @@ class Fold:
             sentence = f"the state after line {seal.line} is not the one that it seals"
         self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
 
-    def _sent(self, event: SlaEvent, line: int) -> Sent:
-        if not self._has_headers:
-            return Sent(None, event.value, None)
-        return Sent(
-            event.account.encode(), event.value, tuple(event.headers(line, self.state.digest, self.state.logic))
-        )
+    def _expect(self, expected: Expected, line: int, events: Sequence[SlaEvent]) -> None:
+        """The records that these events of a line are sent as."""
+        header, judged = line_header(line), judged_by(self.state.digest, self.state.logic)
+        for event in events:
+            sent = Sent(None, event.value, None)
+            if self._has_headers:
+                sent = Sent(event.account.encode(), event.value, tuple(event.headed(header, judged)))
+            expected[event.topic].append((line, event, sent))

@@ -8,7 +8,7 @@ promise of the log) is raised with the number of the journal line; then nothing 
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agents.kafka.batches import Unreadable
 from agents.kafka.transactions import Outbox, Outgoing
@@ -20,8 +20,8 @@ from agents.worker.slices import LOG_APPEND_TIME, Held, Record, origin_of
 from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
-from schemas.headers import HEADER_ORIGIN, Headers, Origin, journal_headers, judged_by, line_header
-from schemas.notifications import Notification, type_name
+from schemas.headers import HEADER_ORIGIN, Headers, journal_headers, judged_by, line_header
+from schemas.notifications import Body, Notification, type_name
 from streams.admission import admit
 from streams.engine import Line, unfold
 from streams.pieces import let_go
@@ -54,20 +54,28 @@ class KeptSlice:
 
         Gives way after each record, and after each piece of a line that brings many things.
         """
-        state, time, hand = self._bench.state, self._bench.time, self._bench.hand
+        row, time, hand, bench = self._bench.state.row, self._bench.time, self._bench.hand, self._bench
         taken = hand.take()  # take
         left, done = {topic: hand.count(topic) for topic in time.positions}, dict.fromkeys(time.positions, 0)
         for held in taken:
             record, topic = held.record, held.record.topic
-            self._bench.limit.taken()
-            journal_ms = max(state.row.journal_ms, time.stamp(min(held.at_ms, floor_ms)))  # stamp
+            bench.limit.taken()
+            journal_ms = max(row.journal_ms, time.stamp(min(held.at_ms, floor_ms)))  # stamp
             decoded = self._read(record)  # validate
             if isinstance(decoded, Rejected):
                 self._reject(record, decoded)
-            else:
-                yield from self._tell(record, decoded, journal_ms)
+            elif (account := self._admitted(record, decoded.body, journal_ms)) is not None:
+                line = Line(row.lines + 1, journal_ms, decoded.body)
+                events: list[SlaEvent] = []
+                for _ in self.unfold(line, events, record):  # fold
+                    yield
+                self._write(line, account.encode(), decoded.value or journal_value(decoded.body), record)
+                if len(events) > AT_ONCE:
+                    yield from self.send(line, events)
+                elif events:
+                    self._put(line, events)
             if record.timestamp_type != LOG_APPEND_TIME:
-                self.tally.unstamped[(self._bench.logical[topic],)] += 1
+                self.tally.unstamped[(bench.logical[topic],)] += 1
             self.last[topic] = held
             done[topic] += 1
             if done[topic] == left[topic]:
@@ -104,39 +112,36 @@ class KeptSlice:
         decoded = decode_notification(record.value or b"", from_file=False)
         return bench.binding.judged(decoded, record) if bench.binding.is_on else decoded
 
-    def _tell(self, record: Record, decoded: Decoded, journal_ms: int) -> Iterator[None]:
-        """A notification: sent on where it is not at home, else admitted and folded."""
-        bench, body = self._bench, decoded.body
+    def _admitted(self, record: Record, body: Body, journal_ms: int) -> str | None:
+        """The account of a notification that is to be folded; None where it is sent on or set aside."""
+        bench = self._bench
         if not isinstance(body, Notification):
             raise TypeError(f"a live record was decoded as {type_name(body)}")
         account = account_key(body)
         if bench.router.home_of(account) != bench.state.partition:
             bench.router.send_on(record, body, account, self.outbox)
             self.tally.misrouted[(bench.logical[record.topic],)] += 1
-            return
+            return None
         if bench.state.book is None:
             raise RuntimeError("a notification came before the policies")
         arrival_ms = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else journal_ms
         rejected = admit(bench.state, body, journal_ms, arrival_ms)
         if rejected is not None:
             self._reject(record, rejected)
-            return
-        line = Line(bench.state.row.lines + 1, journal_ms, body)
-        origin = origin_of(record)
-        events: list[SlaEvent] = []
-        yield from self.unfold(line, events, origin)  # fold
-        self._write(line, account.encode(), decoded.value or journal_value(body), origin)
-        if events:
-            yield from self.send(line, events)
-        topic = bench.logical[record.topic]
-        self.tally.tell(topic, type_name(body), (journal_ms - body.occurred_ms) / 1000, is_repeat=bench.state.is_repeat)
+            return None
+        return account
 
-    def _write(self, line: Line, key: bytes, value: bytes, origin: Origin) -> None:
-        """The journal record of a notification."""
-        header, source = line_header(line.number), str(origin).encode()
-        self._bench.sealer.add_line(line.journal_ms, key, value, header[1], source)
+    def _write(self, line: Line, key: bytes, value: bytes, record: Record) -> None:
+        """The journal record of a notification that has been folded."""
+        header, bench = line_header(line.number), self._bench
+        source = f"{record.topic}/{record.partition}/{record.offset}".encode()  # as an `Origin` says it
+        bench.sealer.add_line(line.journal_ms, key, value, header[1], source)
         self._journal.append((line.journal_ms, key, value, [header, (HEADER_ORIGIN, source)]))
-        self.tally.lines += 1
+        body, tally = line.body, self.tally
+        tally.lines += 1
+        if isinstance(body, Notification):
+            delay_s, is_repeat = (line.journal_ms - body.occurred_ms) / 1000, bench.state.is_repeat
+            tally.tell(bench.logical[record.topic], type_name(body), delay_s, is_repeat=is_repeat)
 
     def _reject(self, record: Record, rejected: Rejected) -> None:
         bench = self._bench
@@ -155,14 +160,24 @@ class KeptSlice:
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def unfold(self, line: Line, events: list[SlaEvent], origin: Origin | None = None) -> Iterator[None]:
-        """Apply a line in pieces; nobody else may touch the state between them."""
+    def unfold(self, line: Line, events: list[SlaEvent], record: Record | None = None) -> Iterable[None]:
+        """Apply a line: what is left of it as pieces, between which nobody else may touch the state."""
         try:
-            yield from unfold(self._bench.state, line, events)
+            pieces = unfold(self._bench.state, line, events)
         except Exception as error:
-            state = self._bench.state
-            log.exception("partition %d: journal line %d cannot be applied", state.partition, line.number)
-            raise poisoned(state, line, origin, error) from error
+            raise self._poisoned(line, record, error) from error
+        return self._rest(pieces, line, record) if pieces != () else pieces
+
+    def _rest(self, pieces: Iterable[None], line: Line, record: Record | None) -> Iterator[None]:
+        try:
+            yield from pieces
+        except Exception as error:
+            raise self._poisoned(line, record, error) from error
+
+    def _poisoned(self, line: Line, record: Record | None, error: Exception) -> Exception:
+        state = self._bench.state
+        log.error("partition %d: journal line %d cannot be applied", state.partition, line.number, exc_info=error)
+        return poisoned(state, line, None if record is None else origin_of(record), error)
 
     def append(self, line: Line) -> Iterator[None]:
         """A line of our own: it has no origin, and the policies in force may be others behind it."""
@@ -183,13 +198,21 @@ class KeptSlice:
 
     def send(self, line: Line, events: list[SlaEvent]) -> Iterator[None]:
         """What a line brought is to be sent, and let go of; gives way now and then where that is much."""
+        few: list[SlaEvent] = []
+        for event in let_go(events):
+            few.append(event)
+            if len(few) == AT_ONCE:
+                self._put(line, few)
+                few.clear()
+                yield
+        self._put(line, few)
+
+    def _put(self, line: Line, events: list[SlaEvent]) -> None:
         header, judged, outgoing, topics = line_header(line.number), self._judged, self._events, self._bench.topics
-        for number, event in enumerate(events if len(events) <= AT_ONCE else let_go(events), 1):
+        for event in events:
             record = (None, event.account.encode(), event.value, event.headed(header, judged))
             outgoing[topics[event.topic]].append(record)
             self.tally.count(event)
-            if not number % AT_ONCE:
-                yield
 
     def seal_up(self) -> None:
         """All is gathered: lines and events go into the outbox."""

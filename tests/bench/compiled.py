@@ -1,4 +1,4 @@
-"""The same measurements of the compiled build, by its own interpreter in a tree of its own (`.ci/compiled`).
+"""The same measurements of the compiled build, by its own interpreter in a tree of its own (`.ci/compiled.py`).
 
 What they are called says so: `replay.passes` of that build is `replay_compiled.passes` here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ def measured(
     folder: Path, parts: Sequence[str], arguments: list[str], say: Callable[[str], None]
 ) -> Iterator[dict[str, float]]:
     """Build it where it is not built yet, measure with these arguments, and give run by run what is asked of it."""
-    built = subprocess.run([ROOT / ".ci" / "compiled"], capture_output=True, text=True, check=False)
+    built = subprocess.run([sys.executable, ROOT / ".ci" / "compiled.py"], capture_output=True, text=True, check=False)
     if built.returncode != 0:
         raise NotMeasuredError((built.stderr or built.stdout).strip().splitlines()[-1])
     python = str(TREE / ".venv" / "bin" / "python")

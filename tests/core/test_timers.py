@@ -16,6 +16,9 @@ from streams.timers import SLACK, Timers
 
 
 def timer(fire_ms: int, kind: int = CLOCK, timer_id: str = "a", step: int = 1, row_id: str = "row") -> Timer:
+    """One that forgets a row is called by the row, and has no steps."""
+    if kind == FORGET:
+        return Timer(fire_ms, kind, row_id, 0, row_id)
     return Timer(fire_ms, kind, timer_id, step, row_id)
 
 
@@ -61,7 +64,7 @@ def test_timers_fire_by_instant_kind_id_and_step() -> None:
         (2, CLOCK, "a", DUE_STEP),
         (2, CLOCK, "a", MOVE_STEP),
         (2, CLOCK, "b", 1),
-        (2, FORGET, "a", 0),
+        (2, FORGET, "6", 0),
         (2, HEALTH, "a", 0),
         (3, CLOCK, "a", 1),
     ]
