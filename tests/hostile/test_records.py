@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from tests.broker.conftest import MakeLive
 from tests.hostile.foreign import send, send_batch, set_topic
-from tests.hostile.test_bytes import a_question_behind_it_is_kept, questions, send_to_inputs
+from tests.hostile.test_bytes import MIB, a_question_behind_it_is_kept, most_memory, questions, send_to_inputs
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 
@@ -109,3 +109,16 @@ def test_a_gzip_of_endless_members_holds_nobody_up(make_live: MakeLive) -> None:
     told = a_question_behind_it_is_kept(live, worker, 1)
     assert [dict(letter.headers)["dl_reason"] for letter in told.dead_letters] == [b"unreadable"]
     assert "its gzip has more than 1,024 members" in worker.log()
+
+
+def test_a_batch_of_a_million_empty_records_is_taken_in_hands(make_live: MakeLive) -> None:
+    live = make_live()
+    topic = live.settings.topic("buyer-message")
+    worker = live.worker()
+    before = most_memory(worker)
+    send_batch(live.bootstrap, topic, 0, [(b"", b"")] * 1_000_000, codec="zstd")
+    live.wait_until_finished(10_000)
+    most = most_memory(worker)
+    assert worker.terminate() == 0
+    assert most - before < 150 * MIB, f"{(most - before) / MIB:.0f} MiB more"
+    assert "Traceback" not in worker.log()
