@@ -18,6 +18,8 @@ from schemas.headers import line_number
 
 FETCH_BYTES = 4 * 1024 * 1024
 POLL_MS = 50
+RECORDS_AT_ONCE = 20_000
+"""In one list: a fetch may hold millions that say nothing."""
 BACKOFF_MS = 20
 """aiokafka waits this long for each topic that it is asked about for the first time, and there are eight inputs."""
 TAIL_RECORDS = 64
@@ -125,7 +127,7 @@ class LogReader:
         for tp in left:
             consumer.seek(tp, spans[tp][0])
         while left:
-            for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).items():
+            for tp, records in (await consumer.getmany(*left, timeout_ms=POLL_MS, max_records=RECORDS_AT_ONCE)).items():
                 wanted = [record for record in records if record.offset < left[tp]]
                 refuse(wanted)
                 yield wanted

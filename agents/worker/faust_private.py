@@ -46,7 +46,7 @@ from mode.utils.futures import notify
 from agents.errors import UserError
 from agents.kafka.private import read_all_batches
 from agents.worker.open_transactions import OpenTransactions
-from agents.worker.slices import Answer, Slice
+from agents.worker.slices import MAX_RECORDS_IN_HAND, Answer, Slice
 
 log = logging.getLogger("dueclock.worker")
 
@@ -152,7 +152,7 @@ class SliceThread(AIOKafkaConsumerThread):
         consumer: Any,
         active_partitions: set[TP],
         timeout: float | None = None,  # noqa: ASYNC109  Faust's signature
-        max_records: int | None = None,  # noqa: ARG002  slices are bounded by the size of a fetch
+        max_records: int | None = None,  # noqa: ARG002  ours is another bound: MAX_RECORDS_IN_HAND
     ) -> dict[TP, list[Slice]]:
         """Slices that have been fetched and may be delivered; waits for some up to `timeout` seconds."""
         if not self.consumer.flow_active:
@@ -175,6 +175,8 @@ class SliceThread(AIOKafkaConsumerThread):
     async def _cut(self, fetcher: Any, active: set[TP]) -> tuple[dict[TP, list[Slice]], bool]:
         """What the fetcher holds, as slices, and whether no topic was left out for want of room.
 
+        Not more records than one hand takes: a batch of a few kilobytes may hold a million of them. The rest waits.
+
         `fetched_records` with timeout 0 never awaits outside a reassignment: no seek can come between the offsets
         before and after it.
         """
@@ -189,7 +191,7 @@ class SliceThread(AIOKafkaConsumerThread):
             return {}, not own
         states = {tp: assignment.state_value(tp) for tp in wanted}
         before = {tp: state.position for tp, state in states.items() if state.has_valid_position}
-        drained = await fetcher.fetched_records(wanted, timeout=0)
+        drained = await fetcher.fetched_records(wanted, timeout=0, max_records=MAX_RECORDS_IN_HAND)
         slices: dict[TP, list[Slice]] = {}
         for tp, start in before.items():
             end = states[tp].position if states[tp].has_valid_position else start

@@ -258,6 +258,7 @@ def garble(batch: bytearray) -> None:
     batch[70:90] = bytes(range(20))
 
 
+@pytest.mark.skipif("DUECLOCK_TEST_YEARS" not in os.environ, reason="`make years` looks: it grows six times")
 @pytest.mark.timeout(150)
 def test_what_no_next_input_can_take_is_a_dead_letter_once_and_a_damaged_log_is_gone_past_by_a_flag(
     generations: Generations, kafka: EmbeddedKafka
