@@ -43,6 +43,7 @@ ARE_ALL = os.environ.get("DUECLOCK_TEST_SECURED") == "all"
 _GROUP = "dueclock-subscriber-rights"
 _PREFIXES: dict[Role, str] = {"administrator": "administered-", "grow-to": "grown-"}
 """Of topics of their own."""
+_GROWN_TO = f"topics create --topic-prefix grown- --partitions {PARTITIONS}"
 
 
 class Case(NamedTuple):
@@ -101,7 +102,7 @@ class Stage:
         for role in _PREFIXES:
             give_rights(self._secured.settings, self.settings(role))
         self.command("administrator", "topics create")
-        self.command("administrator", f"topics create --topic-prefix grown- --partitions {PARTITIONS}")
+        self.command("administrator", _GROWN_TO)
         write_settings(self.settings("grow-to"), self._folder / "next.toml")
 
     def settings(self, role: Role) -> Settings:
@@ -171,7 +172,8 @@ class Stage:
             job = "write, as rebuild does" if role == "operator" else "write, as grow does"
             return {job: lambda: run_with_broker(settings, lambda: _write(settings, right))}
         elif role in ("grow-from", "grow-to"):
-            return {"grow": self._grow}
+            is_of_a_beginning = role == "grow-to" and right.name == settings.topic(CHANGELOG)
+            return {"grow": lambda: self._grow(is_anew=is_of_a_beginning)}
         else:
             words = [
                 "topics check",
@@ -195,15 +197,20 @@ class Stage:
         ended = dueclock("--settings", settings_file(self._secured.settings, "worker"), "worker", folder=self._folder)
         raise UserError(sentence_of(ended), ended.status)
 
-    def _grow(self) -> None:
-        """To topics that were grown to before: what they hold is compared, and what nobody read is set aside."""
+    def _grow(self, *, is_anew: bool = False) -> None:
+        """To topics that were grown to before: what they hold is compared, and what nobody read is set aside.
+
+        `is_anew`: to partitions that have not begun.
+        """
+        if is_anew:
+            self._make_anew("grown-sla-journal", _GROWN_TO)
         self.command("grow-from", f"grow --to next.toml --skip-line {self.unread}")
 
     def take_back(self) -> None:
         """The topics that were left are kept again."""
         self.command("grow-from", "grow --back")
 
-    def _make_anew(self, topic: str) -> None:
+    def _make_anew(self, topic: str, words: str = "topics create") -> None:
         """Somebody deleted a topic: the administrator makes it again."""
 
         async def deleted() -> None:
@@ -211,7 +218,7 @@ class Stage:
                 await admin.delete_topics([topic])
 
         asyncio.run(deleted())
-        self.command("administrator", "topics create")
+        self.command("administrator", words)
 
 
 async def _leave_traces(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """No secret is found where it may not be: logs, command lines, environments, errors, files outside the secrets' folder.
 
 Canaries are passwords that are made for these tests alone. They are looked for while a worker and the demonstration
-run, and after they have failed; and when all tests of this folder have run (`secured` in conftest.py).
+run, after they have failed, and by `make secured` when all tests of this folder have run (`secured` in conftest.py).
 """
 
 from __future__ import annotations
