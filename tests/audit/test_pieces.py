@@ -258,6 +258,13 @@ def test_a_journal_whose_head_is_gone_is_cut_behind_what_is_left(long: Long) -> 
     assert found.from_line == long.seals[0] + 1
 
 
+def test_events_that_retention_has_taken_are_counted_as_one_fold_counts_them(long: Long) -> None:
+    cut(long.written().settings, 9, "sla-clock")
+    found = long.compared()
+    assert (found.findings, found.gone) == ([], 9)
+    assert found.proved == tuple(long.seals)
+
+
 def test_the_command_says_which_snapshot_it_refused_and_the_verdict_stands(
     long: Long, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
