@@ -56,9 +56,9 @@ class Long(NamedTuple):
         asked = audit_live(self.settings, [HOME], lambda *_: None, processes=processes, pieces=pieces)
         return asyncio.run(asked)[0]
 
-    def compared(self) -> Audited:
+    def compared(self, *, pieces: int = PIECES) -> Audited:
         """What it finds in pieces, once it was seen that all of it is what it finds in one go."""
-        whole, parts = self.audited(pieces=1), self.audited()
+        whole, parts = self.audited(pieces=1), self.audited(pieces=pieces)
         assert not whole.proved
         assert not whole.refused
         assert parts._replace(proved=(), refused=()) == whole
@@ -201,7 +201,7 @@ def test_what_is_wrong_is_said_as_one_fold_says_it(
     long: Long, meddle: Callable[[Long], None], kinds: set[str] | None
 ) -> None:
     meddle(long)
-    found = long.written().compared()
+    found = long.written().compared(pieces=3)
     assert found.findings
     if kinds is not None:
         assert {one.kind for one in found.findings} == kinds
