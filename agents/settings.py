@@ -139,6 +139,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"`clocks_token` must have at least {LEAST_TOKEN} characters")
         if bool(self.http_tls_cert) != bool(self.http_tls_key):
             raise ValueError("`http_tls_cert` and `http_tls_key` go together")
+        if self.snapshots == "topic":
+            raise ValueError(
+                "`snapshots` cannot be a topic: a state is larger than a record; name a folder (`./topic`, if it is "
+                "called so) or `s3://bucket/prefix`"
+            )
         self._check_security()
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError("`heartbeat_s` must be at most a third of `session_timeout_s`")

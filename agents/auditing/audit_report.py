@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn
 from rich.text import Text
 
-from agents.auditing.audit import Audited
 from agents.auditing.comparison import KINDS
+from agents.auditing.partition_audit import Audited
 from agents.journal.lines import Progress
 from agents.terminal import table, telling
 from schemas.answers.findings import Audit, AuditedPartition, Finding, LostInput

@@ -51,7 +51,7 @@ class _Stray(NamedTuple):
 
     line: int | None
     offset: int
-    digests: tuple[bytes, ...]
+    names: tuple[str, ...]
 
 
 class Comparison:
@@ -110,7 +110,7 @@ class Comparison:
             self._newest[topic] = max(self._newest[topic], awaited.place)
             return
         self._strays.setdefault((topic, names[0] if names else ""), []).append(
-            _Stray(record.line, record.offset, digests)
+            _Stray(record.line, record.offset, tuple(names))
         )
 
     def drop_before(self, topic: str, line: int) -> None:
@@ -118,6 +118,29 @@ class Comparison:
         for name in [name for name, awaited in self._awaited.items() if name[0] == topic and awaited.line < line]:
             del self._awaited[name]
             self.gone += 1
+
+    @property
+    def left(self) -> tuple[dict[tuple[str, str], _Awaited], dict[tuple[str, str], list[_Stray]]]:
+        """What is missing so far, and what nothing called for so far, each by topic and id."""
+        return self._awaited, self._strays
+
+    def take_in(self, other: "Comparison") -> bool:
+        """What was found of the lines behind these. False where that would not be what one comparison of all finds.
+
+        So it is where a record of an expected event stands elsewhere than among those of its own lines.
+        """
+        self.findings += other.findings
+        self.events = {topic: count + other.events[topic] for topic, count in self.events.items()}
+        awaited, strays = other.left
+        is_apart = (self._awaited.keys() | _ids(self._strays)).isdisjoint(awaited.keys() | _ids(strays))
+        self._awaited.update(awaited)
+        for place, some in strays.items():
+            self._strays.setdefault(place, []).extend(some)
+        return is_apart
+
+    def is_in_place(self) -> bool:
+        """Whether no record that nothing called for bears the id of an event that is missing on its topic."""
+        return self._awaited.keys().isdisjoint(_ids(self._strays))
 
     def strays(self) -> dict[str, set[str]]:
         """The ids of records that nothing called for, by topic: extra, or repeated."""
@@ -150,6 +173,11 @@ class Comparison:
         self, kind: str, topic: str, line: int | None, offset: int | None, output_id: str | None, sentence: str
     ) -> None:
         self.findings.append(Finding(kind, self.partition, topic, line, offset, output_id, sentence))
+
+
+def _ids(strays: dict[tuple[str, str], list[_Stray]]) -> set[tuple[str, str]]:
+    """Topic and id of these records, of either id where they have two."""
+    return {(topic, name) for (topic, _), some in strays.items() for stray in some for name in stray.names}
 
 
 def names_of(sent: Sent) -> list[str]:

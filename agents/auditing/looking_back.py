@@ -6,12 +6,14 @@ from pathlib import Path
 from agents.auditing import following as one_clock
 from agents.auditing.audit import processes_for
 from agents.auditing.following import Following
-from agents.auditing.what_if import WhatIf
+from agents.auditing.what_if import WhatIf, World
+from agents.errors import UserError
 from agents.journal.beginning import Beginning, beginning_of
 from agents.journal.lines import JournalCheck, Progress
 from agents.journal.records import Snapshot
 from agents.journal.source import from_cluster, from_file
 from agents.kafka.log_cursor import log_cursor
+from agents.kafka.log_reader import log_reader
 from agents.kafka.topics import partitions_of
 from agents.parallel import cores, side_by_side
 from agents.settings import Settings
@@ -65,23 +67,63 @@ async def follow_file(
 async def what_if_live(
     settings: Settings, policies: Policies, progress: Progress, *, processes: int | None = None
 ) -> WhatIf:
-    """Replay all partitions of a cluster as they stand, several at a time as it pays."""
+    """Replay all partitions of a cluster as they stand, several at a time as it pays.
+
+    Where there are fewer of them than processes, the two worlds of each go side by side. What would have been cannot
+    be cut further: no snapshot has it. What was could, and would then wait for the other.
+    """
     count = await partitions_of(settings, JOURNAL)
     if processes is None:
         processes = await processes_for(settings, range(count))
-    asked = [(settings, policies, partition, count) for partition in range(count)]
-    return WhatIf.of_parts(policies, await side_by_side(_what_if_partition, asked, progress, processes=processes))
+    if count >= processes:
+        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, (None,), {}, progress, processes))
+    try:
+        last = await _last_lines(settings, count)  # both worlds end there, though lines are written meanwhile
+        worlds: tuple[World, ...] = ("before", "after")
+        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, worlds, last, progress, processes))
+    except UserError:  # it is said as both together stumble over it
+        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, (None,), {}, progress, processes))
+
+
+async def _replayed(
+    settings: Settings,
+    policies: Policies,
+    count: int,
+    worlds: Sequence[World | None],
+    last: dict[int, int],
+    progress: Progress,
+    processes: int,
+) -> list[WhatIf]:
+    asked = [
+        (settings, policies, partition, count, last.get(partition), world)
+        for partition in range(count)
+        for world in worlds
+    ]
+    return await side_by_side(_what_if_partition, asked, progress, processes=processes)
+
+
+async def _last_lines(settings: Settings, count: int) -> dict[int, int]:
+    """The last line of each partition that has one."""
+    async with log_reader(settings) as reader:
+        ends = await reader.journal_ends(settings.topic(JOURNAL), range(count))
+    return {partition: end.line for partition, end in ends.items() if end.line}
 
 
 async def _what_if_partition(
-    settings: Settings, policies: Policies, partition: int, count: int, progress: Progress
+    settings: Settings,
+    policies: Policies,
+    partition: int,
+    count: int,
+    last_line: int | None,
+    world: World | None,
+    progress: Progress,
 ) -> WhatIf:
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
         begin = await beginning_of(settings, cursor, partition)
         check = JournalCheck(partition, count, start=_seal_of(begin))
-        async with from_cluster(settings, cursor, partition, check, begin) as source:
-            await what_if.replay(source, partition, progress, begin.start)
+        async with from_cluster(settings, cursor, partition, check, begin, last_line) as source:
+            await what_if.replay(source, partition, progress, begin.start, world)
     return what_if
 
 

@@ -7,6 +7,7 @@ know it (contract §4).
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 import orjson
@@ -32,6 +33,10 @@ _OUTCOME_OF = {
     "clock.reminder_due": "breached",
     "clock.closed_late": "closed_late",
 }
+
+
+World = Literal["before", "after"]
+"""The journal as it was, or as it would have been."""
 
 
 class Outcomes:
@@ -137,21 +142,28 @@ class WhatIf:
         return whole
 
     async def replay(
-        self, source: JournalSource, place: int, progress: Progress, start: Snapshot | None = None
+        self,
+        source: JournalSource,
+        place: int,
+        progress: Progress,
+        start: Snapshot | None = None,
+        world: World | None = None,
     ) -> None:
-        """Fold one partition in both worlds. UserError (status 2) where its journal does not hold.
+        """Fold one partition in both worlds, or in one. UserError (status 2) where its journal does not hold.
 
         From a snapshot on the other policies come into force at its line: what was decided before stays as it was.
         """
-        self.before.begin(start)
-        self.after.begin(start)
+        worlds = [self.before, self.after] if world is None else [self.before if world == "before" else self.after]
+        for one in worlds:
+            one.begin(start)
         done = 0
         try:
             async for lines in source.batches:
-                self.before.fold(lines)
-                self.after.fold(lines)
+                for one in worlds:
+                    one.fold(lines)
                 done += len(lines)
-                self.lines += len(lines)
+                if world != "after":
+                    self.lines += len(lines)
                 progress(place, done)
         except JournalError as error:
             sentence = f"{source.name} cannot be replayed beyond line {error.line - 1}: {error.sentence}"

@@ -57,6 +57,10 @@ def audit(
             audited = run_with_broker(settings, lambda: audit_live(settings, partition, told, starts))
         else:
             audited = asyncio.run(audit_files(journal, events, told, next(iter(starts.values()), None)))
+    for sentence in (sentence for one in audited for sentence in one.refused):
+        click.echo(
+            f"A snapshot was not begun at, what follows it was folded from an earlier state: {sentence}", err=True
+        )
     if as_json:
         print_document(audit_report.as_json(audited))
     else:

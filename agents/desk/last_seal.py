@@ -96,7 +96,7 @@ async def _written(
     """Seal what stands, as its worker would."""
     rows = list(canonical_rows(state))
     row, sealer = state.row, Sealer(settings.changed(snapshots=""), state, end.offset)
-    seal = await sealer.seal()
+    seal = sealer.seal_of(rows_digest(rows))
     line = Line(row.lines + 1, row.journal_ms, seal)
     key, value, headers = str(state.partition).encode(), journal_value(seal), journal_headers(line.number, None)
     sealer.add(line.journal_ms, key, value, headers)

@@ -2,7 +2,8 @@
 
 For a changelog that was deleted, or a transaction of which a broker lost a part (the worker then refuses to start). The
 journal is the truth: it is folded from its first line by the same `step`, what it calls for is sent where it is missing
-(the exact bytes) and nothing twice, and rows are written or taken away until they are those of the fold. Input
+(the exact bytes) and nothing twice, and rows are written or taken away until they are those of the fold. The audit that
+comes first proves the states that snapshots have; what lies before the last of them is not folded again. Input
 positions come from the origins in journal, dead letters and `sla-repartition`. What cannot be mended is said and left.
 
 The order makes a kill at any point harmless: the earlier owner is fenced by the partition's own transactional id; every
@@ -18,11 +19,12 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import ProducerFenced
 
-from agents.auditing.audit import Audited, audit_live, processes_for
-from agents.auditing.refold import Fold
+from agents.auditing.audit import audit_live, processes_for
+from agents.auditing.partition_audit import Audited
+from agents.auditing.refold import Expected, Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.beginning import beginning_of
+from agents.journal.beginning import beginning_behind, beginning_of
 from agents.journal.lines import JournalCheck, Progress
 from agents.journal.source import live_lines, records_of
 from agents.kafka.group import members_of
@@ -82,10 +84,11 @@ async def rebuild(
     if not is_forced:
         await refuse_while_workers_run(settings)
     try:
-        asked = [(settings, partition, count, is_dry) for partition in chosen]
         if processes is None:
             processes = await processes_for(settings, chosen)
-        return await side_by_side(_rebuild_one, asked, progress, processes=processes)
+        beside = 1 if len(chosen) < processes else processes  # few are taken in turn, each in pieces side by side
+        asked = [(settings, partition, count, is_dry, processes // beside) for partition in chosen]
+        return await side_by_side(_rebuild_one, asked, progress, processes=beside)
     except ProducerFenced:
         raise UserError(
             "A worker took the partition over while it was rebuilt; stop all workers of the group and run it again.",
@@ -97,8 +100,10 @@ async def rebuild(
         ) from None
 
 
-async def _rebuild_one(settings: Settings, partition: int, count: int, is_dry: bool, progress: Progress) -> Rebuilt:
-    return await _Rebuild(settings, partition, count, is_dry=is_dry).mended(progress)
+async def _rebuild_one(
+    settings: Settings, partition: int, count: int, is_dry: bool, processes: int, progress: Progress
+) -> Rebuilt:
+    return await _Rebuild(settings, partition, count, is_dry=is_dry, processes=processes).mended(progress)
 
 
 async def refuse_while_workers_run(settings: Settings) -> None:
@@ -114,9 +119,10 @@ async def refuse_while_workers_run(settings: Settings) -> None:
 class _Rebuild:
     """One partition."""
 
-    def __init__(self, settings: Settings, partition: int, count: int, *, is_dry: bool) -> None:
+    def __init__(self, settings: Settings, partition: int, count: int, *, is_dry: bool, processes: int) -> None:
         self._settings = settings
         self._partition = partition
+        self._processes = processes
         self._count = count
         self._is_dry = is_dry
         self._inputs = set(map(settings.topic, READ_TOPICS))
@@ -153,8 +159,7 @@ class _Rebuild:
             row = _partition_row(found)
         if hopeless := self._hopeless(audited, row):
             return Rebuilt(self._partition, audited.lines, {}, 0, 0, [*audited.findings, *hopeless], self._ended)
-        missing = {(one.topic, one.output_id) for one in audited.findings if one.kind == "missing"}
-        kept = await self._refolded(missing, progress)
+        kept = await self._refolded(audited, progress)
         await self._add_own_row(kept, row)
         written, taken = await self._write_rows(kept, found)
         left = [one for one in audited.findings if one.kind != "missing"]
@@ -165,7 +170,7 @@ class _Rebuild:
         )
 
     async def _audited(self, progress: Progress) -> Audited:
-        (audited,) = await audit_live(self._settings, [self._partition], progress)
+        (audited,) = await audit_live(self._settings, [self._partition], progress, processes=self._processes)
         return audited
 
     async def _rows(self) -> dict[bytes, bytes]:
@@ -191,27 +196,40 @@ class _Rebuild:
 
     # --- from the logs -----------------------------------------------------------------------------------------------
 
-    async def _refolded(self, missing: set[tuple[str, str | None]], progress: Progress) -> dict[bytes, bytes]:
-        """Fold the journal once more: send the events that are missing on the way; the rows that it ends with."""
+    async def _refolded(self, audited: Audited, progress: Progress) -> dict[bytes, bytes]:
+        """Fold once more what is needed: send the events that are missing on the way; the rows that it ends with.
+
+        Needed is all of it, unless the audit has proved states that stood in between: then what brought the missing
+        events, and what lies behind the last of these states.
+        """
+        missing = {(one.topic, one.output_id) for one in audited.findings if one.kind == "missing"}
+        lines = {one.line or 0 for one in audited.findings if one.kind == "missing"}
+        for origin, offset in audited.taken.items():
+            self._finished(f"{origin}/{offset}")
+        kept: dict[bytes, bytes] = {}
+        for behind, last in zip((0, *audited.proved), (*audited.proved, None), strict=True):
+            if last is None or any(behind < line <= last for line in lines):
+                kept = await self._sent_again(missing, behind, None if last is None else last + 1, progress)
+        return kept
+
+    async def _sent_again(
+        self, missing: set[tuple[str, str | None]], behind_line: int, until_line: int | None, progress: Progress
+    ) -> dict[bytes, bytes]:
+        """Fold from the state of a line (0: from the beginning) to a line, or to the end; the rows that stand then."""
         outbox, count = Outbox(), 0
         async with log_cursor(self._settings) as cursor:
-            begin = await beginning_of(self._settings, cursor, self._partition)
+            if behind_line:
+                begin = await beginning_behind(self._settings, cursor, self._partition, behind_line)
+            else:
+                begin = await beginning_of(self._settings, cursor, self._partition)
             fold = Fold(self._partition, has_headers=True, start=begin.start)
             kept = fold.rows = {} if begin.start is None else dict(begin.start.rows)
             check = JournalCheck(self._partition, self._count, start=None if begin.start is None else begin.start.seal)
             records = records_of(self._settings, cursor, self._partition, begin)
-            async with aclosing(live_lines(records, check)) as batches:
+            async with aclosing(live_lines(records, check, until_line)) as batches:
                 async for lines in batches:
-                    for topic, events in fold.expected(lines).items():
-                        for _, event, sent in events:
-                            if (topic, event.output_id) in missing:
-                                headers = list(sent.headers or ())
-                                name = self._settings.topic(topic)
-                                outbox.put(name, self._partition, sent.key, sent.value, headers=headers)
-                                self._sent[topic] += 1
-                                count += 1
+                    count += self._put_missing(outbox, fold.expected(lines), missing)
                     for line in lines:
-                        self._finished(line.origin)
                         if not self._sealed_ms or isinstance(line.line.body, StateSealed):
                             self._sealed_ms = line.line.journal_ms
                     if count >= RECORDS_AT_ONCE:
@@ -221,6 +239,17 @@ class _Rebuild:
         await self._write(outbox)
         self._journal = check.journal
         return kept
+
+    def _put_missing(self, outbox: Outbox, expected: Expected, missing: set[tuple[str, str | None]]) -> int:
+        count = 0
+        for topic, events in expected.items():
+            for _, event, sent in events:
+                if (topic, event.output_id) in missing:
+                    name, headers = self._settings.topic(topic), list(sent.headers or ())
+                    outbox.put(name, self._partition, sent.key, sent.value, headers=headers)
+                    self._sent[topic] += 1
+                    count += 1
+        return count
 
     async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
         """The partition's row: it goes on behind the last record of each input that is told of anywhere."""

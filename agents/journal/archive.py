@@ -7,8 +7,7 @@ read from a segment is held against a digest that stands in the journal. Written
 """
 
 import re
-import tempfile
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +19,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalCheck, JournalError, Progress
 from agents.journal.records import Record
 from agents.journal.snapshots import journal_folder
+from agents.journal.spool import Spool
 from agents.journal.store import Store, StoreError
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.topics import chosen_partitions, partitions_of
@@ -31,7 +31,6 @@ from schemas.notifications import StateSealed
 FORMAT: Final = "dueclock journal archive 1"
 SEGMENT_LINES: Final = 200_000
 BATCH: Final = 2_000
-_BUFFER_BYTES = 1 << 20
 _NAME = re.compile(r"(\d{12,})-(\d{12,})-(\d+)-(\d+)\.jsonl\.zst")
 
 
@@ -171,7 +170,7 @@ class _Archiving:
                 progress(self._partition, self._check.last_line)
         finally:
             for piece in self._waiting:
-                piece.rows.close()
+                piece.rows.drop()
         return Archived(self._partition, self._sealed - first, self._sealed, self._check.last_line - self._sealed)
 
     def _take(self, record: Record) -> None:
@@ -194,7 +193,7 @@ class _Archiving:
             "sha256": piece.digest.hexdigest(),
             "seal": None if seal is None else msgspec.to_builtins(seal),
         }
-        self._store.write(f"{self._folder}/{name}", piece.whole(canonical_json(head) + b"\n"))
+        self._store.write(f"{self._folder}/{name}", piece.rows.whole(canonical_json(head) + b"\n"))
 
 
 class _Piece:
@@ -205,9 +204,7 @@ class _Piece:
         self.last_offset = first_offset
         self.lines = 0
         self.digest = sha256()
-        self.rows = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `whole`, or where it is given up
-        self._compressor = cramjam.zstd.Compressor()
-        self._unflushed = 0
+        self.rows = Spool()
 
     def add(self, record: Record) -> None:
         """One record more."""
@@ -222,22 +219,9 @@ class _Piece:
         }
         line = canonical_json(told) + b"\n"
         self.digest.update(line)
-        self._compressor.compress(line)
-        self._unflushed += len(line)
-        if self._unflushed >= _BUFFER_BYTES:
-            self.rows.write(bytes(self._compressor.flush()))
-            self._unflushed = 0
+        self.rows.add(line)
         self.lines += 1
         self.last_offset = record.offset
-
-    def whole(self, head: bytes) -> Iterator[bytes]:
-        """All bytes of the file."""
-        self.rows.write(bytes(self._compressor.finish()))
-        self.rows.seek(0)
-        yield head
-        with self.rows:
-            while some := self.rows.read(_BUFFER_BYTES):
-                yield some
 
 
 def _last_seal(store: Store, segments: Sequence[Segment]) -> StateSealed | None:

@@ -83,6 +83,34 @@ async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) ->
     return Beginning(start, found[0].name, store, tuple(segments), from_offset)
 
 
+async def beginning_behind(settings: Settings, cursor: LogCursor, partition: int, line: int) -> Beginning:
+    """Begin at the snapshot of this line. UserError (status 2) where there is none, or what follows it is not there."""
+    topic = settings.topic(JOURNAL)
+    await cursor.start(topic, partition)
+    folder, store = journal_folder(topic, await cursor.topic_id(topic)), Store(settings.snapshots)
+    try:
+        named = next((one for one in snapshots_in(store, folder, partition) if one.line == line), None)
+        if named is None:
+            raise UserError(f"There is no snapshot of partition {partition}, line {line}, any more.", COULD_NOT_RUN)
+        start = fetched_snapshot(store, named)
+        if cursor.first <= _behind(start):
+            return Beginning(start, named.name, store, from_offset=_behind(start))
+        segments = tuple(one for one in segments_in(store, folder, partition) if one.last_line > line)
+    except StoreError as error:
+        raise UserError(f"A snapshot cannot be read: {error}", COULD_NOT_RUN) from None
+    return Beginning(start, named.name, store, segments, segments[-1].last_offset + 1 if segments else _behind(start))
+
+
+async def snapshot_lines(settings: Settings, cursor: LogCursor, partition: int) -> list[int]:
+    """The lines of this partition that a snapshot is kept of, the first of all first; none where nobody can say."""
+    topic = settings.topic(JOURNAL)
+    folder = journal_folder(topic, await cursor.topic_id(topic))
+    try:
+        return [one.line for one in snapshots_in(Store(settings.snapshots), folder, partition)]
+    except StoreError:
+        return []
+
+
 def _behind(start: Snapshot) -> int:
     """The offset behind the last line that a snapshot seals; line 0 has none."""
     return start.seal.offset + 1 if start.seal.line else 0

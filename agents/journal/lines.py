@@ -68,7 +68,10 @@ class JournalCheck:
         self._own_key = str(partition).encode()
         self._wanted_key = None if account is None else account.encode()
         self._at_home: set[bytes] = set()
-        self._taken: dict[str, int] = {}
+        self.taken: dict[str, int] = {}
+        """The last offset that was taken of each input, by topic and partition (`topic/partition`)."""
+        self.first_taken: dict[str, int] = {}
+        """The first."""
         self._unconfirmed = start
         self.last_line = 0 if start is None else start.line
         self.last_ms = 0
@@ -147,9 +150,12 @@ class JournalCheck:
         topic, _, taken = (origin or "").rpartition("/")
         if not topic or not taken.isdecimal():
             raise JournalError("it does not say which input record it came from", line=number, offset=offset)
-        if self._taken.get(topic, -1) >= int(taken):
+        place, before = int(taken), self.taken.get(topic)
+        if before is None:
+            self.first_taken[topic] = place
+        elif before >= place:
             raise JournalError(f"the input record {origin} was journaled before", line=number, offset=offset)
-        self._taken[topic] = int(taken)
+        self.taken[topic] = place
 
 
 def confirm(start: StateSealed, body: Body, journal: str) -> None:

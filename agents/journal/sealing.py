@@ -58,10 +58,13 @@ class Sealer:
 
     async def seal(self) -> StateSealed:
         """What there is to seal after the last line. Nothing may be folded meanwhile."""
+        return self.seal_of(await asyncio.to_thread(self._digest))
+
+    def seal_of(self, state: bytes) -> StateSealed:
+        """The same, where the digest of the rows is known."""
         row = self._state.row
         if self._offset is None:
             raise RuntimeError("a seal needs the offset of the last journal record")
-        state = await asyncio.to_thread(self._digest)
         self._state.note_seal(self._period(row.journal_ms))
         return StateSealed(
             line=row.lines, offset=self._offset, state=state.hex(), journal=row.notes.journal.hex(), logic=row.logic

@@ -10,7 +10,6 @@ setting `snapshots_kept_days` has passed in journal time. So there is one behind
 
 import re
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,6 +19,7 @@ import orjson
 
 from agents.errors import UserError
 from agents.journal.records import Snapshot
+from agents.journal.spool import Spool
 from agents.journal.store import Store, StoreError
 from schemas.codec import canonical_json, format_instant, parse_instant
 from schemas.notifications import StateSealed
@@ -32,7 +32,6 @@ _DAYS: Final = 7
 _THEN_EACH_DAYS: Final = 30
 _FORMAT_OF_0_1 = "dueclock snapshot 1"
 _LENGTHS = struct.Struct(">II")
-_BUFFER_BYTES = 1 << 20
 _NAME = re.compile(r"(\d{12,})-(\d{8}T\d{6}Z)\.snapshot")
 
 
@@ -57,19 +56,13 @@ class SnapshotWriter:
         self._folder = f"{folder}/{partition}/snapshots"
         self._partition = partition
         self._kept_days = kept_days
-        self._rows = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed by `finish` or `drop`
+        self._rows = Spool()
 
     def passing(self, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         """The rows, each written down as it passes."""
-        compressor, waiting = cramjam.zstd.Compressor(), 0
         for key, value in rows:
-            compressor.compress(_LENGTHS.pack(len(key), len(value)) + key + value)
-            waiting += len(key) + len(value)
-            if waiting >= _BUFFER_BYTES:
-                self._rows.write(bytes(compressor.flush()))
-                waiting = 0
+            self._rows.add(_LENGTHS.pack(len(key), len(value)) + key + value)
             yield key, value
-        self._rows.write(bytes(compressor.finish()))
 
     def finish(self, seal: StateSealed, journal_ms: int) -> None:
         """Put it into the store, behind the head that its seal gives it, and take away what is not kept any longer."""
@@ -84,16 +77,16 @@ class SnapshotWriter:
             "journal": seal.journal,
             "logic": seal.logic,
         }
-        with self._rows:
-            self._rows.seek(0)
-            chunks = iter(lambda: self._rows.read(_BUFFER_BYTES), b"")
-            self._store.write(name, _chained(canonical_json(head) + b"\n", chunks))
+        try:
+            self._store.write(name, self._rows.whole(canonical_json(head) + b"\n"))
+        finally:
+            self._rows.drop()
         for old in thinned(_named(self._store, self._folder), self._kept_days):
             self._store.remove(old.name)
 
     def drop(self) -> None:
         """It will not be finished."""
-        self._rows.close()
+        self._rows.drop()
 
 
 def keep_snapshot(
@@ -110,11 +103,6 @@ def keep_snapshot(
     for _ in writer.passing(rows):
         pass
     writer.finish(seal, journal_ms)
-
-
-def _chained(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from chunks
 
 
 def snapshots_in(store: Store, folder: str, partition: int) -> list[Named]:

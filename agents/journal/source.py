@@ -25,10 +25,15 @@ BATCH_LINES = 2_000
 
 @asynccontextmanager
 async def from_cluster(
-    settings: Settings, cursor: LogCursor, partition: int, check: JournalCheck, begin: Beginning
+    settings: Settings,
+    cursor: LogCursor,
+    partition: int,
+    check: JournalCheck,
+    begin: Beginning,
+    until_line: int | None = None,
 ) -> AsyncIterator[JournalSource]:
-    """A partition of the journal as it stands now, from its beginning on."""
-    async with aclosing(live_lines(records_of(settings, cursor, partition, begin), check)) as batches:
+    """A partition of the journal as it stands now, from its beginning on, to a line or to its end."""
+    async with aclosing(live_lines(records_of(settings, cursor, partition, begin), check, until_line)) as batches:
         yield JournalSource(f"Partition {partition} of the journal", partition, batches)
 
 
@@ -57,9 +62,12 @@ async def from_file(
 
 
 async def live_lines(
-    records: AsyncGenerator[list[Record], None], check: JournalCheck
+    records: AsyncGenerator[list[Record], None], check: JournalCheck, until_line: int | None = None
 ) -> AsyncGenerator[list[JournalLine], None]:
-    """These records as lines; JournalError at the first that is none, behind the lines before it."""
+    """These records as lines, the last of them `until_line` where there is one.
+
+    JournalError at the first that is none, behind the lines before it.
+    """
     async with aclosing(records):
         async for some in records:
             for start in range(0, len(some), BATCH_LINES):
@@ -67,6 +75,9 @@ async def live_lines(
                 try:
                     for record in some[start : start + BATCH_LINES]:
                         lines.append(check.line(record))
+                        if check.last_line == until_line:
+                            yield lines
+                            return
                 except JournalError:
                     yield lines
                     raise

@@ -25,16 +25,25 @@ class LogCursor:
         self._reader = LogReader(consumer)
         self._source = TopicPartition("none", 0)
         self._next = 0
+        self._before: int | None = None
         self._reading: AsyncGenerator[list[ConsumerRecord], None] | None = None
         self.first = 0
         self.end = 0
 
-    async def start(self, topic: str, partition: int, *, from_offset: int = 0) -> None:
-        """Stand at the first record there still is, or at a later offset; the end is where the topic ends now."""
-        self._source = TopicPartition(topic, partition)
+    async def start(
+        self, topic: str, partition: int, *, from_offset: int = 0, before_offset: int | None = None
+    ) -> None:
+        """Stand at the first record there still is, or at a later offset; the end is where the topic ends now.
+
+        Nothing is read from `before_offset` on, where one is given.
+        """
+        self._source, self._before = TopicPartition(topic, partition), before_offset
         ends = (await self._reader.ends([self._source]))[self._source]
-        self.first, self.end = ends.first, ends.next
+        self.first, self.end = ends.first, self._bounded(ends.next)
         await self._go_on(max(ends.first, from_offset))
+
+    def _bounded(self, end: int) -> int:
+        return end if self._before is None else min(end, self._before)
 
     async def topic_id(self, topic: str) -> str:
         """The id of a topic (hex); empty where the broker tells none."""
@@ -43,7 +52,7 @@ class LogCursor:
 
     async def look_again(self) -> int:
         """The end becomes where the topic ends now."""
-        self.end = (await self._reader.ends([self._source]))[self._source].next
+        self.end = self._bounded((await self._reader.ends([self._source]))[self._source].next)
         await self._go_on(self._next)
         return self.end
 

@@ -5,7 +5,7 @@ fence. Nothing of an open transaction can follow, since the fence has ended it.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -46,9 +46,9 @@ class LogEnds(NamedTuple):
 
 
 @asynccontextmanager
-async def log_reader(settings: Settings) -> AsyncIterator["LogReader"]:
+async def log_reader(settings: Settings, fetch_bytes: int = FETCH_BYTES) -> AsyncIterator["LogReader"]:
     """A reader of its own, in no group."""
-    options = {"fetch_max_wait_ms": 50, "max_partition_fetch_bytes": FETCH_BYTES, "retry_backoff_ms": BACKOFF_MS}
+    options = {"fetch_max_wait_ms": 50, "max_partition_fetch_bytes": fetch_bytes, "retry_backoff_ms": BACKOFF_MS}
     async with reader(settings, **options) as consumer:
         yield LogReader(consumer)
 
@@ -113,6 +113,14 @@ class LogReader:
                     found[tp.partition] = JournalEnd(0, 0, is_cut=end.first > 0)
             reach *= 16
         return found
+
+    async def some(self, place: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
+        """Committed records from an offset on, as many as one fetch brings; none where there is none before the end."""
+        async with aclosing(self.spans({place: (start, end)})) as batches:
+            async for records in batches:
+                if records:
+                    return records
+        return []
 
     async def spans(
         self, spans: dict[TopicPartition, tuple[int, int]], *, refuse: Callable[[list[Any]], None] = refuse_unreadable

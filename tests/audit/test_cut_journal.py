@@ -20,6 +20,7 @@ from agents.journal.snapshots import journal_folder
 from agents.kafka.clients import admin_client
 from agents.kafka.log_cursor import log_cursor
 from agents.settings import Settings
+from schemas.registry import Logical
 from tests.audit.conftest import Run
 from tests.audit.history import BREACH, HOLIDAY, HOME, POLICIES, History
 from tests.audit.test_seals import LATER_MS, snapshot_of
@@ -29,12 +30,12 @@ pytestmark = pytest.mark.broker
 QUESTION = "10a-reply-at-exactly-24h"
 
 
-def cut(settings: Settings, before_offset: int) -> None:
-    """Take the records of the journal's partition before this offset, as retention does."""
+def cut(settings: Settings, before_offset: int, logical: Logical = "sla-journal") -> None:
+    """Take the records of the partition before this offset, as retention does: of the journal, or of another topic."""
 
     async def cut_now() -> None:
         async with admin_client(settings) as admin:
-            place = TopicPartition(settings.topic("sla-journal"), HOME)
+            place = TopicPartition(settings.topic(logical), HOME)
             await admin.delete_records({place: RecordsToDelete(before_offset=before_offset)})
 
     asyncio.run(cut_now())

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.embedded import EmbeddedKafka
-from tests.bench import auditing, compiled, growth, punctuality, pure, starting, throughput
+from tests.bench import auditing, compiled, growth, pieces, punctuality, pure, starting, throughput
 from tests.bench.charts import write_charts
 from tests.bench.figures import GOALS, Figures, table, write
 from tests.bench.installation import NotMeasuredError
@@ -181,6 +181,11 @@ def _audit(bench: Bench) -> Iterator[dict[str, float]]:
     return auditing.audits(bench.bootstrap, bench.folder, seed=bench.seed, count=sizes.audited, runs=sizes.runs)
 
 
+def _pieces(bench: Bench) -> Iterator[dict[str, float]]:
+    count = max(50_000, bench.sizes.audited // 5)
+    return pieces.ratios(bench.bootstrap, bench.folder, seed=bench.seed, count=count, runs=bench.sizes.runs)
+
+
 def _compiled(bench: Bench) -> Iterator[dict[str, float]]:
     is_quick = bench.sizes.audited < FULL.audited
     parts = [part for part in compiled.PARTS if not (is_quick and part in LONG)]
@@ -228,6 +233,7 @@ PARTS: Final = {
     "simple": Part(("simple.passes", "simple.cpu_us", "simple.per_second", "simple.events_per_notification"), _simple),
     "live2": Part(("live2.per_second",), _live2),
     "audit": Part(("audit.seconds_1m",), _audit),
+    "pieces": Part(("audit.pieces_cpu_ratio",), _pieces),
     "compiled": Part(tuple(goal.key for goal in GOALS if "_compiled." in goal.key), _compiled),
     "lateness": Part(
         (

@@ -55,6 +55,7 @@ GOALS: Final = (
     Goal("live2.per_second", "the live path by two workers, notifications/s"),
     Goal("audit.seconds_1m", "audit of 1 M lines over four partitions, two cores, s", "at most", 90),
     Goal("audit_compiled.seconds_1m", "the same, compiled", "at most", 45),
+    Goal("audit.pieces_cpu_ratio", "CPU of an audit of one partition in pieces over that of four", "at most", 1.2),
     Goal("lateness.p50_s", "breach visible after fire_at, steady load, median, s", "at most", 0.3),
     Goal("lateness.p99_s", "the same, 99 of 100, s", "at most", 1.0),
     Goal("lateness.max_s", "the same, the latest, s"),

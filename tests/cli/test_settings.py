@@ -132,6 +132,11 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert refused(broker="localhost") == together + "broker 'localhost' is not of the form host:port."
 
 
+def test_snapshots_in_a_topic_are_refused_and_a_folder_of_that_name_is_not() -> None:
+    assert "name a folder (`./topic`, if it is called so)" in refused({"DUECLOCK_SNAPSHOTS": "topic"})
+    assert load_settings(environ={"DUECLOCK_SNAPSHOTS": "./topic"}).snapshots == "./topic"
+
+
 def test_a_topic_that_is_none_of_ours_is_refused(file: Path) -> None:
     file.write_text('[topics]\norders = "orders"\n')
     assert refused(path=file) == (

@@ -69,13 +69,22 @@ WORDS: Final = {
     ),
     "line": Word(
         "line lines",
-        (*CORE, "agents/auditing/evidence", "agents/desk/hanging", "agents/journal", "agents/kafka/log_reader"),
+        (
+            *CORE,
+            "agents/auditing/evidence",
+            "agents/auditing/looking_back",
+            "agents/auditing/pieces",
+            "agents/desk/hanging",
+            "agents/journal",
+            "agents/kafka/log_reader",
+        ),
     ),
     "journal": Word(
         "journal journals journaled",
         (
             *CORE,
             "agents/auditing/evidence",
+            "agents/auditing/pieces",
             "agents/cli/kafka",
             "agents/journal",
             "agents/kafka",

@@ -10,15 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.auditing.looking_back import what_if_files
+from agents.auditing.looking_back import what_if_files, what_if_live
 from agents.auditing.what_if import Outcomes, WhatIf
 from agents.cli import main as cli
+from agents.errors import UserError
 from agents.journal.lines import JournalLine
 from agents.settings import Settings
+from agents.terminal import json_document
 from schemas.policies import load_policies
 from streams.rows import GONE, OUTCOME_NAMES
 from tests.audit.conftest import Run, run, settings
-from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, POLICIES, History
+from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOLIDAY, POLICIES, History, write
 from tests.cli.command import GOLDEN, dueclock, sentence_of
 from tests.zones import activation
 
@@ -152,3 +154,31 @@ def test_on_a_broker_all_partitions_are_replayed(settings: Settings, run: Run, t
     document = json.loads(ended.out)
     assert (document["lines"], document["changed"]) == (4, 1)
     assert document["clocks"][0]["after"]["outcome"] == "met"
+
+
+@pytest.mark.broker
+def test_both_worlds_side_by_side_differ_as_one_after_the_other(settings: Settings, tmp_path: Path) -> None:
+    History().tell(BREACH).write(settings)
+    policies = load_policies(with_target(3))
+
+    def differs(processes: int) -> bytes:
+        asked = what_if_live(settings, policies, lambda *_: None, processes=processes)
+        return json_document(asyncio.run(asked).document())
+
+    assert json.loads(differs(1))["changed"] == 1
+    assert differs(3) == differs(1)
+
+
+@pytest.mark.broker
+def test_a_journal_that_does_not_hold_is_refused_by_both_worlds_as_by_one(settings: Settings) -> None:
+    history = History().tell(BREACH).tell(HOLIDAY)
+    records = history.journal_records(settings)
+    del records[3]
+    write(settings, records)
+    said = set()
+    for processes in (1, 3):
+        with pytest.raises(UserError) as refused:
+            asyncio.run(what_if_live(settings, load_policies(POLICIES), lambda *_: None, processes=processes))
+        said.add(refused.value.sentence)
+    (sentence,) = said
+    assert "line 5 follows line 3" in sentence
