@@ -32,7 +32,6 @@ from agents.kafka.transactions import is_no_answer
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from agents.worker.breathing import Breath
-from streams.rows import RowError
 from streams.spare import Spare
 from streams.state import State
 
@@ -51,7 +50,7 @@ LONGEST_BEHIND_S: Final = 3_600.0
 
 
 Piece = TypeVar("Piece")
-_UNFIT = ValueError  # RowError and PolicyError are such
+_UNFIT = (ValueError, LookupError)  # RowError and PolicyError are such
 """Rows that cannot be followed."""
 
 
@@ -196,7 +195,7 @@ class Standby:
             raise UserError(f"the topic {self._topic} is gone")
         topic_id = found[self._topic].id
         tps = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        first = await consumer.beginning_offsets(tps)
+        first = await consumer.beginning_offsets(tps) if tps else {}
         for tp in tps:
             if tp.partition not in self._copies and tp.partition in self._wanted:
                 self._copies[tp.partition] = Copy(tp.partition, topic_id, first[tp], self._trusted_for_s)
@@ -241,7 +240,7 @@ class Standby:
             refuse_unreadable(records)
             async for record in self._resting(copy, records):
                 copy.take(record)
-        except (RowError, UserError) as error:
+        except (*_UNFIT, UserError) as error:
             self._give_up(copy, str(error))
         if not self._holds(copy):
             return
@@ -313,7 +312,7 @@ async def caught_up(logs: LogReader, topic: str, topic_id: bytes, copies: Mappin
                 copies[record.partition].take(record)
                 if breath.is_due:
                     await breath.take()
-    except (RowError, UserError) as error:
+    except (*_UNFIT, UserError) as error:
         for number in fit:
             _not_used(number, str(error))
         return {}
