@@ -159,6 +159,21 @@ def test_a_row_that_is_written_often_is_looked_at_once() -> None:
     assert len(list(spare.settling())) == 1
 
 
+def test_who_goes_on_with_pieces_that_another_has_ended_finds_none() -> None:
+    story, spare = Story(), Spare(0)
+    story.tell("message.received", monday_9am, order_id=ORDER)
+    follow(story, spare)
+    abandoned = spare.settling()
+    next(abandoned)
+    story.tell("message.received", monday_noon, message_id="M-2")
+    follow(story, spare)  # ends them first
+    again = spare.settling()
+    next(again)
+    assert list(abandoned) == []
+    assert (list(again), spare.unsettled) == ([], 0)
+    assert spare.state().lines == 2
+
+
 def test_what_was_forgotten_leaves_the_spare_and_its_parked_entries_do_not_gather() -> None:
     story, spare = Story(policies(retention={"settled_days": 1})), Spare(0)
     for day in range(8):
