@@ -51,6 +51,11 @@ class Spare:
         """How many rows `settling` has to look at."""
         return len(self) if self._unsettled is None else len(self._unsettled)
 
+    @property
+    def is_settling(self) -> bool:
+        """Whether pieces of `settling` were begun and are not ended: `take` would do the rest of them at once."""
+        return self._pieces is not None
+
     def take(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the changelog, None for a tombstone. RowError for what a worker does not write.
 

@@ -20,7 +20,7 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
-from agents.worker.standby import Copy, caught_up
+from agents.worker.warm_copy import Copy, caught_up
 from schemas.policy_types import PolicyError
 from streams.engine import State, restore_state
 from streams.logic import OtherVersionError

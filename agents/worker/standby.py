@@ -5,16 +5,13 @@ worker (Faust's assignor: so many copies of each, and who has a copy is the firs
 into a spare (streams/spare.py) in small pieces, with as much rest as work, so that what this worker keeps itself does
 not wait for it.
 
-A copy is a convenience, and never trusted over the changelog: who takes a partition over reads the rest of it after the
-fence, to the end that recovery would read to, and holds the whole against the journal. A copy is thrown away, and made
-anew, where what it has read may not be all there was: the topic is another, it begins behind or ends before the copy, a
-row cannot be read, or the copy has been behind for so long that tombstones may have gone which it has not seen. It
-fails by itself: no failure here ends or holds up the worker.
+What a copy is worth, and when it is not believed, is agents/worker/warm_copy.py. Copies fail by themselves: no failure
+here ends or holds up the worker.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import Final, NamedTuple, TypeVar
@@ -25,15 +22,13 @@ from aiokafka.errors import OffsetOutOfRangeError
 from agents.errors import UserError
 from agents.kafka.batches import refuse_unreadable
 from agents.kafka.clients import reader
-from agents.kafka.log_reader import LogEnds, LogReader
 from agents.kafka.private import topics_now
 from agents.kafka.topics import tombstones_kept_s
 from agents.kafka.transactions import is_no_answer
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from agents.worker.breathing import Breath
-from streams.spare import Spare
-from streams.state import State
+from agents.worker.warm_copy import UNFIT, Copy
 
 log = logging.getLogger("dueclock.standby")
 
@@ -50,8 +45,6 @@ LONGEST_BEHIND_S: Final = 3_600.0
 
 
 Piece = TypeVar("Piece")
-_UNFIT = (ValueError, LookupError)  # RowError and PolicyError are such
-"""Rows that cannot be followed."""
 
 
 class Standing(NamedTuple):
@@ -60,41 +53,6 @@ class Standing(NamedTuple):
     partition: int
     rows: int
     lag: int
-
-
-class Copy:
-    """The warm copy of one partition. `position` is the offset of the changelog that it goes on from."""
-
-    def __init__(self, partition: int, topic_id: bytes, first: int, trusted_for_s: float) -> None:
-        self.spare = Spare(partition)
-        self.position = first
-        self.end = first
-        self.whole_s = monotonic()
-        """Monotonic time at which it last had all that there was; before it had, when it began at the start."""
-        self.is_warm = False
-        """It had all that there was once."""
-        self.is_lent = False
-        """The partition is being taken over: whoever does that reads on."""
-        self._topic_id = topic_id
-        self._trusted_for_s = trusted_for_s
-
-    def take(self, record: ConsumerRecord) -> None:
-        """Take in one record, if it is not in it already."""
-        if record.offset >= self.position:
-            self.spare.take(record.key or b"", record.value)
-            self.position = record.offset + 1
-
-    def is_stale(self, now_s: float) -> bool:
-        """Whether it was behind for so long that tombstones may have come and gone."""
-        return now_s - self.whole_s > self._trusted_for_s
-
-    def doubt(self, topic_id: bytes, ends: LogEnds) -> str:
-        """Why it cannot be believed, where the changelog is this; empty where it can."""
-        if not topic_id or topic_id != self._topic_id:
-            return "the changelog is another topic, or the broker does not say which"
-        if not ends.first <= self.position <= ends.next:
-            return f"it goes on from offset {self.position}, and the changelog has {ends.first} to {ends.next}"
-        return "it has been behind for too long" if self.is_stale(monotonic()) else ""
 
 
 class Standby:
@@ -227,7 +185,7 @@ class Standby:
             await self._settle(max(warm, key=lambda copy: copy.spare.unsettled))
 
     async def _take(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[ConsumerRecord], asked_s: float
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: list[ConsumerRecord], asked_s: float
     ) -> None:
         """Take in what came of one partition since it was asked for."""
         copy, next_offset = self._copies.get(tp.partition), await consumer.position(tp)
@@ -236,11 +194,13 @@ class Standby:
         if copy.is_stale(asked_s):
             self._make_anew(tp.partition, "it has been behind for too long")
             return
+        if copy.spare.is_settling:  # it was lent amid it, and given back
+            await self._settle(copy)
         try:
             refuse_unreadable(records)
             async for record in self._resting(copy, records):
                 copy.take(record)
-        except (*_UNFIT, UserError) as error:
+        except (*UNFIT, UserError) as error:
             self._give_up(copy, str(error))
         if not self._holds(copy):
             return
@@ -262,7 +222,7 @@ class Standby:
         try:
             async for _ in self._resting(copy, copy.spare.settling()):
                 pass
-        except _UNFIT as error:
+        except UNFIT as error:
             self._give_up(copy, str(error))
 
     async def _resting(self, copy: Copy, pieces: Iterable[Piece]) -> AsyncIterator[Piece]:
@@ -287,52 +247,6 @@ class Standby:
         log.warning("partition %d: there is no warm copy of it: %s", copy.spare.partition, why)
         self.drop(copy.spare.partition)
         self._unfit.add(copy.spare.partition)
-
-
-async def caught_up(logs: LogReader, topic: str, topic_id: bytes, copies: Mapping[int, Copy]) -> dict[int, State]:
-    """What becomes of these copies with the rest of the changelog, up to its end now; without those that are of no use.
-
-    To be asked after the fence. What it returns stands where recovery would stand that had read all.
-    """
-    if not copies:
-        return {}
-    ends = await logs.ends(TopicPartition(topic, number) for number in copies)
-    spans: dict[TopicPartition, tuple[int, int]] = {}
-    fit: dict[int, Copy] = {}
-    for tp, end in ends.items():
-        copy = copies[tp.partition]
-        if why := copy.doubt(topic_id, end):
-            _not_used(tp.partition, why)
-        else:
-            fit[tp.partition], spans[tp] = copy, (copy.position, end.next)
-    breath = Breath()
-    try:
-        async for records in logs.spans(spans):
-            for record in records:
-                copies[record.partition].take(record)
-                if breath.is_due:
-                    await breath.take()
-    except (*_UNFIT, UserError) as error:
-        for number in fit:
-            _not_used(number, str(error))
-        return {}
-    return {number: state for number, copy in fit.items() if (state := await _settled(copy, breath)) is not None}
-
-
-async def _settled(copy: Copy, breath: Breath) -> State | None:
-    """The state that a copy is when all of it is indexed; None where it cannot be."""
-    try:
-        for _ in copy.spare.settling():
-            if breath.is_due:
-                await breath.take()
-        return copy.spare.state()
-    except _UNFIT as error:
-        _not_used(copy.spare.partition, str(error))
-        return None
-
-
-def _not_used(number: int, why: str) -> None:
-    log.warning("partition %d: its warm copy is not used: %s", number, why)
 
 
 async def _within(event: asyncio.Event, seconds: float) -> None:

@@ -32,10 +32,19 @@ def taken_over(bootstrap: str, folder: Path, *, clocks: int, replicas: int, is_s
     """One killing, and what it took."""
     with Installation(bootstrap, folder, partitions=1, standby_replicas=replicas) as installation:
         now_ms = int(time.time() * 1000)
-        policies = installation.policies
-        due_ms = now_ms + LEAD_MS
-        load = {"clocks": clocks, "due_from_ms": due_ms, "due_within_ms": HOUR_MS, "now_ms": now_ms}
-        installation.seed([seeded(0, 1, policies, **load)])
+        installation.seed(
+            [
+                seeded(
+                    0,
+                    1,
+                    installation.policies,
+                    clocks=clocks,
+                    due_from_ms=now_ms + LEAD_MS,
+                    due_within_ms=HOUR_MS,
+                    now_ms=now_ms,
+                )
+            ]
+        )
         owner = installation.worker(instance="a" if is_static else "")
         owner.wait_until_recovered(within_s=SETTLES_S)
         other = installation.worker(instance="b" if is_static else "")

@@ -20,7 +20,8 @@ from agents.kafka.log_reader import log_reader
 from agents.kafka.private import topics_now
 from agents.kafka.topics import create_topics
 from agents.worker import standby as module
-from agents.worker.standby import Standby, caught_up
+from agents.worker.standby import Standby
+from agents.worker.warm_copy import caught_up
 from streams.engine import restore_state
 from streams.state import State
 from tests.broker.conftest import MakeLive
@@ -47,13 +48,12 @@ def ask(live: Live, tag: str, count: int = 5) -> None:
 
 
 def wait_for_shares(*workers: WorkerProcess) -> None:
-    """Wait until each of two workers keeps one of the two partitions and has a warm copy of the other."""
-    for worker in workers:
-        wait_until(
-            lambda worker=worker: len(share_of(worker)) == 1,
-            lambda worker=worker: f"one partition for {worker.name}:\n{worker.log()[-2000:]}",
-            within_s=40,
-        )
+    """Wait until each of two workers keeps one of the two partitions."""
+    wait_until(
+        lambda: all(len(share_of(worker)) == 1 for worker in workers),
+        lambda: f"one partition for each, not {[share_of(worker) for worker in workers]}",
+        within_s=40,
+    )
 
 
 @pytest.mark.timeout(120)

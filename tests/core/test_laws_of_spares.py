@@ -165,11 +165,13 @@ def test_who_goes_on_with_pieces_that_another_has_ended_finds_none() -> None:
     follow(story, spare)
     abandoned = spare.settling()
     next(abandoned)
+    assert spare.is_settling
     story.tell("message.received", monday_noon, message_id="M-2")
     follow(story, spare)  # ends them first
     again = spare.settling()
     next(again)
     assert list(abandoned) == []
+    assert spare.is_settling
     assert (list(again), spare.unsettled) == ([], 0)
     assert spare.state().lines == 2
 
