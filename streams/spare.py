@@ -91,7 +91,7 @@ class Spare:
         load. What has failed is worth nothing.
         """
         pieces = self._pieces = self._pieces or self._settling()
-        for piece in pieces:  # noqa: UP028 - `yield from` would end the pieces for whoever stops half way
+        for piece in pieces:  # noqa: UP028 - delegating would end them all for who stops half way
             yield piece
         if self._pieces is pieces:
             self._pieces = None
