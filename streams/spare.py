@@ -1,6 +1,6 @@
 """A spare: the state of a partition that another worker keeps, brought up to date from its changelog row by row.
 
-Rows are taken in as they are written, as bytes; which of them the indexes have not seen yet is noted, and `settling`
+Rows are taken in as they are written, as bytes; which of them the indexes have not seen yet is noted, and `indexing`
 catches up with those, each once however often it was written. What comes of it is what `restore_state` would make of
 the same rows: the same rows at rest, timers, crossings and counts. New policies give every row another timer: all of
 them are indexed anew then. Nothing here decides, and nothing here knows where rows come from.
@@ -38,7 +38,7 @@ class Spare:
         self._accounts: set[str] = set()
         self._kept: dict[bytes, bytes] = {}
         """The newest rows of the partition and of its policies, where they have not been looked at yet."""
-        self._unsettled: dict[str, bytes | None] | None = None
+        self._unindexed: dict[str, bytes | None] | None = None
         """Rows that were written since they were indexed, each as it was indexed. None: no row is indexed."""
         self._pieces: Iterator[None] | None = None
 
@@ -47,22 +47,22 @@ class Spare:
         return len(self._state.rows.at_rest)
 
     @property
-    def unsettled(self) -> int:
-        """How many rows `settling` has to look at."""
-        return len(self) if self._unsettled is None else len(self._unsettled)
+    def unindexed(self) -> int:
+        """How many rows `indexing` has to look at."""
+        return len(self) if self._unindexed is None else len(self._unindexed)
 
     @property
-    def is_settling(self) -> bool:
-        """Whether pieces of `settling` were begun and are not ended: `take` would do the rest of them at once."""
+    def is_indexing(self) -> bool:
+        """Whether pieces of `indexing` were begun and are not ended: `take` would do the rest of them at once."""
         return self._pieces is not None
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the changelog, None for a tombstone. RowError for what a worker does not write.
 
-        What is being settled is settled first.
+        What is being indexed is indexed first.
         """
         if self._pieces is not None:
-            self.settle()
+            self.index_all()
         if key in _OF_THE_PARTITION:
             if value is None:
                 raise RowError(f"the row {key.decode()} was taken away")
@@ -73,8 +73,8 @@ class Spare:
         except UnicodeDecodeError:
             raise RowError(f"the key {key!r} is no row's: it is not UTF-8") from None
         rows = self._state.rows.at_rest
-        if self._unsettled is not None:
-            self._unsettled.setdefault(row_id, rows.get(row_id))
+        if self._unindexed is not None:
+            self._unindexed.setdefault(row_id, rows.get(row_id))
         if value is None:
             rows.pop(row_id, None)
             self._accounts.discard(row_id)
@@ -83,40 +83,40 @@ class Spare:
             if row_id.count("/") == 1:
                 self._accounts.add(row_id)
 
-    def settling(self) -> Iterator[None]:
+    def indexing(self) -> Iterator[None]:
         """Bring the indexes up to date, in pieces of one row each; goes on with what was begun and not ended.
 
         Without policies nothing can be indexed: there is no piece then. RowError for a row of another form,
         OtherVersionError for what another version of the program has written, PolicyError for policies that do not
         load. What has failed is worth nothing.
         """
-        pieces = self._pieces = self._pieces or self._settling()
+        pieces = self._pieces = self._pieces or self._indexing()
         for piece in pieces:  # noqa: UP028 - delegating would end them all for who stops half way
             yield piece
         if self._pieces is pieces:
             self._pieces = None
 
-    def settle(self) -> None:
+    def index_all(self) -> None:
         """Bring the indexes up to date at once."""
-        for _ in self.settling():
+        for _ in self.indexing():
             pass
 
     def state(self) -> State:
-        """The state, all of it settled; it is the caller's from now on. ValueError for rows without policies."""
-        self.settle()
-        if self.unsettled:
+        """The state, all of it indexed; it is the caller's from now on. ValueError for rows without policies."""
+        self.index_all()
+        if self.unindexed:
             raise ValueError(f"partition {self.partition} has rows and no policies")
         return self._state
 
-    # --- settling ----------------------------------------------------------------------------------------------------
+    # --- indexing ----------------------------------------------------------------------------------------------------
 
-    def _settling(self) -> Iterator[None]:
+    def _indexing(self) -> Iterator[None]:
         self._look_at_partition()
         book = self._state.book
         if book is None:
             return
         rows = self._to_index()
-        self._unsettled = {}
+        self._unindexed = {}
         parties: dict[str, Party] = {}
         for row_id, before in rows:
             self._index(row_id, before, book, parties)
@@ -125,10 +125,10 @@ class Spare:
 
     def _to_index(self) -> Iterator[tuple[str, bytes | None]]:
         """Each row that the indexes have not seen as it is now, by the id that is kept, and as they have seen it."""
-        rows, unsettled = self._state.rows.at_rest, self._unsettled
-        if unsettled is None:
+        rows, unindexed = self._state.rows.at_rest, self._unindexed
+        if unindexed is None:
             return ((row_id, None) for row_id in rows)
-        return ((own_id(rows, row_id) if row_id in rows else row_id, was) for row_id, was in unsettled.items())
+        return ((own_id(rows, row_id) if row_id in rows else row_id, was) for row_id, was in unindexed.items())
 
     def _look_at_partition(self) -> None:
         """Take the newest rows of the partition and its policies, and note what follows for the others."""
@@ -141,13 +141,13 @@ class Spare:
             state.rest(key, value)
         if state.row.lines < lines:
             raise RowError(f"the rows stood at line {lines} and stand at line {state.row.lines} now")
-        if state.ledger.midnight_ms != midnight_ms and self._unsettled is not None:
+        if state.ledger.midnight_ms != midnight_ms and self._unindexed is not None:
             for account in self._accounts:  # its next midnight may be another now
-                self._unsettled.setdefault(account, state.rows.at_rest[account])
+                self._unindexed.setdefault(account, state.rows.at_rest[account])
 
     def _begin_anew(self) -> None:
         """The same rows, and nothing indexed."""
-        old, self._state, self._unsettled = self._state, new_state(self.partition), None
+        old, self._state, self._unindexed = self._state, new_state(self.partition), None
         self._state.rows.at_rest = old.rows.at_rest
         self._state.row = old.row
         self._state.ledger.midnight_ms = old.ledger.midnight_ms

@@ -21,7 +21,7 @@ from agents.worker.clock_probe import ClockProbe
 from agents.worker.journal_time import BrokerClock
 from agents.worker.opening import open_partitions, read_positions
 from agents.worker.partition import Partition
-from agents.worker.standby import Standby, Standing
+from agents.worker.standby import CopyNow, Standby
 
 NO_TOPIC = TopicNow(b"", 0)
 
@@ -59,7 +59,7 @@ class Broker(Protocol):
     def follow(self, numbers: Collection[int]) -> None:
         """Keep warm copies of these partitions and of no others."""
 
-    def standing(self) -> Sequence[Standing]:
+    def copies_now(self) -> Sequence[CopyNow]:
         """How the warm copies stand."""
 
     async def stop(self) -> None:
@@ -124,9 +124,9 @@ class KafkaBroker:
         """Keep warm copies."""
         self._standby.follow(numbers)
 
-    def standing(self) -> Sequence[Standing]:
+    def copies_now(self) -> Sequence[CopyNow]:
         """How they stand."""
-        return self._standby.standing()
+        return self._standby.copies_now()
 
     async def stop(self) -> None:
         """Measure no more, and follow nothing."""

@@ -34,7 +34,7 @@ from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, GapError, Hand, Slice
-from agents.worker.standby import Standing
+from agents.worker.standby import CopyNow
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
 from streams.rows import ShellNotes
@@ -124,9 +124,9 @@ class Ownership:
         """A copy of the rows of each partition that is kept, as they stand between two slices."""
         return [part.state.rows_at_rest() for part in self.kept()]
 
-    def standing(self) -> Sequence[Standing]:
+    def copies_now(self) -> Sequence[CopyNow]:
         """How the warm copies stand of what others keep."""
-        return self._broker.standing()
+        return self._broker.copies_now()
 
     @property
     def is_open(self) -> bool:

@@ -38,7 +38,7 @@ POLL_MS: Final = 1_000
 AGAIN_S: Final = 5.0
 PIECE_S: Final = 0.005
 """How long rows are taken in or indexed at a stretch; then it rests as long."""
-SETTLED_WITHIN: Final = 10_000
+INDEXED_WITHIN: Final = 10_000
 """So many rows of all copies may wait to be indexed: each costs some 20 µs where a partition is taken over."""
 LONGEST_BEHIND_S: Final = 3_600.0
 """A copy that was behind for longer is made anew even where tombstones are kept longer."""
@@ -47,7 +47,7 @@ LONGEST_BEHIND_S: Final = 3_600.0
 Piece = TypeVar("Piece")
 
 
-class Standing(NamedTuple):
+class CopyNow(NamedTuple):
     """How one copy stands: its rows, and records of the changelog that it has not read, markers among them."""
 
     partition: int
@@ -92,10 +92,10 @@ class Standby:
         """Forget the copy of this partition, if there is one."""
         self._copies.pop(number, None)
 
-    def standing(self) -> list[Standing]:
+    def copies_now(self) -> list[CopyNow]:
         """How the copies stand."""
         return [
-            Standing(number, len(copy.spare), max(0, copy.end - copy.position))
+            CopyNow(number, len(copy.spare), max(0, copy.end - copy.position))
             for number, copy in sorted(self._copies.items())
         ]
 
@@ -181,8 +181,8 @@ class Standby:
         for tp in tps:
             await self._take(consumer, tp, fetched.get(tp, []), asked_s)
         warm = [copy for copy in self._copies.values() if copy.is_warm and not copy.is_lent]
-        if sum(copy.spare.unsettled for copy in warm) > SETTLED_WITHIN:
-            await self._settle(max(warm, key=lambda copy: copy.spare.unsettled))
+        if sum(copy.spare.unindexed for copy in warm) > INDEXED_WITHIN:
+            await self._index(max(warm, key=lambda copy: copy.spare.unindexed))
 
     async def _take(
         self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: list[ConsumerRecord], asked_s: float
@@ -194,8 +194,8 @@ class Standby:
         if copy.is_stale(asked_s):
             self._make_anew(tp.partition, "it has been behind for too long")
             return
-        if copy.spare.is_settling:  # it was lent amid it, and given back
-            await self._settle(copy)
+        if copy.spare.is_indexing:  # it was lent amid it, and given back
+            await self._index(copy)
         try:
             refuse_unreadable(records)
             async for record in self._resting(copy, records):
@@ -213,14 +213,14 @@ class Standby:
 
     async def _warm(self, copy: Copy) -> None:
         """It has all that there is for the first time: index it."""
-        await self._settle(copy)
+        await self._index(copy)
         if self._holds(copy):
             copy.is_warm = True
             log.info("partition %d: a warm copy of it stands by (%d rows)", copy.spare.partition, len(copy.spare))
 
-    async def _settle(self, copy: Copy) -> None:
+    async def _index(self, copy: Copy) -> None:
         try:
-            async for _ in self._resting(copy, copy.spare.settling()):
+            async for _ in self._resting(copy, copy.spare.indexing()):
                 pass
         except UNFIT as error:
             self._give_up(copy, str(error))

@@ -78,8 +78,8 @@ async def caught_up(logs: LogReader, topic: str, topic_id: bytes, copies: Mappin
     breath = Breath()
     try:
         for copy in fit.values():
-            if copy.spare.is_settling:
-                await _in_pieces(copy.spare.settling(), breath)
+            if copy.spare.is_indexing:
+                await _in_pieces(copy.spare.indexing(), breath)
         async for records in logs.spans(spans):
             for record in records:
                 copies[record.partition].take(record)
@@ -89,13 +89,13 @@ async def caught_up(logs: LogReader, topic: str, topic_id: bytes, copies: Mappin
         for number in fit:
             _not_used(number, str(error))
         return {}
-    return {number: state for number, copy in fit.items() if (state := await _settled(copy, breath)) is not None}
+    return {number: state for number, copy in fit.items() if (state := await _indexed(copy, breath)) is not None}
 
 
-async def _settled(copy: Copy, breath: Breath) -> State | None:
+async def _indexed(copy: Copy, breath: Breath) -> State | None:
     """The state that a copy is when all of it is indexed; None where it cannot be."""
     try:
-        await _in_pieces(copy.spare.settling(), breath)
+        await _in_pieces(copy.spare.indexing(), breath)
         return copy.spare.state()
     except UNFIT as error:
         _not_used(copy.spare.partition, str(error))

@@ -33,7 +33,7 @@ from agents.worker.opening import opened
 from agents.worker.ownership import Ownership
 from agents.worker.partition import Partition
 from agents.worker.slices import Answer, Slice
-from agents.worker.standby import Standing
+from agents.worker.standby import CopyNow
 from schemas.headers import line_number
 from tests.agents.records import InputRecord
 
@@ -188,8 +188,8 @@ class BrokerInMemory:
     def follow(self, numbers: Collection[int]) -> None:
         self.followed = set(numbers)
 
-    def standing(self) -> list[Standing]:
-        return [Standing(number, 0, 0) for number in sorted(self.followed)]
+    def copies_now(self) -> list[CopyNow]:
+        return [CopyNow(number, 0, 0) for number in sorted(self.followed)]
 
     async def stop(self) -> None:
         """Nothing runs."""

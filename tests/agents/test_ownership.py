@@ -244,7 +244,7 @@ async def test_of_what_the_leader_chooses_for_copies_the_changelog_alone_is_give
     assert world.broker.opened == [0]
     assert (world.metric("sla_partitions_owned"), world.metric("sla_partitions_held")) == (1, 0)
     assert world.broker.followed == followed
-    assert [one.partition for one in world.owner.standing()] == sorted(followed)
+    assert [one.partition for one in world.owner.copies_now()] == sorted(followed)
     await world.group.revoke(world.owner)
     world.group.standbys = set()
     await world.assign(0, 1)

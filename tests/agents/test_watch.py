@@ -13,7 +13,7 @@ import pytest
 from agents.metrics.counters import Metrics
 from agents.metrics.names import LEVELS, METRIC_BY_NAME
 from agents.worker.partition import Partition
-from agents.worker.standby import Standing
+from agents.worker.standby import CopyNow
 from agents.worker.tables import OpenClocks
 from agents.worker.watch import AWAY_S, PartitionWatch
 
@@ -34,7 +34,7 @@ class Idle:
     def kept(self) -> list[Partition]:
         return []
 
-    def standing(self) -> list[Standing]:
+    def copies_now(self) -> list[CopyNow]:
         return []
 
 

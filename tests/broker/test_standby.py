@@ -123,7 +123,7 @@ async def until_warm(standby: Standby) -> None:
         copy = standby._copies.get(0)
         return copy is not None and copy.is_warm and copy.position == copy.end
 
-    await eventually(is_warm, lambda: f"a warm copy, not {standby.standing()}")
+    await eventually(is_warm, lambda: f"a warm copy, not {standby.copies_now()}")
 
 
 async def as_copied(live: Live, standby: Standby) -> State | None:
@@ -278,6 +278,6 @@ def test_rows_that_go_lost_beneath_a_copy_have_it_made_anew(make_live: MakeLive)
             first = standby._copies[0]
             await made_anew(live)
             await eventually(lambda: standby._copies.get(0) not in (None, first), "another copy")
-            await eventually(lambda: [one.rows for one in standby.standing()] == [0], "an empty copy")
+            await eventually(lambda: [one.rows for one in standby.copies_now()] == [0], "an empty copy")
 
     asyncio.run(story())

@@ -60,7 +60,7 @@ def take(spare: Spare, changes: Changes) -> None:
 
 @given(history=told(), asked=st.data())
 def test_a_spare_is_what_recovery_would_make_of_the_same_rows(history: History, asked: st.DataObject) -> None:
-    """It is settled now and then, also amid a transaction, and sometimes only in part before more is taken in."""
+    """It is indexed now and then, also amid a transaction, and sometimes only in part before more is taken in."""
     replay, spare, rows = replay_of(history.policies), Spare(0), Rows()
     for raw in history.raws():
         replay.feed(raw)
@@ -69,7 +69,7 @@ def test_a_spare_is_what_recovery_would_make_of_the_same_rows(history: History, 
         cut = asked.draw(st.integers(0, len(changes)))
         take(spare, changes[:cut])
         if asked.draw(st.booleans()):
-            for _ in zip(spare.settling(), range(asked.draw(st.integers(0, 5))), strict=False):
+            for _ in zip(spare.indexing(), range(asked.draw(st.integers(0, 5))), strict=False):
                 pass
         take(spare, changes[cut:])
     if history.lines:
@@ -85,7 +85,7 @@ def test_a_spare_goes_on_as_the_one_whose_place_it_takes(history: History, asked
         first.feed(raw)
         take(spare, first.state.take_changes())
         if asked.draw(st.booleans()):
-            spare.settle()
+            spare.index_all()
     if not raws:
         return
     second = replay_of(history.policies)
@@ -112,7 +112,7 @@ def test_what_compaction_has_taken_is_not_missed(history: History, asked: st.Dat
             apply_changes(rows, waiting.items())
             take(spare, list(waiting.items()))
             waiting.clear()
-            spare.settle()
+            spare.index_all()
     apply_changes(rows, waiting.items())
     take(spare, list(waiting.items()))
     if history.lines:
@@ -130,7 +130,7 @@ def follow(story: Story, spare: Spare) -> Changes:
 
 def test_a_partition_without_a_line_has_an_empty_spare() -> None:
     spare = Spare(3)
-    assert (len(spare), spare.unsettled) == (0, 0)
+    assert (len(spare), spare.unindexed) == (0, 0)
     assert (spare.state().partition, spare.state().lines) == (3, 0)
 
 
@@ -151,29 +151,29 @@ def test_a_row_that_is_written_often_is_looked_at_once() -> None:
     story, spare = Story(), Spare(0)
     story.tell("message.received", monday_9am)
     follow(story, spare)
-    spare.settle()
-    assert spare.unsettled == 0
+    spare.index_all()
+    assert spare.unindexed == 0
     for hour in range(1, 6):
         story.tell("message.received", monday_9am + hour * HOUR, message_id=f"M-{hour}")
         follow(story, spare)
-    assert spare.unsettled == 1  # the thread, five times
-    assert len(list(spare.settling())) == 1
+    assert spare.unindexed == 1  # the thread, five times
+    assert len(list(spare.indexing())) == 1
 
 
 def test_who_goes_on_with_pieces_that_another_has_ended_finds_none() -> None:
     story, spare = Story(), Spare(0)
     story.tell("message.received", monday_9am, order_id=ORDER)
     follow(story, spare)
-    abandoned = spare.settling()
+    abandoned = spare.indexing()
     next(abandoned)
-    assert spare.is_settling
+    assert spare.is_indexing
     story.tell("message.received", monday_noon, message_id="M-2")
     follow(story, spare)  # ends them first
-    again = spare.settling()
+    again = spare.indexing()
     next(again)
     assert list(abandoned) == []
-    assert spare.is_settling
-    assert (list(again), spare.unsettled) == ([], 0)
+    assert spare.is_indexing
+    assert (list(again), spare.unindexed) == ([], 0)
     assert spare.state().lines == 2
 
 
@@ -182,7 +182,7 @@ def test_what_was_forgotten_leaves_the_spare_and_its_parked_entries_do_not_gathe
     for day in range(8):
         story.tell("case.closed", monday_9am + day * DAY, case_id=f"C-{day}")
         follow(story, spare)
-        spare.settle()
+        spare.index_all()
         assert len(spare._state.timers) <= 3
     assert len(spare) <= 3
 
@@ -191,7 +191,7 @@ def test_an_account_whose_row_is_taken_away_is_counted_no_more() -> None:
     story, spare = Story(), Spare(0)
     story.tell("case.closed", monday_9am)
     follow(story, spare)
-    spare.settle()
+    spare.index_all()
     account = f"{SELLER}/{US}".encode()
     (matter,) = (row_id for row_id in story.state.row_ids() if row_id.count("/") > 1)
     spare.take(matter.encode(), None)
@@ -215,10 +215,10 @@ def test_rows_that_go_back_to_an_earlier_line_are_refused() -> None:
     before = dict(follow(story, spare))[PARTITION_KEY]
     story.tell("message.received", monday_noon, message_id="M-2")
     follow(story, spare)
-    spare.settle()
+    spare.index_all()
     spare.take(PARTITION_KEY, before)
     with pytest.raises(RowError, match="stood at line 2 and stand at line 1 now"):
-        spare.settle()
+        spare.index_all()
 
 
 def test_a_key_that_is_no_text_is_refused() -> None:
