@@ -102,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     replication: Annotated[int, Meta(ge=0, le=9)] = 0
     session_timeout_s: Annotated[float, Meta(ge=1, le=300)] = 10.0
     heartbeat_s: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    standby_replicas: Annotated[int, Meta(ge=0, le=9)] = 0
     bind_types: bool = False
     dead_letter_ratio: Annotated[float, Meta(gt=0, le=1)] = 1.0
     skew_allowance_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50
@@ -279,6 +280,7 @@ MEANINGS = {
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",
     "session_timeout_s": "a worker that is silent this long loses its partitions",
     "heartbeat_s": "seconds between heartbeats; at most a third of the session",
+    "standby_replicas": "warm copies of each partition on other workers; a copy takes the memory of what it copies",
     "bind_types": "`true`: a notification is taken only from the topic of its type; others are dead letters",
     "dead_letter_ratio": "a worker ends where more of a partition's last 1,000 records are dead letters; 1 = never",
     "skew_allowance_ms": "how far the clocks of the brokers may differ; journal time stays this far behind",

@@ -133,6 +133,12 @@ class State:
 
     def forget(self, matter: Matter) -> None:
         """A matter is forgotten: its row becomes a tombstone and leaves every index."""
+        self.unindex_matter(matter)
+        self.rows.forget(matter)
+        self.gone.append(matter.row_id)
+
+    def unindex_matter(self, matter: Matter) -> None:
+        """Take a matter out of every index over the rows, as it was entered."""
         row, account = matter.row, matter.party.row_id
         if isinstance(row, ThreadRow):
             self.questions.drop(account, matter.row_id)
@@ -140,9 +146,7 @@ class State:
             for fact in row.facts:
                 if isinstance(fact, CaseOpened):
                     self.cases.drop(account, fact.subject_hash, matter.row_id)
-        self.rows.forget(matter)
         self.full.discard(matter.row_id)
-        self.gone.append(matter.row_id)
         self.timers.disarm(matter.row_id)
 
     def _timer_of(self, row_id: str) -> Timer | None:

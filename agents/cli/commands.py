@@ -108,6 +108,7 @@ def replay(files: tuple[str, ...], policies: str | None, until: int | None, dead
     "logic",
     "session_timeout_s",
     "heartbeat_s",
+    "standby_replicas",
     "dead_letter_ratio",
     "skew_allowance_ms",
     "transaction_timeout_ms",

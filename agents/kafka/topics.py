@@ -190,6 +190,13 @@ async def largest_records(settings: Settings, names: Iterable[str]) -> dict[str,
     return {name: int(found[name].settings["max.message.bytes"]) for name in names if name in found}
 
 
+async def tombstones_kept_s(settings: Settings, name: str) -> float:
+    """For how long (s) a compacted topic of ours keeps a tombstone, for whoever reads it to its end within that."""
+    async with admin_client(settings) as admin:
+        found = await _found(admin, settings)
+    return int(found[name].settings["delete.retention.ms"]) / 1000 if name in found else 0.0
+
+
 async def make_probe_topic(settings: Settings) -> None:
     """Make the topic of the probe where it is missing. UserError where the broker will not."""
     async with admin_client(settings) as admin:

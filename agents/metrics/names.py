@@ -23,6 +23,8 @@ LevelName: TypeAlias = Literal[
     "sla_lost_input_records",
     "sla_lost_input_timestamp_seconds",
     "sla_state_rows",
+    "sla_standby_rows",
+    "sla_standby_lag_records",
     "sla_policy_info",
     "sla_policy_covered_until_timestamp_seconds",
 ]
@@ -131,6 +133,12 @@ METRICS: Final[tuple[Metric, ...]] = (
     _histogram("sla_batch_seconds", _MOMENTS, "Time that a slice takes, by stage: `fold`, `write`.", "stage"),
     _histogram("sla_batch_lines", _LINES, "Journal lines of a slice."),
     _gauge("sla_state_rows", "Rows of the state, by kind.", "kind"),
+    _gauge("sla_standby_rows", "Rows of the warm copy of a partition that another worker keeps.", "partition"),
+    _gauge(
+        "sla_standby_lag_records",
+        "Records of the changelog that the warm copy of a partition has not read.",
+        "partition",
+    ),
     _gauge("sla_partitions_owned", "Partitions that this worker keeps."),
     _gauge("sla_partitions_held", "Partitions at rest: this worker does not own them in every topic."),
     _gauge("sla_recovery_seconds", "How long it took to take partitions over, the last time."),

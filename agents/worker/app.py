@@ -1,6 +1,6 @@
 """The Faust app of a worker, built from settings: one agent over slices of all input topics, one table."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from typing import cast
 
 from faust.types import TP, StreamT
@@ -43,8 +43,9 @@ def build_app(
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=SLICE_BYTES,
         stream_buffer_maxsize=SLICES_BUFFERED,
-        # A second copy of all state, a topic for a leader, a web server with the table's values: none is wanted.
-        table_standby_replicas=0,
+        # Who is to have copies is chosen by Faust's assignor, where any are wanted; they are kept by us (standby.py).
+        table_standby_replicas=settings.standby_replicas,
+        # A topic for a leader, a web server with the table's values: none is wanted.
         topic_disable_leader=True,
         web_enabled=False,
         topic_allow_declare=False,
@@ -78,6 +79,11 @@ class FaustGroup:
     def is_rebalancing(self) -> bool:
         """As in `Group`, and so are the others."""
         return self._app.rebalancing
+
+    @property
+    def standbys(self) -> Collection[TP]:
+        """Copies of what are to be kept."""
+        return self._app.assignor.assigned_standbys()
 
     @property
     def last_heartbeat_s(self) -> float:

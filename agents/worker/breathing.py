@@ -15,17 +15,18 @@ HELD_S: Final = 0.04
 class Breath:
     """Of one task: since when it has held the loop."""
 
-    __slots__ = ("_until_s",)
+    __slots__ = ("_held_s", "_until_s")
 
-    def __init__(self) -> None:
-        self._until_s = monotonic() + HELD_S
+    def __init__(self, held_s: float = HELD_S) -> None:
+        self._held_s = held_s
+        self._until_s = monotonic() + held_s
 
     @property
     def is_due(self) -> bool:
         """Whether the loop has been held long enough."""
         return monotonic() > self._until_s
 
-    async def take(self) -> None:
-        """Let everything else have its turn."""
-        await asyncio.sleep(0)
-        self._until_s = monotonic() + HELD_S
+    async def take(self, rest_s: float = 0) -> None:
+        """Let everything else have its turn, and rest for so long."""
+        await asyncio.sleep(rest_s)
+        self._until_s = monotonic() + self._held_s

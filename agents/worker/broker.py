@@ -3,7 +3,7 @@
 `Broker` is all that agents/worker/ownership.py asks of it; `KafkaBroker` asks a real one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from time import monotonic
 from typing import Protocol
@@ -12,14 +12,18 @@ from aiokafka import AIOKafkaConsumer
 
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import log_reader
-from agents.kafka.private import topics_now
+from agents.kafka.private import TopicNow, topics_now
 from agents.kafka.topics import largest_records
 from agents.settings import Settings
+from agents.topic_roles import CHANGELOG
 from agents.worker.belonging import Belonging, Topics, names_of
 from agents.worker.clock_probe import ClockProbe
 from agents.worker.journal_time import BrokerClock
 from agents.worker.opening import open_partitions, read_positions
 from agents.worker.partition import Partition
+from agents.worker.standby import CopyNow, Standby
+
+NO_TOPIC = TopicNow(b"", 0)
 
 
 class Broker(Protocol):
@@ -52,8 +56,14 @@ class Broker(Protocol):
     async def largest_records(self, topics: Iterable[str]) -> Mapping[str, int]:
         """How large a record each of these topics takes now."""
 
+    def follow(self, numbers: Collection[int]) -> None:
+        """Keep warm copies of these partitions and of no others."""
+
+    def copies_now(self) -> Sequence[CopyNow]:
+        """How the warm copies stand."""
+
     async def stop(self) -> None:
-        """Measure no more."""
+        """Measure no more, and follow nothing."""
 
 
 class KafkaBroker:
@@ -64,6 +74,7 @@ class KafkaBroker:
         self._settings = settings
         self._belonging = belonging
         self._probe = ClockProbe(self.clock, settings)
+        self._standby = Standby(settings)
         self._closing = AsyncExitStack()
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -85,9 +96,17 @@ class KafkaBroker:
     async def open(self, numbers: Sequence[int]) -> dict[int, Partition]:
         """Fence and read."""
         found = await self.topics()
-        return await open_partitions(
-            self._settings, numbers, lambda state: self._belonging.check(state.partition, state.row.notes, found)
+        changelog = found.get(self._settings.topic(CHANGELOG), NO_TOPIC)
+        opened = await open_partitions(
+            self._settings,
+            numbers,
+            lambda state: self._belonging.check(state.partition, state.row.notes, found),
+            self._standby.lend(numbers),
+            changelog.id,
         )
+        for number in opened:
+            self._standby.drop(number)
+        return opened
 
     async def positions(self, topics: Sequence[str], parts: Sequence[Partition]) -> dict[int, dict[str, int]]:
         """Where to go on."""
@@ -101,8 +120,17 @@ class KafkaBroker:
         """What their settings say."""
         return await largest_records(self._settings, topics)
 
+    def follow(self, numbers: Collection[int]) -> None:
+        """Keep warm copies."""
+        self._standby.follow(numbers)
+
+    def copies_now(self) -> Sequence[CopyNow]:
+        """How they stand."""
+        return self._standby.copies_now()
+
     async def stop(self) -> None:
-        """Measure no more."""
+        """Measure no more, and follow nothing."""
+        await self._standby.stop()
         self._consumer = None
         await self._closing.aclose()
         await self._probe.stop()

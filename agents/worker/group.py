@@ -5,7 +5,7 @@
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from time import monotonic
 from typing import NamedTuple, Protocol
 
@@ -32,6 +32,10 @@ class Group(Protocol):
     @property
     def last_answer_s(self) -> float | None:
         """Monotonic time at which the newest fetch was sent that the broker answered; None before the first."""
+
+    @property
+    def standbys(self) -> Collection[TP]:
+        """What the group's leader has last chosen this member to keep copies of; of these it is given changelogs."""
 
     def partitions_of(self, topic: str) -> int:
         """How many partitions a topic has."""

@@ -8,6 +8,7 @@ sentence and never run over.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from aiokafka import TopicPartition
 
@@ -19,6 +20,7 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
+from agents.worker.warm_copy import Copy, caught_up
 from schemas.policy_types import PolicyError
 from streams.engine import State, restore_state
 from streams.logic import OtherVersionError
@@ -27,12 +29,21 @@ from streams.rows import RowError
 log = logging.getLogger("dueclock.worker")
 
 
+NO_COPIES: Mapping[int, Copy] = MappingProxyType({})
+
+
 async def open_partitions(
-    settings: Settings, numbers: Sequence[int], check: Callable[[State], None]
+    settings: Settings,
+    numbers: Sequence[int],
+    check: Callable[[State], None],
+    copies: Mapping[int, Copy] = NO_COPIES,
+    changelog_id: bytes = b"",
 ) -> dict[int, Partition]:
     """Fence the earlier owners of these partitions, then read their rows and check them against the journal.
 
-    UserError where rows and journal disagree, and what `check` raises where they belong to other topics.
+    Of a partition with a warm copy only the rest of its rows is read; where what comes of it does not stand every
+    check, all of them are. UserError where rows and journal disagree, and what `check` raises where they belong to
+    other topics.
     """
     if not numbers:
         return {}
@@ -42,13 +53,33 @@ async def open_partitions(
         await asyncio.gather(*(producer.start() for producer in producers.values()))
         async with log_reader(settings) as reader:
             journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
-            rows = await reader.rows(settings.topic(CHANGELOG), numbers)
+            changelog = settings.topic(CHANGELOG)
+            found = await caught_up(reader, changelog, changelog_id, copies)
+            warm = {number: state for number, state in found.items() if _fits(state, journal[number], check)}
+            rows = await reader.rows(changelog, [number for number in numbers if number not in warm])
         for number, producer in producers.items():
-            parts[number] = opened(settings, number, producer, rows.pop(number), journal[number], check)
+            if number in warm:
+                parts[number] = Partition(
+                    warm[number], producer, Sealer(settings, warm[number], journal[number].offset)
+                )
+            else:
+                parts[number] = opened(settings, number, producer, rows.pop(number), journal[number], check)
     except BaseException:
         await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)
         raise
     return parts
+
+
+def _fits(state: State, end: JournalEnd, check: Callable[[State], None]) -> bool:
+    """Whether a state that comes of a warm copy stands what one that was read must stand. If not, that is read."""
+    try:
+        check(state)
+        _agree(state, end)
+    except UserError as error:
+        log.warning("partition %d: its warm copy is not used: %s", state.partition, error.sentence)
+        return False
+    log.info("partition %d: taken over with its warm copy", state.partition)
+    return True
 
 
 def opened(

@@ -11,7 +11,7 @@ the ports agents/worker/group.py and agents/worker/broker.py; here is no Faust a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from aiokafka.errors import ProducerFenced
@@ -34,6 +34,7 @@ from agents.worker.misrouted import Router
 from agents.worker.partition import Partition
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, GapError, Hand, Slice
+from agents.worker.standby import CopyNow
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
 from streams.rows import ShellNotes
@@ -123,6 +124,10 @@ class Ownership:
         """A copy of the rows of each partition that is kept, as they stand between two slices."""
         return [part.state.rows_at_rest() for part in self.kept()]
 
+    def copies_now(self) -> Sequence[CopyNow]:
+        """How the warm copies stand of what others keep."""
+        return self._broker.copies_now()
+
     @property
     def is_open(self) -> bool:
         """Whether what was assigned has been recovered and is being kept."""
@@ -166,6 +171,7 @@ class Ownership:
         self._metrics.partitions_owned.set(len(owned))
         rows = sum(sum(part.state.census.rows.values()) for part in self._partitions.values())
         log.info("recovered: partitions %s (%d rows in %.1f s)", _names(owned), rows, took_s)
+        self._broker.follow(self._copied() - owned)
         self.watch.start()
         self._lookout.start()
         self._taking_over = None
@@ -178,7 +184,8 @@ class Ownership:
 
     def _owned_of(self, assigned: set[TP]) -> set[int]:
         """Partitions that are ours in every topic; the others rest, and a metric says so."""
-        owned, held = assignment_of(self._group, (*self.inputs, self._changelog), assigned)
+        given = assigned - {TP(self._changelog, number) for number in self._standbys()}
+        owned, held = assignment_of(self._group, (*self.inputs, self._changelog), given)
         self._metrics.partitions_held.set(len(held))
         log.info("assigned: partitions %s", _names(owned))
         if held:
@@ -188,6 +195,14 @@ class Ownership:
                 _names(held),
             )
         return owned
+
+    def _standbys(self) -> set[int]:
+        """The partitions whose changelogs alone we are given: others own them."""
+        return {number for topic, number in self._group.standbys if topic == self._changelog}
+
+    def _copied(self) -> set[int]:
+        """Those that we keep warm copies of; none while that is not asked of us, whatever the group's leader thinks."""
+        return self._standbys() if self._settings.standby_replicas else set()
 
     def _share(self) -> Shared:
         return Shared(

@@ -17,6 +17,7 @@ from agents.metrics.collectors import Labels
 from agents.metrics.counters import Metrics
 from agents.metrics.names import LevelName
 from agents.worker.partition import Partition
+from agents.worker.standby import CopyNow
 from agents.worker.tables import OpenClocks
 from streams.calendar import coverage_ends_ms
 from streams.census import Census
@@ -66,6 +67,9 @@ class Watched(Protocol):
 
     def kept(self) -> Sequence[Partition]:
         """The partitions that are being kept: each has a keeper."""
+
+    def copies_now(self) -> Sequence[CopyNow]:
+        """How the warm copies stand of what others keep."""
 
 
 class PartitionWatch:
@@ -128,6 +132,9 @@ class PartitionWatch:
             self._count_due(now_ms, seen)
         for part in parts:
             _add_census(part.state.census, seen)
+        for copy in self._owner.copies_now():
+            seen["sla_standby_rows"][(str(copy.partition),)] = copy.rows
+            seen["sla_standby_lag_records"][(str(copy.partition),)] = copy.lag
         self._metrics.levels.show(seen)
         self._metrics.freshness.looked()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -33,6 +33,7 @@ from agents.worker.opening import opened
 from agents.worker.ownership import Ownership
 from agents.worker.partition import Partition
 from agents.worker.slices import Answer, Slice
+from agents.worker.standby import CopyNow
 from schemas.headers import line_number
 from tests.agents.records import InputRecord
 
@@ -144,6 +145,8 @@ class BrokerInMemory:
         self.first: dict[str, int] = defaultdict(int)
         """Where each topic begins by now: retention took what stood before."""
         self.is_away = False
+        self.followed: set[int] = set()
+        """Of what it is asked to keep warm copies."""
 
     async def start(self) -> None:
         self._be_there()
@@ -182,6 +185,12 @@ class BrokerInMemory:
         self._be_there()
         return dict.fromkeys(topics, 1_048_588)
 
+    def follow(self, numbers: Collection[int]) -> None:
+        self.followed = set(numbers)
+
+    def copies_now(self) -> list[CopyNow]:
+        return [CopyNow(number, 0, 0) for number in sorted(self.followed)]
+
     async def stop(self) -> None:
         """Nothing runs."""
 
@@ -211,6 +220,8 @@ class GroupInMemory:
         self.is_rebalancing = False
         self.is_counted_in = True
         """Whether the group answers heartbeats well."""
+        self.standbys: set[TP] = set()
+        """What the leader has chosen this member to keep copies of."""
         self.generation = 0
         self.heartbeats_asked = 0
         self.last_answer_s: float | None = None

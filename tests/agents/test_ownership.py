@@ -37,6 +37,7 @@ from tests.zones import chosen_of
 MARKETPLACE: Final = "ATVPDKIKX0DER"
 PARTITIONS: Final = 2
 CHOSEN: Final = chosen_of(shipped_policies())
+PLAIN: Final = Settings()
 
 RESTING, READY, KEPT, RELEASED = Stage.RESTING, Stage.READY, Stage.KEPT, Stage.RELEASED
 IN_DOUBT, FENCED, BROKEN, GIVEN_AWAY = Stage.IN_DOUBT, Stage.FENCED, Stage.BROKEN, Stage.GIVEN_AWAY
@@ -85,8 +86,7 @@ def question(event_id: str, seller: str) -> bytes:
 class World:
     """One worker with two partitions, and what became of them."""
 
-    def __init__(self) -> None:
-        settings = Settings()
+    def __init__(self, settings: Settings = PLAIN) -> None:
         app = faust.App("test-owner", broker="kafka://localhost:1", autodiscover=False)
         states = StateTable(app, name="state", changelog_topic=app.topic(settings.topic("changelog")))
         self.tables = Tables(states, OpenClocks(app))
@@ -230,6 +230,27 @@ async def test_a_partition_that_another_worker_has_in_one_topic_is_not_opened(
     assert "partitions 1 are at rest" in caplog.text
     await world.rebalance(0, 1)
     assert (world.metric("sla_partitions_owned"), world.metric("sla_partitions_held")) == (2, 0)
+
+
+@pytest.mark.parametrize(("replicas", "followed"), [(0, set()), (1, {1})])
+async def test_of_what_the_leader_chooses_for_copies_the_changelog_alone_is_given_and_it_is_followed_where_asked_for(
+    replicas: int, followed: set[int]
+) -> None:
+    world = World(Settings(standby_replicas=replicas))
+    copied = {TP(topic, 1) for topic in world.topics}
+    world.group.standbys = copied  # as Faust's assignor tells it: of all topics
+    assigned = {TP(topic, 0) for topic in world.topics} | {TP(world.topics[-1], 1)}
+    await world.group.assign(world.owner, assigned)
+    assert world.broker.opened == [0]
+    assert (world.metric("sla_partitions_owned"), world.metric("sla_partitions_held")) == (1, 0)
+    assert world.broker.followed == followed
+    assert [one.partition for one in world.owner.copies_now()] == sorted(followed)
+    await world.group.revoke(world.owner)
+    world.group.standbys = set()
+    await world.assign(0, 1)
+    assert world.broker.opened == [0, 1]
+    assert world.broker.followed == set()
+    await world.end()
 
 
 async def test_topics_of_unequal_partition_counts_are_refused_with_one_sentence(world: World) -> None:

@@ -13,6 +13,7 @@ import pytest
 from agents.metrics.counters import Metrics
 from agents.metrics.names import LEVELS, METRIC_BY_NAME
 from agents.worker.partition import Partition
+from agents.worker.standby import CopyNow
 from agents.worker.tables import OpenClocks
 from agents.worker.watch import AWAY_S, PartitionWatch
 
@@ -31,6 +32,9 @@ class Idle:
         return None
 
     def kept(self) -> list[Partition]:
+        return []
+
+    def copies_now(self) -> list[CopyNow]:
         return []
 
 

@@ -136,7 +136,8 @@ class Reader:
             }
         )
         topics = [installation.settings.topic(name) for name in logical or ("sla-journal", *OUTPUTS)]
-        self._consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t in topics for p in range(PARTITIONS)])
+        partitions = range(installation.settings.partitions)
+        self._consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t in topics for p in partitions])
         self.lines = 0
         self.events = 0
 
@@ -207,7 +208,15 @@ class Load:
 class Installation:
     """Topics, settings and workers of one measurement; topics are deleted at its end."""
 
-    def __init__(self, bootstrap: str, folder: Path, policies: str | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        folder: Path,
+        policies: str | None = None,
+        *,
+        partitions: int = PARTITIONS,
+        standby_replicas: int = 0,
+    ) -> None:
         self.bootstrap = bootstrap
         self.prefix = f"b{uuid4().hex[:8]}-"
         self.folder = folder / self.prefix
@@ -219,11 +228,12 @@ class Installation:
             broker=bootstrap,
             group=f"{self.prefix}group",
             topic_prefix=self.prefix,
-            partitions=PARTITIONS,
+            partitions=partitions,
             policies_path=str(policies_file),
+            standby_replicas=standby_replicas,
         )
         self.settings_file = self.folder / "dueclock.toml"
-        chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path")
+        chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path", "standby_replicas")
         self.settings_file.write_text(
             "".join(f"{name} = {json.dumps(getattr(self.settings, name))}\n" for name in chosen)
         )

@@ -225,7 +225,15 @@ class WorkerProcess:
 
 
 LOGIN = ("security_protocol", "ssl_ca_location", "sasl_mechanism", "sasl_username", "sasl_password_file")
-MORE = ("metrics_port", "seal_every_s", "snapshots", "clocks_token", "http_token_file", "dead_letter_ratio")
+MORE = (
+    "metrics_port",
+    "seal_every_s",
+    "snapshots",
+    "clocks_token",
+    "http_token_file",
+    "dead_letter_ratio",
+    "standby_replicas",
+)
 
 
 class Live:

@@ -212,3 +212,13 @@ def _state(sheet: Sheet) -> None:
     said = Said(14, "Recovery", meaning, "none yet", ("DueclockRecoveryLong",))
     took = Query(f"sla_recovery_seconds{{{HERE}}}", "{{instance}}")
     sheet.add(lines(said, "s", [took], steps=((0, GOOD), (60, CARE))), 12, 8)
+    meaning = (
+        "Rows that stand by on other workers than their own; `standby_replicas` copies of each, once all are warm."
+    )
+    said = Said(26, "Warm copies", meaning, "no copies are kept")
+    copies = Query(f"sum by (instance) (sla_standby_rows{{{HERE}}})", "{{instance}}")
+    sheet.add(lines(said, "short", [copies]), 12, 8)
+    meaning = "Records of the changelog that a copy has not read: so many are read when it is needed."
+    said = Said(27, "Copies behind", meaning, "no copies are kept")
+    behind = Query(f"max by (partition) (sla_standby_lag_records{{{HERE}}})", "partition {{partition}}")
+    sheet.add(lines(said, "short", [behind]), 12, 8)
