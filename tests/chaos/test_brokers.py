@@ -16,7 +16,7 @@ from tests.broker.harness import Live, wait_until
 from tests.chaos.proof import POLICIES, Load, drawn, goes_on, note, only_in_chaos, prove
 from tests.chaos.proxy import Proxy
 
-pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(300)]
 
 PAUSE_S = 8.0
 """Longer than the session of 6 s."""

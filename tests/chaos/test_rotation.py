@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 
 from agents.errors import UserError
 from agents.kafka.topics import check_topics
-from deploy.embedded import EmbeddedKafka
+from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live
 from tests.chaos.proof import POLICIES, Load, drawn, goes_on, note, only_in_chaos, prove
+from tests.chaos.proxy import Proxy
 
 pytestmark = [
     pytest.mark.broker,
@@ -29,14 +28,6 @@ pytestmark = [
     pytest.mark.skipif(os.environ.get("DUECLOCK_TEST_KAFKA") != "secured", reason="there is no secret to change"),
 ]
 TIMES = 2
-
-
-@pytest.fixture
-def own_live(own_kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path) -> Iterator[Live]:
-    """An installation on a broker of its own: the worker's password is nobody else's."""
-    live = Live(own_kafka.bootstrap, kafka_prefix, tmp_path, POLICIES)
-    yield live
-    live.close()
 
 
 def change_password(live: Live) -> str:
@@ -53,25 +44,25 @@ def change_password(live: Live) -> str:
 
 
 @only_in_chaos
-def test_a_password_that_is_changed_under_load_costs_nothing(
-    own_kafka: EmbeddedKafka, own_live: Live, tmp_path: Path
-) -> None:
-    live = own_live
+def test_a_password_that_is_changed_under_load_costs_nothing(make_live: MakeLive, tmp_path: Path) -> None:
+    live = make_live(POLICIES)
     load = Load(live, drawn("rotation"))
     recovery_s: list[float] = []
     former = tmp_path / "former.password"
     former.touch(0o600)
-    live.worker("first")
-    live.worker("second")
-    with load.running(pace_s=0.3):
+    with Proxy(live.as_worker.broker) as proxy, load.running(pace_s=0.3):
+        live.worker(module="tests.chaos.faulty", variables=proxy.variables)
         goes_on(live, 1)
         for _ in range(TIMES):
             former.write_text(change_password(live))
-            started_s = time.monotonic()
-            own_kafka.kill()  # no connection of before is left
-            own_kafka.start()
-            goes_on(live, 2)
-            recovery_s.append(time.monotonic() - started_s)
+            had = live.finished()
+            proxy.cut()  # no connection of before is left
+            proxy.mend()
+            recovery_s.append(goes_on(live, 2))
+            assert live.finished() > had
+        for worker in live.running():
+            assert worker.terminate(within_s=30) == 0, worker.log()[-2000:]
     with pytest.raises(UserError, match="refuses the login of the user worker"):
         check_topics(live.as_worker.changed(sasl_password_file=str(former)))
+    live.worker("straight")
     note("the worker's password changed, all cut off", injected=TIMES, recovery_s=recovery_s, repeats=prove(live, load))
