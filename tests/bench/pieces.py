@@ -153,7 +153,7 @@ def audited(settings: Settings) -> Cost:
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=3_600)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if ran.returncode != 0:
-        found = json.loads(ran.stdout)["findings"][:3] if ran.stdout else ran.stderr[-300:]
+        found = json.loads(ran.stdout)["findings"][:3] if ran.stdout else ran.stderr[-300:].decode()
         raise NotMeasuredError(f"the audit left with {ran.returncode}: {found}")
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(cpu_s, time.monotonic() - began_s)
