@@ -105,7 +105,7 @@ class _Partition:
 
     def _send(self, logical: str, key: bytes, value: bytes, headers: object, **more: int) -> None:
         topic = self._settings.topic(logical)  # type: ignore[arg-type]  # a name of the registry
-        produce(self._producer, topic, key, value, partition=self._number, headers=headers, **more)  # type: ignore[arg-type]  # confluent's
+        produce(self._producer, topic, key, value, partition=self._number, headers=headers, **more)  # type: ignore[arg-type]  # confluent's types are narrower
 
 
 def written(bootstrap: str, folder: Path, told: Sequence[Sent], partitions: int) -> Settings:

@@ -14,6 +14,7 @@ import logging
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -174,7 +175,7 @@ def _steps(chosen: argparse.Namespace, fleet: Fleet) -> None:
         ("A calm", lambda: fleet.be_calm(chosen.calm)),
     )
     for what, step in steps:
-        if chosen.only == "steady" and what not in ("Steady", "A calm"):
+        if chosen.only == "steady" and what != "Steady":
             continue
         with doing(what):
             step()
@@ -257,6 +258,7 @@ def main() -> int:
     if chosen.page:
         rewrite(ROOT / "docs" / "explanation", ROOT / "deploy" / "SIZING.md", folder)
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, workers end with it
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers are taken away on purpose
     own = folder / time.strftime("%H%M%S")
     own.mkdir(parents=True)

@@ -15,6 +15,12 @@ from tests.fleet.plots import PLOTS, write_plots
 BEGIN: Final = "<!-- fleet: written by `python -m tests.fleet --page` -->"
 END: Final = "<!-- end of fleet -->"
 PAGE: Final = "fleet.md"
+_CROWD: Final = 8.0
+"""A load average beyond which the machine was not the fleet's alone."""
+_CROWDED: Final = (
+    "Much else ran on these cores meanwhile: the steps hold, but lateness and seconds away are those of a machine that "
+    "starts a process in ten seconds, where a quiet one takes one or two."
+)
 
 
 def rewrite(pages: Path, sizing_page: Path, results: Path) -> None:
@@ -50,6 +56,7 @@ def markdown(run: Run) -> str:
             f"{about['sent']:,} records in all; load average {about['load average']:.0f}."
         ),
         "",
+        *([_CROWDED, ""] if about["load average"] > _CROWD else []),
         (
             f"Topics made in {took['topics']:.0f} s; all workers started in {took['start']:.0f} s, after a stop of all "
             f"again in {took['start again']:.0f} s; audit of {about['journal lines']:,} lines: {took['audit']:.0f} s. "

@@ -10,15 +10,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from streams.engine import restore_state
+from schemas.decoding import journal_value
+from schemas.registry import Logical
+from streams.engine import Line, restore_state, step
 from streams.partitioner import partition_of
-from tests.bench.seeding import MARKETPLACE, open_clocks, state_of
+from tests.bench.seeding import MARKETPLACE, open_clocks, question, state_of
+from tests.bench.workload import DAY_MS
 from tests.fleet import sizing
 from tests.fleet.figures import Breach, Run, figures
 from tests.fleet.page import BEGIN, END, PAGE, markdown, rewrite
 from tests.fleet.plots import cpu, lateness, memory
 from tests.fleet.population import Population, seller_named
-from tests.fleet.proof import Found, verdict
+from tests.fleet.proof import OUTPUTS, Found, differences, verdict
 from tests.fleet.steps import BROKER_LOST, CALM, IDLE, RESTART, WORKER_LOST, Step
 from tests.fleet.watch import Usage
 
@@ -131,9 +134,35 @@ def test_the_page_takes_a_run_that_holds_and_no_other(tmp_path: Path) -> None:
     (results / "results.json").write_text(json.dumps(run().document()))
     rewrite(tmp_path, sizes, results)
     assert page.read_text() == f"before\n{BEGIN}\n\n{markdown(run())}\n{END}\nafter\n"
+    assert "Much else ran" not in page.read_text()
+    busy = run()._replace(about={**run().about, "load average": 20.0})
+    assert "Much else ran" in markdown(busy)
     assert "| worker CPU of such a fetch | 16.67 ms |" in sizes.read_text()
     assert "| the same a broker, fetches | 20 | 80 | 2,560 |" in sizes.read_text()
     assert "| kill -9 of a worker | 10 | 4.0 | 100 | 5.00 | 5.00 | 5.00 | 1.00 | 0.50 |" in page.read_text()
     (results / "results.json").write_text(json.dumps(run()._replace(verdict=["1 events twice: a."]).document()))
     with pytest.raises(ValueError, match="does not hold: 1 events twice"):
         rewrite(tmp_path, sizes, results)
+
+
+def test_the_replay_misses_a_breach_that_was_left_out_and_sees_one_that_was_sent_twice() -> None:
+    people = Population(clocks=80, accounts=40, partitions=2, now_ms=1_780_000_000_000)
+    begun = people.seeded(0)
+    state = restore_state(0, state_of(begun.rows))
+    seller = begun.journal_key.decode().partition("/")[0]
+    asked = question(seller, "ASKED0000001", people.now_ms - DAY_MS)
+    journal = [(state.lines, begun.journal_ms, begun.journal_value)]
+    journal.append((state.lines + 1, people.now_ms + 2, journal_value(asked)))
+    told: dict[Logical, list[bytes]] = {name: [] for name in OUTPUTS}
+    for event in step(state, Line(journal[1][0], journal[1][1], asked)):
+        told[event.topic].append(event.value)
+    assert [b"clock.breached" in value for value in told["sla-breach"]] == [True]
+    assert differences(people, 0, journal, told) == []
+    lost = {**told, "sla-breach": list[bytes]()}
+    assert differences(people, 0, journal, lost) == [
+        "sla-breach 0 has 0 events where the replay gives 1, the same up to event 1"
+    ]
+    twice = {**told, "sla-breach": told["sla-breach"] * 2}
+    assert differences(people, 0, journal, twice) == [
+        "sla-breach 0 has 2 events where the replay gives 1, the same up to event 2"
+    ]
