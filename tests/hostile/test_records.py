@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 
 import pytest
@@ -49,12 +50,13 @@ def test_what_a_foreigner_puts_on_the_way_home_is_read_as_any_input(make_live: M
     topic = live.settings.topic("sla-repartition")
     forged = [("origin", b"\xff\xff"), ("origin", b"nowhere/-1/99999999999999999999")]
     send(live.bootstrap, topic, [*questions(live, "forged"), b"no json", None], partition=0, headers=forged)
-    astray = questions(live, "astray", 2)
-    send(live.bootstrap, topic, astray, partition=1, headers=forged)  # at home in the other partition
+    # at home in the other partition:
+    send(live.bootstrap, topic, [*questions(live, "astray", 2)], partition=1, headers=forged)
     live.wait_until_finished(7)
     told = a_question_behind_it_is_kept(live, worker, 7)
-    told.prove()
-    assert set(astray) <= {record.value for record in told.journal}
+    told.prove_no_half_slice()  # whose these are cannot be told by the headers: they are forged
+    journaled = {json.loads(record.value).get("event_id") for record in told.journal}
+    assert {"astray-0", "astray-1", "forged-0", "behind-0"} <= journaled
 
 
 def test_transactions_of_others_leave_nothing_but_what_they_committed(make_live: MakeLive) -> None:
@@ -75,20 +77,21 @@ def test_transactions_of_others_leave_nothing_but_what_they_committed(make_live:
     assert b"first-0" not in b"".join(record.value for record in told.journal)
 
 
-@pytest.mark.parametrize("at_ms", [0, 1, FAR_MS, (1 << 62)])
-def test_a_producer_may_stamp_its_records_with_any_instant(make_live: MakeLive, at_ms: int) -> None:
+def test_a_producer_may_stamp_its_records_with_any_instant(make_live: MakeLive) -> None:
     live = make_live()
+    topic = live.settings.topic("buyer-message")
     worker = live.worker()
     longest = {f"message_timestamp_{side}_max_ms": str((1 << 63) - 1) for side in ("before", "after")}
-    set_topic(live.bootstrap, live.settings.topic("buyer-message"), message_timestamp_type="CreateTime", **longest)
-    values = [*questions(live, "stamped"), b"no json"]
+    set_topic(live.bootstrap, topic, message_timestamp_type="CreateTime", **longest)
+    for at_ms in (0, FAR_MS, 1 << 62):
+        values = [*questions(live, f"stamped-{at_ms}"), b"no json"]
 
-    def stamped(batch: bytearray) -> None:
-        struct.pack_into(">qq", batch, 27, at_ms, at_ms + len(values) - 1)
+        def stamped(batch: bytearray, at_ms: int = at_ms) -> None:
+            struct.pack_into(">qq", batch, 27, at_ms, at_ms + 3)
 
-    send_batch(live.bootstrap, live.settings.topic("buyer-message"), 0, [(b"k", value) for value in values], stamped)
-    live.wait_until_finished(4)
-    told = a_question_behind_it_is_kept(live, worker, 4)
+        send_batch(live.bootstrap, topic, 0, [(b"k", value) for value in values], stamped)
+    live.wait_until_finished(12)
+    told = a_question_behind_it_is_kept(live, worker, 12)
     told.prove()
 
 
