@@ -96,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     zoneinfo_dir: str = ""
     logic: Annotated[int, Meta(ge=0, le=NEWEST)] = 0
     seal_every_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400
+    rows_folder: str = ""
     snapshots: str = ".dueclock/snapshots"
     snapshots_kept_days: Annotated[int, Meta(ge=1)] = 430
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 4
@@ -274,6 +275,7 @@ MEANINGS = {
     "zoneinfo_dir": "folder of compiled time-zone files, for the zones of the calendars; empty = the package `tzdata`",
     "logic": "number of the rules' logic to activate, to hold a worker back while others are upgraded; 0 = the newest",
     "seal_every_s": "the journal is sealed once in so many seconds of journal time; 0 = never",
+    "rows_folder": "folder for the rows at rest, for a state larger than memory; empty = they rest in memory",
     "snapshots": "folder or `s3://bucket/prefix` for the state at each seal and for the archive; empty = none",
     "snapshots_kept_days": "a snapshot is kept for so many days of journal time, longer than the journal's retention",
     "partitions": "partitions of each topic that `topics create` makes; equal for all",

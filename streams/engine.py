@@ -16,11 +16,11 @@ from schemas.policies import load_policies
 from schemas.policy_succession import check_successor
 from schemas.policy_types import Policies, PolicyError
 from streams.applying import apply_notification, move_open_clocks, switch_program
+from streams.at_rest import Parking, RowsAtRest
 from streams.firing import Crowds, fire
 from streams.health import worst_status
 from streams.line import Line
 from streams.logic import BEFORE_LOGIC, FIRST, OtherVersionError, check_logic
-from streams.rows import kind_of
 from streams.sla_event import SlaEvent
 from streams.state import State, load_rows, new_state
 
@@ -127,24 +127,32 @@ def next_fire_ms(state: State) -> int | None:
     return None if timer is None else timer.fire_ms
 
 
-def restore_state(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
+def restore_state(
+    partition: int,
+    rows: Iterable[tuple[bytes, bytes]],
+    at_rest: RowsAtRest | None = None,
+    parked: Parking | None = None,
+) -> State:
     """The state whose rows these are, tombstones left out, as `take_changes` wrote them.
 
-    Each row is visited once.
+    Each row is visited once. Where `at_rest` is given, the rows that rest there already belong to it; what waits to be
+    forgotten is parked in `parked`, which has to be empty.
     Raises RowError for a row of another form, OtherVersionError for what another version of the program has written,
     ValueError for rows without policies.
     """
-    state = load_rows(partition, rows)
+    state = load_rows(partition, rows, at_rest, parked)
     census, store = state.census, state.rows
-    for row_id in store.row_ids():
-        census.count_row(kind_of(row_id), +1)
-        if kind_of(row_id) == "account":
+    for row_id, value in store.in_order():
+        matter = store.visited(row_id, value)
+        if matter is None:
+            census.count_row("account", +1)
             party = store.party(row_id)
             state.ledger.arm_midnight(party)
             census.set_status(row_id, worst_status(party.row))
-    for matter in store.every_matter():
-        state.index_matter(matter)
-        state.ledger.arm(matter)
-        census.count_clocks(matter.party.marketplace, matter.row.clocks, +1)
+        else:
+            census.count_row(matter.kind, +1)
+            state.index_matter(matter)
+            state.ledger.arm(matter)
+            census.count_clocks(matter.party.marketplace, matter.row.clocks, +1)
     store.rest()
     return state

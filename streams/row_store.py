@@ -1,19 +1,21 @@
 """The rows of one partition: at rest as they were encoded last, at work as lines have touched them.
 
 Rows at rest are kept encoded; a row is decoded when a line touches its matter and encoded again by `changes`. It stays
-decoded for the next line as long as not too many are: what is decoded and unchanged equals what is at rest. Nothing
-here decides.
+decoded for the next line as long as not too many are: what is decoded and unchanged equals what is at rest. Where they
+rest is streams/at_rest.py's. Nothing here decides.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import Final, cast
 
+from streams.at_rest import RowsAtRest, RowsInMemory
 from streams.at_work import Matter, Party
 from streams.census import Census
-from streams.own_ids import own_id
 from streams.pieces import RUN
 from streams.policies import PolicyBook
 from streams.rows import ROW_TYPES, AccountRow, Row, account_of, decode_matter, decode_row, encode_row, encode_row_by
@@ -26,8 +28,8 @@ MATTERS_AT_WORK: Final = 1_024
 class RowStore:
     """Every account's and matter's row. `book`: the policies that what is at work has agreed to."""
 
-    def __init__(self, census: Census) -> None:
-        self.at_rest: dict[str, bytes] = {}
+    def __init__(self, census: Census, at_rest: RowsAtRest | None = None) -> None:
+        self.at_rest: RowsAtRest = RowsInMemory() if at_rest is None else at_rest
         self.parties: dict[str, Party] = {}
         self.matters: dict[str, Matter] = {}
         self.book: PolicyBook | None = None
@@ -55,9 +57,9 @@ class RowStore:
     def known_party(self, account: str) -> Party | None:
         """An account, ready to work with, None where it has no row."""
         party = self.parties.get(account)
-        if party is None and account in self.at_rest:
-            row = cast(AccountRow, decode_row(account, self.at_rest[account]))
-            party = self.parties[account] = self._party(own_id(self.at_rest, account), row)
+        if party is None and (value := self.at_rest.get(account)) is not None:
+            row = cast(AccountRow, decode_row(account, value))
+            party = self.parties[account] = self._party(self.at_rest.own(account), row)
         return party
 
     def _party(self, account: str, row: AccountRow) -> Party:
@@ -82,39 +84,45 @@ class RowStore:
         """The matter with this id, ready to work with, or None."""
         matter = self.matters.get(row_id)
         if matter is None:
-            matter = self._visited(row_id)
+            matter = self.visited(row_id, self.at_rest.get(row_id))
             if matter is not None:
                 self.matters[matter.row_id] = matter
         return matter
 
     def every_matter(self) -> Iterator[Matter]:
         """Every matter, by id; one at rest is decoded for the visit only."""
-        for row_id in self.row_ids():
-            matter = self.matters.get(row_id) or self._visited(row_id)
+        for row_id, value in self.in_order():
+            matter = self.visited(row_id, value)
             if matter is not None:
                 yield matter
 
     def matters_as_they_lie(self) -> Iterator[Matter]:
-        """Every matter, in the order in which rows came to rest: sorting all ids would hold the loop."""
+        """Every matter, in the order that costs least."""
         new = [row_id for row_id in self.matters if row_id not in self.at_rest]
-        for row_id in [*self.at_rest, *new]:
-            matter = self.matters.get(row_id) or self._visited(row_id)
+        for row_id, value in self.at_rest.as_they_lie():
+            matter = self.visited(row_id, value)
             if matter is not None:
                 yield matter
+        for row_id in new:
+            yield self.matters[row_id]
 
-    def _visited(self, row_id: str) -> Matter | None:
-        """A matter at rest; None where there is none, or the id is an account's."""
+    def visited(self, row_id: str, value: bytes | None) -> Matter | None:
+        """The matter with this id, whose row at rest is this; None where there is none, or the id is an account's."""
+        matter = self.matters.get(row_id)
+        if matter is not None or value is None:
+            return matter
         account = account_of(row_id)
-        if account == row_id or row_id not in self.at_rest:
+        if account == row_id:
             return None
         _, _, kind, name = row_id.split("/", 3)
-        return self._at_rest(row_id, self.party(account), kind, name)
+        return self._decoded(row_id, value, self.party(account), kind, name)
 
     def _at_rest(self, row_id: str, party: Party, kind: str, name: str) -> Matter | None:
         value = self.at_rest.get(row_id)
-        if value is None:
-            return None
-        return Matter(own_id(self.at_rest, row_id), party, kind, name, decode_matter(row_id, kind, value))
+        return None if value is None else self._decoded(row_id, value, party, kind, name)
+
+    def _decoded(self, row_id: str, value: bytes, party: Party, kind: str, name: str) -> Matter:
+        return Matter(self.at_rest.own(row_id), party, kind, name, decode_matter(row_id, kind, value))
 
     def mark_changed(self, one: Party | Matter) -> None:
         """A row at work has changed: it goes out with the next `changes`."""
@@ -134,9 +142,14 @@ class RowStore:
 
     # --- all rows ----------------------------------------------------------------------------------------------------
 
-    def row_ids(self) -> list[str]:
-        """Ids of all rows, in byte order."""
-        return sorted(self.at_rest.keys() | self.parties.keys() | self.matters.keys())
+    def in_order(self) -> Iterator[tuple[str, bytes | None]]:
+        """The id of each row, in byte order, with its bytes at rest, None for one that has not come to rest yet.
+
+        Nothing may be changed meanwhile.
+        """
+        new = sorted(row_id for row_id in (*self.parties, *self.matters) if row_id not in self.at_rest)
+        resting: Iterator[tuple[str, bytes | None]] = self.at_rest.in_order()
+        return merge(resting, ((row_id, None) for row_id in new), key=itemgetter(0)) if new else resting
 
     def find(self, row_id: str) -> Row | None:
         """The row of an account or a matter as it stands, None where there is none; one at rest is decoded for this."""
@@ -146,10 +159,15 @@ class RowStore:
         value = self.at_rest.get(row_id)
         return None if value is None else decode_row(row_id, value)
 
-    def encoded(self, row_id: str) -> bytes:
-        """A matter's or account's row as it stands, encoded."""
-        one = self.parties.get(row_id) or self.matters.get(row_id)
-        return encode_row(one.row) if one is not None and one.is_changed else self.at_rest[row_id]
+    def encoded(self) -> Iterator[tuple[str, bytes]]:
+        """Each row as it stands, encoded, in byte order of the ids. Nothing may be changed meanwhile."""
+        for row_id, value in self.in_order():
+            one = self.parties.get(row_id) or self.matters.get(row_id)
+            if one is not None and one.is_changed:
+                yield row_id, encode_row(one.row)
+            else:
+                assert value is not None  # what is not at rest is at work, and changed
+                yield row_id, value
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Rows changed since the last call, None for a tombstone. To be taken to the end.

@@ -49,8 +49,8 @@ def canonical_rows(state: State) -> Iterator[tuple[bytes, bytes]]:
     """
     yield PARTITION_KEY, own_row(state.row)
     yield from state.policies_row()
-    for row_id in state.row_ids():
-        yield row_id.encode(), state.rows.encoded(row_id)
+    for row_id, value in state.rows.encoded():
+        yield row_id.encode(), value
 
 
 def own_row(row: PartitionRow) -> bytes:

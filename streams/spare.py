@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
+from streams.at_rest import RowsInMemory
 from streams.at_work import Matter, Party
 from streams.census import GOOD
 from streams.health import worst_status
@@ -44,7 +45,11 @@ class Spare:
 
     def __len__(self) -> int:
         """How many rows there are of accounts and matters."""
-        return len(self._state.rows.at_rest)
+        return len(self._at_rest)
+
+    @property
+    def _at_rest(self) -> RowsInMemory:
+        return cast(RowsInMemory, self._state.rows.at_rest)  # `new_state` has given it no other place
 
     @property
     def unindexed(self) -> int:
@@ -125,7 +130,7 @@ class Spare:
 
     def _to_index(self) -> Iterator[tuple[str, bytes | None]]:
         """Each row that the indexes have not seen as it is now, by the id that is kept, and as they have seen it."""
-        rows, unindexed = self._state.rows.at_rest, self._unindexed
+        rows, unindexed = self._at_rest, self._unindexed
         if unindexed is None:
             return ((row_id, None) for row_id in rows)
         return ((own_id(rows, row_id) if row_id in rows else row_id, was) for row_id, was in unindexed.items())

@@ -13,6 +13,7 @@ from schemas.codec import DAY_MS
 from schemas.notifications import Zones
 from schemas.policies import load_policies
 from schemas.policy_types import Policies
+from streams.at_rest import Copied, Parking, RowsAtRest
 from streams.at_work import Matter
 from streams.cases import CaseSummary, case_summary
 from streams.census import Census
@@ -27,7 +28,6 @@ from streams.rows import (
     MOST_LOST,
     PARTITION_KEY,
     POLICIES_KEY,
-    AccountRow,
     CaseRow,
     Lost,
     MatterRow,
@@ -50,12 +50,12 @@ from streams.zones import zones_digest
 class State:
     """One partition's state. `engine.step` alone changes what decides; the shell keeps its notes in the same row."""
 
-    def __init__(self, partition: int) -> None:
+    def __init__(self, partition: int, at_rest: RowsAtRest | None = None, parked: Parking | None = None) -> None:
         self.partition = partition
         self.row = PartitionRow()
         self.census = Census()
-        self.rows = RowStore(self.census)
-        self.timers = Timers(self._timer_of)
+        self.rows = RowStore(self.census, at_rest)
+        self.timers = Timers(self._timer_of, parked)
         self.ledger = Ledger(self.rows, self.census, self.timers)
         self.full: set[str] = set()
         """Ids of the matters that have no room for another fact (contract §2, `matter_full`)."""
@@ -233,13 +233,13 @@ class State:
         )
         return [(POLICIES_KEY, encode_row(row))]
 
-    def rows_at_rest(self) -> dict[str, bytes]:
+    def rows_at_rest(self) -> Copied:
         """A copy of every matter's and account's row as `take_changes` last gave it; no later line changes it."""
         return self.rows.at_rest.copy()
 
     def row_ids(self) -> list[str]:
         """Ids of all rows of accounts and matters, in byte order."""
-        return self.rows.row_ids()
+        return [row_id for row_id, _ in self.rows.in_order()]
 
     def find(self, row_id: str) -> Row | None:
         """The row of an account or a matter as it stands, or None; to be read only."""
@@ -247,10 +247,8 @@ class State:
 
     def matters(self) -> Iterator[tuple[str, MatterRow]]:
         """Every matter with its row, by id; to be read only."""
-        for row_id in self.row_ids():
-            row = self.find(row_id)
-            if row is not None and not isinstance(row, AccountRow):
-                yield row_id, row
+        for matter in self.rows.every_matter():
+            yield matter.row_id, matter.row
 
     def rest(self, key: bytes, value: bytes) -> None:
         """Take in one row as written to the changelog. RowError where its key is none of ours."""
@@ -283,9 +281,14 @@ def new_state(partition: int) -> State:
     return State(partition)
 
 
-def load_rows(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
+def load_rows(
+    partition: int,
+    rows: Iterable[tuple[bytes, bytes]],
+    at_rest: RowsAtRest | None = None,
+    parked: Parking | None = None,
+) -> State:
     """The state with these rows and without timers; `engine.restore_state` completes it. RowError, PolicyError."""
-    state = State(partition)
+    state = State(partition, at_rest, parked)
     for key, value in rows:
         state.rest(key, value)
     return state

@@ -5,53 +5,54 @@ ordered by (fire_ms, class, id, step): clock timers, then forgetting, then healt
 escalation steps by level, before due, before re-target. A heap with lazy deletion, rebuilt when more than a fifth of it
 is stale: what is settled should not be remembered twice. An index over the rows: nothing here is persisted.
 
-Most rows are settled matters that only wait to be forgotten, for months. Those are parked: an instant and an id in the
-lists of an hour, and nothing more. An hour is opened when no other timer comes before it. Whether an entry still says
-what its row does is asked when its turn comes: then its row is looked at in any case. There are never more entries than
-times at which a row was armed.
+Most rows are settled matters that only wait to be forgotten, for months. Those are parked: an instant and an id among
+those of an hour, and nothing more (streams/at_rest.py). An hour is opened when no other timer comes before it. Whether
+an entry still says what its row does is asked when its turn comes: then its row is looked at in any case. There are
+never more entries than times at which a row was armed.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from schemas.codec import HOUR_MS
+from streams.at_rest import ParkedInMemory, Parking
 from streams.timer import CLOCK, FORGET, Timer
 
 SLACK: Final = 1_024
 _NEVER_MS: Final = 1 << 62
 
 
-class _Hour:
-    """What is parked in an hour: an instant (ms UTC) and a row's id for each entry."""
-
-    __slots__ = ("ids", "instants")
-
-    def __init__(self) -> None:
-        self.instants = array("q")
-        self.ids: list[str] = []
-
-
 class Timers:
     """The armed timers of a partition; `timer_of` gives the timer of a parked row as it stands, None if it is gone."""
 
-    __slots__ = ("_armed", "_doubtful", "_heap", "_hours", "_opened", "_parked", "_parked_from_ms", "_timer_of")
+    __slots__ = (
+        "_armed",
+        "_counts",
+        "_doubtful",
+        "_heap",
+        "_hours",
+        "_opened",
+        "_parked",
+        "_parked_from_ms",
+        "_timer_of",
+    )
 
-    def __init__(self, timer_of: Callable[[str], Timer | None]) -> None:
+    def __init__(self, timer_of: Callable[[str], Timer | None], parked: Parking | None = None) -> None:
         self._timer_of = timer_of
+        self._parked = ParkedInMemory() if parked is None else parked
         self._armed: dict[str, Timer] = {}
         self._heap: list[Timer] = []
         self._doubtful: set[str] = set()  # armed rows whose timer is that of an hour that was opened, not asked yet
-        self._parked: dict[int, _Hour] = {}
+        self._counts: dict[int, int] = {}  # how often something was parked in each hour that is still to come
         self._hours: list[int] = []
         self._parked_from_ms = _NEVER_MS
         self._opened = -1
 
     def __len__(self) -> int:
-        return len(self._armed) + sum(len(hour.ids) for hour in self._parked.values())
+        return len(self._armed) + sum(self._counts.values())
 
     def arm(self, timer: Timer | None, row_id: str) -> None:
         """Make `timer` the one entry of a row; None disarms it."""
@@ -70,13 +71,12 @@ class Timers:
             return
         if row_id in self._armed:
             self.disarm(row_id)
-        hour = self._parked.get(number)
-        if hour is None:
-            hour = self._parked[number] = _Hour()
+        count = self._counts.get(number, 0)
+        if not count:
             heappush(self._hours, number)
             self._parked_from_ms = self._hours[0] * HOUR_MS
-        hour.instants.append(fire_ms)
-        hour.ids.append(row_id)
+        self._counts[number] = count + 1
+        self._parked.park(number, fire_ms, row_id)
 
     def _push(self, timer: Timer) -> None:
         self._armed[timer.row_id] = timer
@@ -116,9 +116,9 @@ class Timers:
     def _open_hour(self) -> None:
         """Arm what is parked in the first hour; until another is opened, nothing is parked in it again."""
         number = self._opened = heappop(self._hours)
-        hour = self._parked.pop(number)
+        del self._counts[number]
         self._parked_from_ms = self._hours[0] * HOUR_MS if self._hours else _NEVER_MS
-        for fire_ms, row_id in zip(hour.instants, hour.ids, strict=True):
+        for fire_ms, row_id in self._parked.take(number):
             armed = self._armed.get(row_id)
             if armed is None or (row_id in self._doubtful and fire_ms < armed.fire_ms):
                 timer = self._armed[row_id] = Timer(fire_ms, FORGET, row_id, 0, row_id)

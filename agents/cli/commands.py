@@ -114,6 +114,7 @@ def replay(files: tuple[str, ...], policies: str | None, until: int | None, dead
     "transaction_timeout_ms",
     "fetch_max_wait_ms",
     "seal_every_s",
+    "rows_folder",
     "snapshots",
     "metrics_host",
     "metrics_port",

@@ -15,7 +15,13 @@ from schemas.codec import parse_duration, parse_instant
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FLAGS = {"policies_path": "--policies"}
-_METAVARS = {"broker": "HOST:PORT", "policies_path": "FILE", "state_dir": "FOLDER", "snapshots": "PLACE"}
+_METAVARS = {
+    "broker": "HOST:PORT",
+    "policies_path": "FILE",
+    "rows_folder": "FOLDER",
+    "state_dir": "FOLDER",
+    "snapshots": "PLACE",
+}
 
 
 class Instant(click.ParamType):

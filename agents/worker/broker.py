@@ -19,7 +19,7 @@ from agents.topic_roles import CHANGELOG
 from agents.worker.belonging import Belonging, Topics, names_of
 from agents.worker.clock_probe import ClockProbe
 from agents.worker.journal_time import BrokerClock
-from agents.worker.opening import open_partitions, read_positions
+from agents.worker.opening import Stored, open_partitions, read_positions
 from agents.worker.partition import Partition
 from agents.worker.standby import CopyNow, Standby
 
@@ -102,7 +102,7 @@ class KafkaBroker:
             numbers,
             lambda state: self._belonging.check(state.partition, state.row.notes, found),
             self._standby.lend(numbers),
-            changelog.id,
+            Stored(changelog.id, self.clock.at(monotonic()) or 0),
         )
         for number in opened:
             self._standby.drop(number)

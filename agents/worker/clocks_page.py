@@ -1,7 +1,8 @@
 """The clocks of one worker, those of its own partitions. Who may see them: agents/metrics/door.py.
 
-Its rows are copied on its loop between two slices, a few milliseconds for many; they are read in the thread that
-answers, one question at a time (agents/metrics/endpoint.py).
+Its rows are copied on its loop between two slices, a few milliseconds for many (where they rest on disk, nothing is
+copied: they are seen as they were); they are read in the thread that answers, one question at a time
+(agents/metrics/endpoint.py).
 """
 
 import asyncio
@@ -13,13 +14,14 @@ from urllib.parse import parse_qsl
 import msgspec
 import orjson
 
+from streams.at_rest import Copied
 from streams.due_list import Asked, DueClock, due_clocks, in_order
 
 MOST = 10_000
 """Clocks in one answer of a worker."""
 _COPIED_WITHIN_S = 5.0
 
-Rows = dict[str, bytes]
+Rows = Copied
 
 
 class ClocksPage:

@@ -26,6 +26,7 @@ from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.kept_slice import AT_ONCE, KeptSlice
 from agents.worker.misrouted import Router
+from agents.worker.shelf import IN_MEMORY, Shelf
 from agents.worker.sizes import Sizes
 from agents.worker.slices import Hand, Record
 from agents.worker.ticker import Ticker
@@ -72,6 +73,7 @@ class Keeper:
         time: JournalTime,
         transactions: Writer,
         sealer: Sealer,
+        shelf: Shelf = IN_MEMORY,
     ) -> None:
         self.state = state
         self.hand = hand
@@ -79,6 +81,7 @@ class Keeper:
         self._shared = shared
         self._transactions = transactions
         self._sealer = sealer
+        self._shelf = shelf
         self._ticker = Ticker(time)
         self._activator = Activator(shared.chosen, state)
         self._since_ms = shared.broker_now_ms() or 0
@@ -173,6 +176,8 @@ class Keeper:
         if tally.lines:
             self._sealer.written(written.get(self._journal))
         tally.seconds["write"] = monotonic() - started_s
+        last = written.get(self._changelog)
+        await self._shelf.committed(rows, None if last is None else last + 1, self._shared.broker_now_ms())
         self._shared.metrics.add(tally, sent_ms=self._shared.broker_now_ms(), since_ms=self._since_ms)
         return True
 

@@ -8,18 +8,22 @@ sentence and never run over.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from aiokafka import TopicPartition
 
 from agents.errors import UserError
 from agents.journal.sealing import Sealer
-from agents.kafka.log_reader import JournalEnd, LogEnds, log_reader
+from agents.kafka.log_reader import JournalEnd, LogEnds, LogReader, log_reader
+from agents.kafka.topics import tombstones_kept_s
 from agents.kafka.transactions import transactions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
+from agents.worker.rows_on_disk import RowsOnDisk, StoreFailedError, StoreUnfitError, anew, open_store
 from agents.worker.warm_copy import Copy, caught_up
 from schemas.policy_types import PolicyError
 from streams.engine import State, restore_state
@@ -32,12 +36,22 @@ log = logging.getLogger("dueclock.worker")
 NO_COPIES: Mapping[int, Copy] = MappingProxyType({})
 
 
+class Stored(NamedTuple):
+    """What is kept beside the changelog is judged by: its id, empty where the broker tells none, the broker's time."""
+
+    changelog_id: bytes
+    now_ms: int
+
+
+UNKNOWN: Final = Stored(b"", 0)
+
+
 async def open_partitions(
     settings: Settings,
     numbers: Sequence[int],
     check: Callable[[State], None],
     copies: Mapping[int, Copy] = NO_COPIES,
-    changelog_id: bytes = b"",
+    stored: Stored = UNKNOWN,
 ) -> dict[int, Partition]:
     """Fence the earlier owners of these partitions, then read their rows and check them against the journal.
 
@@ -53,8 +67,14 @@ async def open_partitions(
         await asyncio.gather(*(producer.start() for producer in producers.values()))
         async with log_reader(settings) as reader:
             journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
+            if settings.rows_folder:
+                tombstones_ms = int(await tombstones_kept_s(settings, settings.topic(CHANGELOG)) * 1000)
+                for number, producer in producers.items():
+                    filling = _Filling(settings, number, reader, stored, tombstones_ms)
+                    parts[number] = await filling.opened(producer, journal[number], check)
+                return parts
             changelog = settings.topic(CHANGELOG)
-            found = await caught_up(reader, changelog, changelog_id, copies)
+            found = await caught_up(reader, changelog, stored.changelog_id, copies)
             warm = {number: state for number, state in found.items() if _fits(state, journal[number], check)}
             rows = await reader.rows(changelog, [number for number in numbers if number not in warm])
         for number, producer in producers.items():
@@ -65,6 +85,8 @@ async def open_partitions(
             else:
                 parts[number] = opened(settings, number, producer, rows.pop(number), journal[number], check)
     except BaseException:
+        for part in parts.values():
+            part.shelf.close()
         await asyncio.gather(*(producer.stop() for producer in producers.values()), return_exceptions=True)
         raise
     return parts
@@ -80,6 +102,54 @@ def _fits(state: State, end: JournalEnd, check: Callable[[State], None]) -> bool
         return False
     log.info("partition %d: taken over with its warm copy", state.partition)
     return True
+
+
+class _Filling(NamedTuple):
+    """A store of rows that is brought to the changelog's end, and made anew, once, where it does not stand the test."""
+
+    settings: Settings
+    number: int
+    reader: LogReader
+    stored: Stored
+    tombstones_ms: int
+
+    async def opened(self, producer: Writer, end: JournalEnd, check: Callable[[State], None]) -> Partition:
+        place = (self.settings.rows_folder, self.settings.topic(CHANGELOG), self.number)
+        store = await open_store(*place)
+        try:
+            try:
+                state = await self._filled(store)
+                _agree(state, end)
+            except (StoreUnfitError, StoreFailedError, RowError, _DisagreeError) as error:
+                log.warning("partition %d: its rows on disk are made anew from the changelog: %s", self.number, error)
+                store.remove()
+                store = anew(*place)
+                state = await self._filled(store)
+            check(state)
+            _agree(state, end)
+        except (OtherVersionError, RowError, PolicyError) as error:
+            store.close()
+            raise _unread(self.number, error) from None
+        except StoreUnfitError as error:
+            store.close()
+            raise store.failed(error) from None
+        except BaseException:
+            store.close()
+            raise
+        return Partition(state, producer, Sealer(self.settings, state, end.offset), store)
+
+    async def _filled(self, store: RowsOnDisk) -> State:
+        tp = TopicPartition(self.settings.topic(CHANGELOG), self.number)
+        ends = (await self.reader.ends([tp]))[tp]
+        begin = store.begin(self.stored.changelog_id, ends, self.stored.now_ms, self.tombstones_ms)
+        async with aclosing(self.reader.spans({tp: (begin, ends.next)})) as spans:
+            async for records in spans:
+                if records:
+                    store.take_in([(None, one.key, one.value, []) for one in records], records[-1].offset + 1)
+        state = restore_state(self.number, store.own_rows().items(), store, store)
+        store.confirm(ends.next, self.stored.now_ms)
+        log.info("partition %d: rows on disk, the changelog read from offset %d to %d", self.number, begin, ends.next)
+        return state
 
 
 def opened(
@@ -120,20 +190,28 @@ async def read_positions(
 def _restored(number: int, rows: Mapping[bytes, bytes]) -> State:
     try:
         return restore_state(number, rows.items())
-    except OtherVersionError as error:
-        raise UserError(f"Partition {number} cannot be kept: {error}") from None
-    except (RowError, PolicyError) as error:
-        raise UserError(
-            f"Partition {number} cannot be kept, since its state rows cannot be read ({error}); stop the workers and "
-            f"run `dueclock rebuild --partition {number}` before they are started again."
-        ) from None
+    except (OtherVersionError, RowError, PolicyError) as error:
+        raise _unread(number, error) from None
+
+
+def _unread(number: int, error: Exception) -> UserError:
+    if isinstance(error, OtherVersionError):
+        return UserError(f"Partition {number} cannot be kept: {error}")
+    return UserError(
+        f"Partition {number} cannot be kept, since its state rows cannot be read ({error}); stop the workers and "
+        f"run `dueclock rebuild --partition {number}` before they are started again."
+    )
+
+
+class _DisagreeError(UserError):
+    """Rows and journal tell of different last lines."""
 
 
 def _agree(state: State, end: JournalEnd) -> None:
     """The rows and the journal tell of the same last line, or a broker has lost part of a transaction: never run on."""
     if end.is_cut or (state.lines, state.journal_ms) == (end.line, end.journal_ms):
         return
-    raise UserError(
+    raise _DisagreeError(
         f"Partition {state.partition}: the state rows stand at line {state.lines} ({state.journal_ms} ms), but the "
         f"journal ends with line {end.line} ({end.journal_ms} ms); a broker has lost part of a transaction, "
         f"so stop the workers and run `dueclock rebuild --partition {state.partition}` before they are started again."

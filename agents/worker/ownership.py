@@ -37,6 +37,7 @@ from agents.worker.slices import Answer, GapError, Hand, Slice
 from agents.worker.standby import CopyNow
 from agents.worker.tables import OpenClocks, Tables
 from agents.worker.watch import PartitionWatch
+from streams.at_rest import Copied
 from streams.rows import ShellNotes
 
 log = logging.getLogger("dueclock.worker")
@@ -120,7 +121,7 @@ class Ownership:
     def _kept_notes(self) -> list[tuple[int, ShellNotes]]:
         return [(part.number, part.state.row.notes) for part in self.kept()]
 
-    def rows_at_rest(self) -> list[dict[str, bytes]]:
+    def rows_at_rest(self) -> list[Copied]:
         """A copy of the rows of each partition that is kept, as they stand between two slices."""
         return [part.state.rows_at_rest() for part in self.kept()]
 
@@ -257,7 +258,7 @@ class Ownership:
             raise RuntimeError("partitions are set up before any were assigned")
         answer = self._answer_of(part.number)
         time = JournalTime(positions, self._broker.clock, answer, self._settings.skew_allowance_ms)
-        return Keeper(self._shared, part.state, Hand(positions), time, part.transactions, part.sealer)
+        return Keeper(self._shared, part.state, Hand(positions), time, part.transactions, part.sealer, part.shelf)
 
     def _answer_of(self, number: int) -> Callable[[str], Answer | None]:
         tps = {topic: TP(topic, number) for topic in self.inputs}
@@ -347,6 +348,7 @@ class Ownership:
             part.become(Stage.GIVEN_AWAY)
             del self._partitions[part.number]
             self._tables.drop(part.number)
+            part.shelf.close()
         await asyncio.gather(*(part.transactions.stop() for part in gone), return_exceptions=True)
 
     async def close(self) -> None:

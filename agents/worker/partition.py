@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from agents.journal.sealing import Sealer
 from agents.worker.keeper import Keeper, Writer
 from agents.worker.life import FIRST, MAY_BECOME, Stage
+from agents.worker.shelf import IN_MEMORY, Shelf
 from agents.worker.slices import BrokenPromiseError
 from streams.engine import State
 
@@ -18,11 +19,12 @@ from streams.engine import State
 class Partition:
     """A partition that has been opened: fenced, read, and found to agree with its journal."""
 
-    def __init__(self, state: State, transactions: Writer, sealer: Sealer) -> None:
+    def __init__(self, state: State, transactions: Writer, sealer: Sealer, shelf: Shelf = IN_MEMORY) -> None:
         self.number = state.partition
         self.state = state
         self.sealer = sealer
         self.transactions = transactions
+        self.shelf = shelf
         self.stage = FIRST
         self.keeping: asyncio.Task[None] | None = None
         """What runs the keeper; None before it is kept, and after it was let go clean."""

@@ -28,6 +28,7 @@ from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.last_words import last_words
 from agents.worker.ownership import Ownership
+from agents.worker.rows_on_disk import require_store
 from agents.zones import machine_zones
 from schemas.policy_types import Policies
 from streams.logic import NEWEST
@@ -49,6 +50,8 @@ def run_worker(
     may be activated again.
     """
     set_up_logging(settings.log_level, settings.log_format)
+    if settings.rows_folder:
+        require_store()
     zones = machine_zones(policies, settings.zoneinfo_dir)
     choice = Chosen(policies, zones, settings.logic or NEWEST, is_again=is_again)
     if settings.security_protocol != "PLAINTEXT" and (missing := missing_rights(settings, "worker")):

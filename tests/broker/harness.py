@@ -229,6 +229,7 @@ MORE = (
     "metrics_port",
     "seal_every_s",
     "snapshots",
+    "rows_folder",
     "clocks_token",
     "http_token_file",
     "dead_letter_ratio",

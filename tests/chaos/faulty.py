@@ -64,7 +64,9 @@ class KillPoint:
 STEPS = ("slice taken", "rows taken", "begun", "sending", "sent", "committed", "slice done")
 """The order of effects of a slice."""
 RECOVERY = ("fenced", "journal read", "rows read", "before seek", "sought")
-POINTS = (*STEPS, *RECOVERY)
+ON_DISK = (*STEPS, "store behind", "store written", "fenced", "store opened", "before seek", "sought")
+"""The same where rows rest on disk: they are written behind the commit."""
+POINTS = (*STEPS, *RECOVERY, *ON_DISK)
 
 
 def kill_at(told: str) -> None:
@@ -73,8 +75,10 @@ def kill_at(told: str) -> None:
 
     from agents.kafka.log_reader import LogReader
     from agents.kafka.transactions import Transactions
+    from agents.worker import opening
     from agents.worker.faust_private import SliceConsumer
     from agents.worker.keeper import Keeper
+    from agents.worker.rows_on_disk import RowsOnDisk
     from streams.state import State
 
     point = KillPoint(told)
@@ -86,6 +90,8 @@ def kill_at(told: str) -> None:
     point.wrap(LogReader, "journal_ends", after="journal read")
     point.wrap(LogReader, "rows", after="rows read")
     point.wrap(SliceConsumer, "seek_all", before="before seek", after="sought")
+    point.wrap(RowsOnDisk, "committed", before="store behind", after="store written")
+    point.wrap(opening, "open_store", after="store opened")
     changes = State.changes
 
     def taken(state: State) -> Any:

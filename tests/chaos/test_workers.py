@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, WorkerProcess, question, seller_on
-from tests.chaos.faulty import RECOVERY, STEPS
+from tests.chaos.faulty import ON_DISK, RECOVERY, STEPS
 from tests.chaos.proof import BATCH, POLICIES, Load, drawn, goes_on, note, only_in_chaos, prove
 
 pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -17,14 +18,20 @@ pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(300)]
 FAULTY = "tests.chaos.faulty"
 
 
-@pytest.mark.parametrize("points", [STEPS, RECOVERY], ids=["of a slice", "of recovery"])
-def test_a_worker_killed_at_each_step_loses_and_repeats_nothing(make_live: MakeLive, points: tuple[str, ...]) -> None:
-    live = make_live(POLICIES)
+@pytest.mark.parametrize(
+    "points",
+    [STEPS, RECOVERY, pytest.param(ON_DISK, marks=only_in_chaos)],
+    ids=["of a slice", "of recovery", "with rows on disk"],
+)
+def test_a_worker_killed_at_each_step_loses_and_repeats_nothing(
+    make_live: MakeLive, points: tuple[str, ...], tmp_path: Path
+) -> None:
+    live = make_live(POLICIES, rows_folder=str(tmp_path / "rows") if points is ON_DISK else "")
     chance = drawn("killed at each step")
     load = Load(live, chance)
     with load.running(pace_s=0.4):
         for number, point in enumerate(points):
-            times = chance.randint(2, 5) if points is STEPS else 1
+            times = 1 if point in RECOVERY or point == "store opened" else chance.randint(2, 5)
             worker = live.worker(
                 f"life-{number}",
                 is_ready=False,
@@ -37,7 +44,7 @@ def test_a_worker_killed_at_each_step_loses_and_repeats_nothing(make_live: MakeL
         live.worker("last", instance="pod-0")
         goes_on(live, 1)
         recovery_s = time.monotonic() - started_s
-    what = "a step of a slice" if points is STEPS else "a step of recovery"
+    what = {STEPS: "a step of a slice", RECOVERY: "a step of recovery"}.get(points, "a step, rows on disk")
     note(f"worker kill -9 at {what}", injected=len(points), recovery_s=[recovery_s], repeats=prove(live, load))
 
 

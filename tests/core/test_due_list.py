@@ -23,7 +23,7 @@ def rows() -> dict[str, bytes]:
     story.tell("message.received", friday_9am + 2, thread_id="T-3", message_id="M-3")
     story.tell("message.sent", friday_9am + 3, thread_id="T-3")
     story.state.take_changes()
-    return story.state.rows_at_rest()
+    return dict(story.state.rows_at_rest().items())
 
 
 def names(rows: dict[str, bytes], **asked: object) -> list[tuple[str, str]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from schemas.notifications import TimeTick
+from streams.at_rest import ParkedInMemory, RowsInMemory
 from streams.engine import Line, next_fire_ms, restore_state, step
 from streams.row_store import MATTERS_AT_WORK, PARTIES_AT_WORK
 from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, RowError, decode_partition
@@ -70,14 +73,15 @@ def test_an_id_is_kept_once_whether_its_matter_waits_for_a_clock_or_to_be_forgot
     state, row_id = story.state, ORDER_ROW.decode()
     story.tell("return.received", monday_9am)
     state.take_changes()
-    (kept,) = (key for key in state.rows.at_rest if key == row_id)
+    at_rest = cast(RowsInMemory, state.rows.at_rest)
+    (kept,) = (key for key in at_rest if key == row_id)
     assert state.timers._armed[row_id].row_id is kept
     state.rows.rest()
     story.tell("refund.issued", monday_noon)
     assert state.rows.matters[row_id].row_id is kept
-    assert next(hour.ids[0] for hour in state.timers._parked.values()) is kept
+    assert next(ids[0] for _, ids in cast(ParkedInMemory, state.timers._parked)._hours.values()) is kept
     state.take_changes()
-    assert next(key for key in state.rows.at_rest if key == row_id) is kept
+    assert next(key for key in at_rest if key == row_id) is kept
 
 
 def test_a_forgotten_matter_is_a_tombstone_once() -> None:
