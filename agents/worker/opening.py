@@ -23,7 +23,8 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
-from agents.worker.rows_on_disk import RowsOnDisk, StoreFailedError, StoreUnfitError, anew, open_store
+from agents.worker.rows_folder import anew, open_store
+from agents.worker.rows_on_disk import RowsOnDisk, StoreFailedError, StoreUnfitError
 from agents.worker.warm_copy import Copy, caught_up
 from schemas.policy_types import PolicyError
 from streams.engine import State, restore_state

@@ -28,7 +28,7 @@ from agents.worker.clocks_page import ClocksPage
 from agents.worker.faust_private import quiet, stop_worker
 from agents.worker.last_words import last_words
 from agents.worker.ownership import Ownership
-from agents.worker.rows_on_disk import require_store
+from agents.worker.rows_folder import require_store
 from agents.zones import machine_zones
 from schemas.policy_types import Policies
 from streams.logic import NEWEST

@@ -15,8 +15,9 @@ import pytest
 from agents.errors import UserError
 from agents.kafka.log_reader import LogEnds
 from agents.kafka.transactions import Outgoing
-from agents.worker import rows_on_disk
-from agents.worker.rows_on_disk import RowsOnDisk, StoreUnfitError, anew, open_store
+from agents.worker import rows_folder
+from agents.worker.rows_folder import anew, open_store
+from agents.worker.rows_on_disk import RowsOnDisk, StoreUnfitError
 from schemas.codec import DAY_MS, HOUR_MS
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
@@ -284,7 +285,7 @@ def test_only_its_user_may_look_into_the_folder(tmp_path: Path) -> None:
 def test_who_does_not_let_go_keeps_a_folder_that_nobody_looks_at(
     tmp_path: Path, store: RowsOnDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows_on_disk, "LOCKED_S", 0.2)
+    monkeypatch.setattr(rows_folder, "LOCKED_S", 0.2)
     log = Log([])
     stale = filled_with(store, log, 200)
     successor = reopened(tmp_path)

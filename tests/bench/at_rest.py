@@ -17,7 +17,8 @@ from typing import Final
 
 from agents.kafka.log_reader import LogEnds
 from agents.kafka.transactions import Outgoing
-from agents.worker.rows_on_disk import RowsOnDisk, anew, open_store
+from agents.worker.rows_folder import anew, open_store
+from agents.worker.rows_on_disk import RowsOnDisk
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
 from schemas.notifications import MessageSent, Notification
