@@ -320,7 +320,8 @@ def encode_row_by(buffer: bytearray, row: Row) -> bytes:
 
 def _sort(row: Row | PartitionRow | PoliciesRow) -> None:
     if type(row) is OrderRow:
-        row.programs = _sorted(row.programs)
+        if len(row.programs) > 1:
+            row.programs = _sorted(row.programs)
     elif type(row) is AccountRow:
         row.days = _sorted(row.days)
         row.emitted = _sorted(row.emitted)
