@@ -12,7 +12,7 @@ from streams.at_work import Matter
 from streams.cases import case_duties, case_view, evidence_violations
 from streams.duties import Called
 from streams.facts import Fact, ProgramChanged
-from streams.orders import OrderView, claims_not_received, order_duties, order_violations, refund_questions
+from streams.orders import order_called
 from streams.policies import Agreement
 from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, EvidenceRow, MatterRow, OrderRow, ThreadRow
 from streams.telling import Taken
@@ -34,16 +34,10 @@ def name_of(row_id: str) -> str:
 def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Called:
     """Derive the matter of this name from scratch. Violations of cases compare several and are not here."""
     if type(row) is OrderRow:
-        orders = OrderView(name, row.facts, row.programs)
-        return Called(
-            order_duties(orders),
-            order_violations(orders),
-            refund_questions(orders),
-            claims_not_received(orders),
-        )
+        return order_called(name, row.facts, row.programs)
     if type(row) is ThreadRow:
-        thread = ThreadView(name, row.facts, switched_off(programs))
-        return Called(thread_duties(thread), thread_violations(thread))
+        thread = ThreadView(name, row.facts, switched_off(programs) if programs else ())
+        return Called(thread_duties(thread), thread_violations(thread) if thread.sent else ())
     if type(row) is CaseRow:
         return Called(case_duties(case_view(name, row.facts)))
     return Called((), evidence_violations(name, cast(EvidenceRow, row).facts))
