@@ -52,7 +52,8 @@ def apply_notification(state: State, notification: Notification) -> Iterable[Non
         for matter, called in touched:  # an order: no other has them
             if called.questions or called.claims:
                 return _urge(ledger, matter, called, opened)
-    ledger.close()
+    if ledger.has_counted:
+        ledger.correct()
     return ()
 
 
@@ -167,7 +168,8 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
     for matter in let_go(matters):
         yield
         ledger.arm(matter)
-    ledger.close()
+    if ledger.has_counted:
+        ledger.correct()
 
 
 def _waiting_threads(state: State, party: Party, were: Switches, are: Switches) -> Generator[None, None, list[str]]:
@@ -246,7 +248,8 @@ def _urge(ledger: Ledger, matter: Matter, called: Called, opened: dict[str, Cloc
             row.urged.append(urgent.source)
         ledger.settling(clock).urge(urgent, place)
         ledger.rows.mark_changed(matter)
-    ledger.close()
+    if ledger.has_counted:
+        ledger.correct()
 
 
 def _urgents(
@@ -293,7 +296,7 @@ def move_open_clocks(state: State) -> Iterator[None]:
     for _, _, matter, clock, moved in (yield from in_order(moves, itemgetter(0, 1))):
         yield
         ledger.open(matter.party)
-        ledger.take_out(clock)
+        ledger.count(clock, -1)
         ledger.settling(clock).move(moved)
         ledger.put_back(matter, clock)
         if ledger.has_counted:

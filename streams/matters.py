@@ -90,7 +90,7 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
         if clock.due_ms > newest_ms:  # noqa: PLR1730 - as above
             newest_ms = clock.due_ms
         if outcome in _TICKING:
-            is_kept_longer = is_kept_longer or is_unsettled(clock)
+            is_kept_longer = is_kept_longer or outcome == OPEN or is_unsettled(clock)
             fire_ms, step = _clock_timer(agreement, clock)
             if step and (best is None or (fire_ms, clock.name, step) < best):
                 best = (fire_ms, clock.name, step)
@@ -128,7 +128,7 @@ def _foremost(clocks: list[Clock]) -> list[Clock]:
 
 def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
     """The earliest timer of an open or breached clock: when it fires, and its step; step 0 where there is none."""
-    terms, passed, due_ms = agreement.terms_of(clock), clock.passed, clock.due_ms
+    terms, passed, due_ms = agreement.terms[clock.rule, clock.version], clock.passed, clock.due_ms
     best = _NO_TIMER
     steps = terms.steps_after
     if clock.outcome == OPEN:

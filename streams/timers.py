@@ -60,14 +60,14 @@ class Timers:
             self.disarm(row_id)
         elif timer.kind == FORGET:
             self.park(timer.fire_ms, row_id)
-        elif self._armed.get(row_id) != timer:
-            self._push(timer)
+        else:
+            self.put(timer)
 
     def park(self, fire_ms: int, row_id: str) -> None:
         """Let the one entry of a row be that it is forgotten then."""
         number = fire_ms // HOUR_MS
         if number == self._opened:
-            self._push(Timer(fire_ms, FORGET, row_id, 0, row_id))
+            self.put(Timer(fire_ms, FORGET, row_id, 0, row_id))
             return
         if row_id in self._armed:
             self.disarm(row_id)
@@ -78,7 +78,10 @@ class Timers:
         self._counts[number] = count + 1
         self._parked.park(number, fire_ms, row_id)
 
-    def _push(self, timer: Timer) -> None:
+    def put(self, timer: Timer) -> None:
+        """Make a timer that is not parked the one entry of its row."""
+        if self._armed.get(timer.row_id) == timer:
+            return
         self._armed[timer.row_id] = timer
         self._doubtful.discard(timer.row_id)
         heappush(self._heap, timer)
