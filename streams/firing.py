@@ -70,8 +70,7 @@ class Crowds:
 def fire(state: State, timer: Timer, crowds: Crowds) -> None:
     """Carry out one timer before the line at work; what it sets takes its place in the order."""
     ledger = state.ledger
-    ledger.pass_time(timer.fire_ms if timer.kind == HEALTH else timer.fire_ms - 1)
-    ledger.moment.fires(timer.fire_ms)
+    ledger.fires(timer)
     if timer.kind == HEALTH:
         _strike_midnight(state, timer)
         return

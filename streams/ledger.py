@@ -42,8 +42,11 @@ class Ledger:
         self._settling = Settling(self.moment)
         self.has_counted = False
 
-    def pass_time(self, until_ms: int) -> None:
-        """Midnights up to this instant have passed."""
+    def fires(self, timer: Timer) -> None:
+        """A timer decides, before the line; of midnights the one that it strikes has passed, else those before it."""
+        fire_ms = timer.fire_ms
+        self.moment.now_ms = self.moment.fired_ms = fire_ms
+        until_ms = fire_ms if timer.kind == HEALTH else fire_ms - 1
         self.midnight_ms = max(self.midnight_ms, until_ms // DAY_MS * DAY_MS)
 
     def open(self, party: Party) -> None:

@@ -92,8 +92,10 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
         if outcome in _TICKING:
             is_kept_longer = is_kept_longer or outcome == OPEN or is_unsettled(clock)
             fire_ms, step = _clock_timer(agreement, clock)
-            if step and (best is None or (fire_ms, clock.name, step) < best):
-                best = (fire_ms, clock.name, step)
+            if step:
+                found = (fire_ms, f"{clock.rule}/{clock.subject}", step)
+                if best is None or found < best:
+                    best = found
     retention = agreement.retention
     if matter.kind == "evidence":
         forget_ms = newest_ms + retention.evidence_ms
