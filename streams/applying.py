@@ -60,8 +60,7 @@ def apply_notification(state: State, notification: Notification) -> Iterable[Non
 def _opened(state: State, notification: Notification) -> tuple[Ledger, Party]:
     """The ledger, open for the notification's account, whose first line this may be."""
     ledger, party = state.ledger, state.rows.party(account_key(notification))
-    ledger.moment.tells(notification)
-    ledger.open(party)
+    ledger.open(party, notification)
     if not party.row.first_ms:
         party.row.first_ms = ledger.moment.decided_ms
         state.rows.mark_changed(party)

@@ -69,12 +69,6 @@ class Moment:
         self.notification: Notification | None = None
         self.cause_json = ""
 
-    def tells(self, notification: Notification) -> None:
-        """A notification decides: what the line says."""
-        self.now_ms, self.fired_ms = self.decided_ms, 0
-        self.notification = notification
-        self.cause_json = f'"cause":"{notification.event_id}",'
-
 
 def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its name
     moment: Moment,

@@ -8,6 +8,7 @@ moment (one timer, one fact or one activation in one account), and where that `h
 from __future__ import annotations
 
 from schemas.codec import DAY_MS
+from schemas.notifications import Notification
 from schemas.rules import RULES
 from streams import health
 from streams.at_work import Matter, Party
@@ -49,10 +50,13 @@ class Ledger:
         until_ms = fire_ms if timer.kind == HEALTH else fire_ms - 1
         self.midnight_ms = max(self.midnight_ms, until_ms // DAY_MS * DAY_MS)
 
-    def open(self, party: Party) -> None:
-        """What follows is about this account."""
+    def open(self, party: Party, notification: Notification | None = None) -> None:
+        """What follows is about this account; where a notification decides it, its line's time stands by now."""
         self.party = self.moment.party = party
         self.has_counted = False
+        if notification is not None:
+            self.moment.notification = notification
+            self.moment.cause_json = f'"cause":"{notification.event_id}",'
 
     def put_back(self, matter: Matter, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
