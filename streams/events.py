@@ -40,8 +40,7 @@ class Moment:
 
     `decided_ms` is the journal time of the line at work, `now_ms` the time at which outcomes are judged (the line's, or
     that of the timer that fires), `notification` the one applied, None where a timer or an activation decides. Its
-    event id is the `cause`; `fired_ms` is the timer's instant, 0 where none fires. `decided_json` and `cause_json` are
-    these fields as all events have them.
+    event id is the `cause`; `fired_ms` is the timer's instant, 0 where none fires.
     """
 
     __slots__ = (
@@ -63,11 +62,16 @@ class Moment:
     def begin_line(self, decided_ms: int, events: list[SlaEvent]) -> None:
         """A line is at work: what is decided from here on is decided at its journal time, and said in `events`."""
         self.decided_ms = self.now_ms = decided_ms
-        self.decided_json = f'"decided_at":"{instant(decided_ms)}",'
+        self.decided_json = ""
         self.events = events
         self.fired_ms = 0
         self.notification: Notification | None = None
         self.cause_json = ""
+
+    def decided(self) -> str:
+        """`decided_json`: the field as all events of the line have it; made for the first, as some have none."""
+        self.decided_json = f'"decided_at":"{instant(self.decided_ms)}",'
+        return self.decided_json
 
 
 def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its name
@@ -105,7 +109,7 @@ def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its
     order = "" if clock.order_id is None else f'"order_id":"{clock.order_id}",'
     head = (
         f'{{"at":"{at}",{ended}{calendar}{moment.cause_json if is_caused else ""}'
-        f'"clock_id":"{clock_id}",{marks}{moment.decided_json}"due_at":"{instant(binding.due_ms)}",'
+        f'"clock_id":"{clock_id}",{marks}{moment.decided_json or moment.decided()}"due_at":"{instant(binding.due_ms)}",'
         f"{figures}{party.marketplace_json}{about}{order}"
     )
     tail = (
@@ -128,7 +132,7 @@ def violation_event(moment: Moment, violation: Violation) -> None:
     party, kind, at = moment.party, "policy.violation", instant(violation.at_ms)
     order = "" if violation.order_id is None else f'"order_id":"{violation.order_id}",'
     head = (
-        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json}"kind":"{violation.kind}",'
+        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json or moment.decided()}"kind":"{violation.kind}",'
         f"{party.marketplace_json}{order}"
     )
     tail = f'{party.seller_json}"subject":"{violation.subject}","type":"{kind}"}}'
@@ -157,7 +161,7 @@ def health_event(
     scale = 2_000_000 if unit == "ppm" else 2
     value = (scale * numerator + denominator) // (2 * denominator) if denominator else 0
     head = (
-        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json}"denominator":{denominator},'
+        f'{{"at":"{at}",{moment.cause_json}{moment.decided_json or moment.decided()}"denominator":{denominator},'
         f'{party.marketplace_json}"metric":"{metric}","numerator":{numerator},'
     )
     of_status = f'"status":"{status}",' if status else ""
