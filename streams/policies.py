@@ -100,8 +100,6 @@ class Agreement:
 
     def next_move_ms(self, binding: Binding, start_ms: int) -> int | None:
         """The next E at which an open clock, so bound, is moved, or None."""
-        if not binding.terms.may_be_moved:
-            return None
         for terms in self._movers(binding.terms):
             if self._after_move(binding, terms, start_ms) is not None:
                 return terms.version.effective_from_ms
