@@ -14,7 +14,7 @@ import orjson
 from schemas.codec import MAX_NOTIFICATION_BYTES, canonical_json, format_instant, parse_instant
 from schemas.dead_letters import Rejected
 from schemas.decoded import Decoded
-from schemas.forms import FORMS, Form
+from schemas.forms import FORMS
 from schemas.notifications import Body, PolicyActivated, type_name
 
 _NO_TIMES: Final = (None, None)
@@ -34,14 +34,15 @@ def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
     document = _json_object(raw)
     if document is None:
         return _NOT_JSON
-    form = _form_of(document)
+    name = document.get("type")
+    form = FORMS.get(name) if type(name) is str else None
     if form is None or not (form.is_live or from_file):
         return _UNKNOWN_TYPE
     body = form.read(document)
     if body is not None:
         if not from_file:
             return Decoded(body, None, None, form.journal_value(document))
-        times = _file_times(document)
+        times = _file_times(document) if "arrived_at" in document or "journaled_at" in document else _NO_TIMES
         if times is not None and (form.is_live or times != _NO_TIMES):
             return Decoded(body, *times)
     return Rejected("bad_field", form.first_to_blame(orjson.loads(raw), from_file=from_file))
@@ -58,7 +59,8 @@ def journal_value(body: Body) -> bytes:
 def decode_journal_value(value: bytes) -> Body:
     """What `journal_value` wrote. ValueError for bytes that it does not write."""
     document = _json_object(value) or {}
-    form = _form_of(document)
+    name = document.get("type")
+    form = FORMS.get(name) if type(name) is str else None
     body: Body | None = form.read(document) if form else None
     if body is None or journal_value(body) != value:
         raise ValueError("not the value of a journal line: was it written by another version, or by another program?")
@@ -74,17 +76,10 @@ def _json_object(raw: bytes) -> dict[str, Any] | None:
     return document if type(document) is dict else None
 
 
-def _form_of(document: dict[str, Any]) -> Form | None:
-    name = document.get("type")
-    return FORMS.get(name) if type(name) is str else None
-
-
 def _file_times(document: dict[str, Any]) -> tuple[int | None, int | None] | None:
     """`arrived_at` and `journaled_at` of a line, each None where absent; None if one of them is bad."""
     arrived_at = document.get("arrived_at")  # an empty one has been left out by then
     journaled_at = document.get("journaled_at")
-    if arrived_at is None and journaled_at is None:
-        return _NO_TIMES
     try:
         return (
             None if arrived_at is None else parse_instant(arrived_at),

@@ -31,8 +31,9 @@ def admit(state: State, notification: Notification, journal_ms: int, arrival_ms:
         return Rejected("future", "occurred_at")
     account = account_key(notification)
     party = state.rows.known_party(account)
-    assert state.book is not None  # nothing is admitted before there are policies
-    agreement = state.book.agreement(account) if party is None else party.agreement
+    book = state.rows.book
+    assert book is not None  # nothing is admitted before there are policies
+    agreement = book.agreement(account) if party is None else party.agreement
     calendar = agreement.calendar
     if calendar is None:
         return Rejected("no_calendar", "marketplace_id")
@@ -40,8 +41,14 @@ def admit(state: State, notification: Notification, journal_ms: int, arrival_ms:
         return Rejected("calendar_not_covered", "occurred_at")
     if journal_ms - occurred_ms >= agreement.retention.settled_ms:
         return Rejected("too_old", "occurred_at")
-    full = None if party is None else _full_field(state, party, notification)
+    if party is None or not (state.full or type(notification) in _BOUND_BY_ACCOUNT):
+        return None  # as nearly always: no matter is full
+    full = _full_field(state, party, notification)
     return None if full is None else Rejected("matter_full", full)
+
+
+_BOUND_BY_ACCOUNT: Final = (ProgramChanged, CaseOpened)
+"""Of which an account may have too many though no matter of it is full."""
 
 
 def _full_field(state: State, party: Party, notification: Notification) -> str | None:
@@ -52,10 +59,9 @@ def _full_field(state: State, party: Party, notification: Notification) -> str |
         return "event_id" if len(programs) >= FULL and not is_known else None
     if type(notification) is CaseOpened and _is_crowded(state, party, notification):
         return "subject_hash"
-    if state.full:
-        for routed in route(notification):
-            if _is_full(state, party, routed):
-                return _FIELD_OF_MATTER[routed.kind]
+    for routed in route(notification):
+        if _is_full(state, party, routed):
+            return _FIELD_OF_MATTER[routed.kind]
     return None
 
 

@@ -26,16 +26,8 @@ from streams.state import State
 from streams.terms import Binding
 from streams.threads import NEVER_MS, QUESTIONS_RULES, Switches, switched_duties, switched_off
 
-
-class Touched:
-    """A matter that is settled, and what its facts call for."""
-
-    __slots__ = ("called", "matter")
-
-    def __init__(self, matter: Matter, called: Called) -> None:
-        self.matter = matter
-        self.called = called
-
+Touched = tuple[Matter, Called]
+"""A matter that is settled, and what its facts call for."""
 
 Found = list[tuple[Matter, Violation]]
 """Violations, each with the matter that keeps it."""
@@ -57,18 +49,18 @@ def apply_notification(state: State, notification: Notification) -> Iterable[Non
         if violations:
             _say_violations(state, violations)
         opened = _settle(ledger, touched)
-        for one in touched:  # an order: no other has them
-            if one.called.questions or one.called.claims:
-                return _urge(ledger, one, opened)
-    ledger.close()
+        for matter, called in touched:  # an order: no other has them
+            if called.questions or called.claims:
+                return _urge(ledger, matter, called, opened)
+    if ledger.has_counted:
+        ledger.correct()
     return ()
 
 
 def _opened(state: State, notification: Notification) -> tuple[Ledger, Party]:
     """The ledger, open for the notification's account, whose first line this may be."""
     ledger, party = state.ledger, state.rows.party(account_key(notification))
-    ledger.moment.tells(notification)
-    ledger.open(party)
+    ledger.open(party, notification)
     if not party.row.first_ms:
         party.row.first_ms = ledger.moment.decided_ms
         state.rows.mark_changed(party)
@@ -95,13 +87,14 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         if matter.kind == "order":
             if len(row.facts) >= FULL:
                 state.full.add(matter.row_id)
-            if type(fact) in _NAMES_A_PROGRAM:
-                returned = cast(facts.ReturnReceived, fact)
-                cast(OrderRow, row).programs.setdefault(returned.return_id, returned.program)
+            if isinstance(fact, _NAMES_A_PROGRAM) and isinstance(row, OrderRow):
+                row.programs.setdefault(fact.return_id, fact.program)
         else:
-            _index(state, matter, taken.other)
+            if type(taken.other) is facts.CaseOpened:
+                state.unindex_subject(matter, taken.other.subject_hash)
+            state.index_matter(matter)
         called = called_for(matter.name, row, party.row.programs)
-        touched.append(Touched(matter, called))
+        touched.append((matter, called))
         for violation in called.violations:
             violations.append((matter, violation))
         if matter.kind == "case":
@@ -109,14 +102,7 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
     return touched, violations
 
 
-_NAMES_A_PROGRAM: Final = frozenset({facts.ReturnRequested, facts.ReturnApproved, facts.ReturnReceived})
-
-
-def _index(state: State, matter: Matter, replaced: facts.Fact | None) -> None:
-    """Keep the indexes that cross matters."""
-    if type(replaced) is facts.CaseOpened:
-        state.unindex_subject(matter, replaced.subject_hash)
-    state.index_matter(matter)
+_NAMES_A_PROGRAM: Final = (facts.ReturnRequested, facts.ReturnApproved, facts.ReturnReceived)
 
 
 def _case_violations(state: State, matter: Matter, *, is_opening: bool) -> Iterator[tuple[Matter, Violation]]:
@@ -181,7 +167,8 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
     for matter in let_go(matters):
         yield
         ledger.arm(matter)
-    ledger.close()
+    if ledger.has_counted:
+        ledger.correct()
 
 
 def _waiting_threads(state: State, party: Party, were: Switches, are: Switches) -> Generator[None, None, list[str]]:
@@ -207,21 +194,6 @@ _Pair = tuple[str, Matter, Clock | None, Duty | None]
 """A clock by its name within the account, its matter, what stands and what the facts call for."""
 
 
-def _pairs(touched: list[Touched]) -> list[_Pair]:
-    """What stands beside what is called for, for each clock of the touched matters, in the order of their ids."""
-    pairs: list[_Pair] = []
-    for one in touched:
-        duties, matter = _by_name(one.called.duties), one.matter
-        for clock in matter.row.clocks:
-            name = f"{clock.rule}/{clock.subject}"
-            pairs.append((name, matter, clock, duties.pop(name, None)))
-        for name, duty in duties.items():
-            pairs.append((name, matter, None, duty))
-    if len(pairs) > 1:
-        pairs.sort(key=itemgetter(0))
-    return pairs
-
-
 def _pair_up_changed(matter: Matter, stood: dict[str, Duty], stands: dict[str, Duty], pairs: list[_Pair]) -> None:
     """The pairs of one matter whose duties are other than they stood; a full matter has few of them."""
     changed = {name: stands.get(name) for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name)}
@@ -239,30 +211,44 @@ def _by_name(duties: Iterable[Duty]) -> dict[str, Duty]:
 
 
 def _settle(ledger: Ledger, touched: list[Touched]) -> dict[str, Clock]:
-    """Settle every clock of the touched matters. Returns those opened just now and open, by their names."""
-    opened = {}
-    for name, matter, stood, stands in _pairs(touched):
+    """Settle every clock of the touched matters, in the order of their ids: what stands beside what is called for.
+
+    Returns those opened just now and open, by their names.
+    """
+    opened: dict[str, Clock] = {}
+    pairs: list[_Pair] = []
+    for matter, called in touched:
+        duties = {f"{duty.rule}/{duty.subject}": duty for duty in called.duties}
+        for clock in matter.row.clocks:
+            name = f"{clock.rule}/{clock.subject}"
+            pairs.append((name, matter, clock, duties.pop(name, None)))
+        for name, duty in duties.items():
+            pairs.append((name, matter, None, duty))
+    if len(pairs) > 1:
+        pairs.sort(key=itemgetter(0))
+    for name, matter, stood, stands in pairs:
         settling = ledger.settle(matter, stood, stands)
         if settling is not None and settling.was_opened and settling.clock.outcome == OPEN:
             opened[name] = settling.clock
-    for one in touched:
-        ledger.arm(one.matter)
+    for matter, _ in touched:
+        ledger.arm(matter)
     return opened
 
 
-def _urge(ledger: Ledger, one: Touched, opened: dict[str, Clock]) -> Iterator[None]:
+def _urge(ledger: Ledger, matter: Matter, called: Called, opened: dict[str, Clock]) -> Iterator[None]:
     """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN); then the fact is applied."""
-    row = cast(OrderRow, one.matter.row)
+    row = cast(OrderRow, matter.row)
     places = {source: place for place, source in enumerate(row.urged)}
-    urgents = sorted(_urgents(row, one.called, opened, places), key=itemgetter(0))
+    urgents = sorted(_urgents(row, called, opened, places), key=itemgetter(0))
     for urgent, clock in urgents:
         yield
         place = places.setdefault(urgent.source, len(places))
         if place == len(row.urged):
             row.urged.append(urgent.source)
         ledger.settling(clock).urge(urgent, place)
-        ledger.rows.mark_changed(one.matter)
-    ledger.close()
+        ledger.rows.mark_changed(matter)
+    if ledger.has_counted:
+        ledger.correct()
 
 
 def _urgents(
@@ -309,7 +295,7 @@ def move_open_clocks(state: State) -> Iterator[None]:
     for _, _, matter, clock, moved in (yield from in_order(moves, itemgetter(0, 1))):
         yield
         ledger.open(matter.party)
-        ledger.take_out(clock)
+        ledger.count(clock, -1)
         ledger.settling(clock).move(moved)
         ledger.put_back(matter, clock)
         if ledger.has_counted:

@@ -220,9 +220,6 @@ class Settling:
         clock.version, clock.due_ms, clock.calendar = binding.terms.number, binding.due_ms, binding.calendar
         clock.origin = binding.origin
 
-    def _stand(self, kind: str, output_id: bytes) -> None:
-        self.clock.standing.append((_PLACE_OF[kind], output_id))
-
     def _retract(self, kind: int, output_id: bytes) -> None:
         self._take_back(STANDING[kind], output_id)
 
@@ -251,7 +248,7 @@ class Settling:
         event = clock_event(
             self.moment, clock, binding, kind, binding.due_ms, is_caused=False, marks=marks, about=about
         )
-        self._stand(kind, event)
+        clock.standing.append((_PLACE_OF[kind], event))
         self._pass_steps_after()
 
     def _end(self, new: Outcome) -> None:
@@ -259,12 +256,14 @@ class Settling:
         clock, end, marked_ms, kind = self.clock, self.duty.end, self.duty.marked_ms, ENDED_TYPES[new]
         if new == EXEMPT and marked_ms is not None:
             why = '"reason":"no_response_needed",'
-            self._stand(kind, clock_event(self.moment, clock, self.binding, kind, marked_ms, why=why))
+            event = clock_event(self.moment, clock, self.binding, kind, marked_ms, why=why)
+            clock.standing.append((_PLACE_OF[kind], event))
             return
         assert end is not None  # met, superseded, closed_late and the other exemptions come of an ending fact
         if new == EXEMPT:
             why = f'"reason":"{end.reason}",'
-            self._stand(kind, clock_event(self.moment, clock, self.binding, kind, end.at_ms, why=why))
+            event = clock_event(self.moment, clock, self.binding, kind, end.at_ms, why=why)
+            clock.standing.append((_PLACE_OF[kind], event))
             return
         elapsed_ms = clock.elapsed_ms = max(0, end.at_ms - clock.start_ms)
         late = f'"late_by_ms":{end.at_ms - self.binding.due_ms},' if new == CLOSED_LATE else ""
@@ -279,7 +278,7 @@ class Settling:
             early='"stopped_before_start":true,' if end.at_ms < clock.start_ms else "",
             elapsed_ms=elapsed_ms,
         )
-        self._stand(kind, event)
+        clock.standing.append((_PLACE_OF[kind], event))
 
     # --- escalations -------------------------------------------------------------------------------------------------
 

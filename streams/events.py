@@ -69,19 +69,9 @@ class Moment:
         self.cause_json = ""
 
     def decided(self) -> str:
-        """`decided_json`: the field as all events of the line have it; many a line brings none."""
+        """`decided_json`: the field as all events of the line have it; made for the first, as some have none."""
         self.decided_json = f'"decided_at":"{instant(self.decided_ms)}",'
         return self.decided_json
-
-    def fires(self, fire_ms: int) -> None:
-        """A timer decides, before the line."""
-        self.now_ms = self.fired_ms = fire_ms
-
-    def tells(self, notification: Notification) -> None:
-        """A notification decides: what the line says."""
-        self.now_ms, self.fired_ms = self.decided_ms, 0
-        self.notification = notification
-        self.cause_json = f'"cause":"{notification.event_id}",'
 
 
 def clock_event(  # noqa: PLR0913 - the places that a kind may fill, each by its name

@@ -70,8 +70,7 @@ class Crowds:
 def fire(state: State, timer: Timer, crowds: Crowds) -> None:
     """Carry out one timer before the line at work; what it sets takes its place in the order."""
     ledger = state.ledger
-    ledger.pass_time(timer.fire_ms if timer.kind == HEALTH else timer.fire_ms - 1)
-    ledger.moment.fires(timer.fire_ms)
+    ledger.fires(timer)
     if timer.kind == HEALTH:
         _strike_midnight(state, timer)
         return
@@ -101,7 +100,7 @@ def _fire_clock(state: State, timer: Timer, matter: Matter, crowds: Crowds) -> N
     crowd = crowds.of(matter.row_id, matter.row, agreement)
     clock = next(clock for clock in matter.row.clocks if clock.name == name) if crowd is None else crowd.clock(name)
     settling = ledger.settling(clock)
-    ledger.take_out(clock)
+    ledger.count(clock, -1)
     if timer.step == DUE_STEP:
         settling.breach()
     elif timer.step == MOVE_STEP:
@@ -109,14 +108,15 @@ def _fire_clock(state: State, timer: Timer, matter: Matter, crowds: Crowds) -> N
     else:
         settling.escalate(timer.step)
     ledger.put_back(matter, clock)
-    ledger.close()
+    if ledger.has_counted:
+        ledger.correct()
     following = None if crowd is None else crowd.fired(clock)
     if following is None:
         ledger.arm(matter)
     else:
         fire_ms, following_name, step = following
         timer_id = f"{matter.party.row_id}/{following_name}"
-        state.timers.arm(Timer(fire_ms, CLOCK, timer_id, step, matter.row_id), matter.row_id)
+        state.timers.put(Timer(fire_ms, CLOCK, timer_id, step, matter.row_id))
 
 
 def _forget(state: State, timer: Timer, matter: Matter) -> None:

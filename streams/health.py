@@ -22,6 +22,7 @@ KEPT_DAYS: Final = 91
 REVIEW_STREAK: Final = 30
 """Late responses above 10 % for 30 days in a row lead to review (PLAN)."""
 
+AVERAGE_MS: Final = "average_response_ms"
 LATE_RATE: Final = "late_response_rate"
 ON_TIME_RATE: Final = "refund_on_time_rate"
 STATUS_WINDOW: Final = 30
@@ -89,12 +90,13 @@ def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
     row.days.pop(last - KEPT_DAYS - 1, None)  # the days before it went at the midnights before
     windows.open(row.days, last)
     party.is_judged = False
-    for figure, key, place in _SPOKEN:
+    for figure, key, place, counted, against in _SPOKEN:
         is_judged = figure is _JUDGED
         if not (is_judged or windows.has_moved[place]):
             continue
-        n, d = _parts(figure.metric, windows.sums[place])
-        status = GOOD
+        sums, status = windows.sums[place], GOOD
+        n = sums[counted]
+        d = sums[against] if figure.metric == AVERAGE_MS else n + sums[against]
         if is_judged:
             status, row.streak = _status(n, d, row.streak_before)
         known = row.emitted.get(key, _NOTHING_EMITTED)
@@ -108,15 +110,6 @@ def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
     return has_changed
 
 
-def _parts(metric: str, sums: list[int]) -> tuple[int, int]:
-    """Numerator and denominator of a metric over a window."""
-    if metric == LATE_RATE:
-        return sums[LATE], sums[ON_TIME] + sums[LATE]
-    if metric == ON_TIME_RATE:
-        return sums[REFUNDS_MET], sums[REFUNDS_MET] + sums[REFUNDS_LATE]
-    return (sums[ELAPSED_MS] if sums[ANSWERED] else 0), sums[ANSWERED]
-
-
 _JUDGED: Final = Figure(LATE_RATE, "ppm", STATUS_WINDOW)
 _JUDGED_KEY: Final = f"{LATE_RATE}/{STATUS_WINDOW}"
 _JUDGED_PLACE: Final = WINDOWS.index(STATUS_WINDOW)
@@ -125,11 +118,20 @@ _SPOKEN: Final = [
         _JUDGED if (metric, window) == (LATE_RATE, STATUS_WINDOW) else Figure(metric, unit, window),
         f"{metric}/{window}",
         place,
+        counted,
+        against,
     )
-    for metric, unit in (("average_response_ms", "ms"), (LATE_RATE, "ppm"), (ON_TIME_RATE, "ppm"))
+    for metric, unit, counted, against in (
+        (AVERAGE_MS, "ms", ELAPSED_MS, ANSWERED),
+        (LATE_RATE, "ppm", LATE, ON_TIME),
+        (ON_TIME_RATE, "ppm", REFUNDS_MET, REFUNDS_LATE),
+    )
     for place, window in enumerate(WINDOWS)
 ]
-"""What a midnight says, in this order: the figure, its key in the row, the place of its window."""
+"""What a midnight says, in this order: the figure, its key in the row, the place of its window, and two counters.
+
+The first is the numerator. A rate is its share of both, an average that of the other: none elapses of none answered.
+"""
 _NOTHING_EMITTED: Final = Emitted()
 
 
@@ -156,7 +158,8 @@ def correct(party: Party, passed_ms: int, moment: Moment) -> bool:
     party.is_judged = True
     if row.midnight_ms < passed_ms:
         _advance(row, passed_ms)
-    late, responses = _parts(LATE_RATE, party.windows.sums[_JUDGED_PLACE])
+    sums = party.windows.sums[_JUDGED_PLACE]
+    late, responses = sums[LATE], sums[LATE] + sums[ON_TIME]
     status, row.streak = _status(late, responses, row.streak_before)
     if row.emitted.get(_JUDGED_KEY, _NOTHING_EMITTED).status == status:
         return False

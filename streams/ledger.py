@@ -1,13 +1,14 @@
 """The ledger: carrying a change of one clock into its row, its account's counters, the indexes and the events.
 
-Whatever happens to a clock happens between `Ledger.take_out` and `Ledger.put_back`, so that counters move in the step
-that changes the outcome or the start (contract §6). There is one for each partition; it is opened for each moment (one
-timer, one fact or one activation in one account) and closed behind it.
+Whatever happens to a clock happens between `Ledger.count(clock, -1)` and `Ledger.put_back`, so that counters move in
+the step that changes the outcome or the start (contract §6). There is one for each partition; it is opened for each
+moment (one timer, one fact or one activation in one account), and where that `has_counted`, `correct` ends it.
 """
 
 from __future__ import annotations
 
 from schemas.codec import DAY_MS
+from schemas.notifications import Notification
 from schemas.rules import RULES
 from streams import health
 from streams.at_work import Matter, Party
@@ -42,26 +43,29 @@ class Ledger:
         self._settling = Settling(self.moment)
         self.has_counted = False
 
-    def pass_time(self, until_ms: int) -> None:
-        """Midnights up to this instant have passed."""
+    def fires(self, timer: Timer) -> None:
+        """A timer decides, before the line; of midnights the one that it strikes has passed, else those before it."""
+        fire_ms = timer.fire_ms
+        self.moment.now_ms = self.moment.fired_ms = fire_ms
+        until_ms = fire_ms if timer.kind == HEALTH else fire_ms - 1
         self.midnight_ms = max(self.midnight_ms, until_ms // DAY_MS * DAY_MS)
 
-    def open(self, party: Party) -> None:
-        """What follows is about this account."""
+    def open(self, party: Party, notification: Notification | None = None) -> None:
+        """What follows is about this account; where a notification decides it, its line's time stands by now."""
         self.party = self.moment.party = party
         self.has_counted = False
-
-    def take_out(self, clock: Clock) -> None:
-        """Before a clock changes: take its contribution out of the counters."""
-        self._count(clock, -1)
+        if notification is not None:
+            self.moment.notification = notification
+            self.moment.cause_json = f'"cause":"{notification.event_id}",'
 
     def put_back(self, matter: Matter, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
-        self._count(clock, +1)
+        self.count(clock, +1)
         if not matter.is_changed:
             self.rows.mark_changed(matter)
 
-    def _count(self, clock: Clock, sign: int) -> None:
+    def count(self, clock: Clock, sign: int) -> None:
+        """Before a clock changes take its contribution out of the counters (-1); `put_back` adds it again (+1)."""
         outcome = clock.outcome
         if outcome == OPEN:
             self._census.count_open(self.party.marketplace, clock, sign)
@@ -85,12 +89,12 @@ class Ledger:
         stored = agreement.stored(clock)
         if duty.program is not None and not agreement.still_calls(stored, duty.program):
             return self._begin_or_end(matter, clock, None, None)
-        moved = agreement.moved(stored, clock.start_ms, now_ms)
+        moved = agreement.moved(stored, clock.start_ms, now_ms) if stored.terms.may_be_moved else stored
         new = outcome_of(duty, moved, now_ms)
         if new == clock.outcome:
             return None  # what was said stays said, with the version and due of then
         settling = self._settling.of(clock, stored, duty)
-        self.take_out(clock)
+        self.count(clock, -1)
         settling.change(moved, new)
         self.put_back(matter, clock)
         return settling
@@ -104,7 +108,7 @@ class Ledger:
             if clock is None or not stands:
                 return None
             settling = self.settling(clock, duty)
-            self.take_out(clock)
+            self.count(clock, -1)
             settling.vanish()
             self.put_back(matter, clock)
             return settling
@@ -113,7 +117,7 @@ class Ledger:
             matter.row.clocks.append(clock)
         if stands:
             settling = self.settling(clock, duty)
-            self.take_out(clock)
+            self.count(clock, -1)
             settling.restart(binding, duty)
         else:
             settling = self._settling.of(clock, binding, duty)
@@ -121,13 +125,8 @@ class Ledger:
         self.put_back(matter, clock)
         return settling
 
-    def close(self) -> None:
-        """The moment ends: if the account's counters moved, what follows from them is said."""
-        if self.has_counted:
-            self.correct()
-
     def correct(self) -> None:
-        """The account's counters have moved: its health is corrected and its next midnight armed."""
+        """A moment ends whose counters moved: the account's health is corrected and its next midnight armed."""
         party = self.party
         if health.correct(party, self.midnight_ms, self.moment):
             self._census.set_status(party.row_id, health.worst_status(party.row))
@@ -141,7 +140,7 @@ class Ledger:
         fire_ms, name, step = next_fire(matter)
         if step:
             row_id = matter.row_id
-            self._timers.arm(Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, row_id), row_id)
+            self._timers.put(Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, row_id))
         else:
             self._timers.park(fire_ms, matter.row_id)
 

@@ -12,7 +12,7 @@ from streams.at_work import Matter
 from streams.cases import case_duties, case_view, evidence_violations
 from streams.duties import Called
 from streams.facts import Fact, ProgramChanged
-from streams.orders import OrderView, claims_not_received, order_duties, order_violations, refund_questions
+from streams.orders import order_called
 from streams.policies import Agreement
 from streams.rows import BREACHED, GONE, OPEN, STANDING, CaseRow, Clock, EvidenceRow, MatterRow, OrderRow, ThreadRow
 from streams.telling import Taken
@@ -34,16 +34,10 @@ def name_of(row_id: str) -> str:
 def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Called:
     """Derive the matter of this name from scratch. Violations of cases compare several and are not here."""
     if type(row) is OrderRow:
-        orders = OrderView(name, row.facts, row.programs)
-        return Called(
-            order_duties(orders),
-            order_violations(orders),
-            refund_questions(orders),
-            claims_not_received(orders),
-        )
+        return order_called(name, row.facts, row.programs)
     if type(row) is ThreadRow:
-        thread = ThreadView(name, row.facts, switched_off(programs))
-        return Called(thread_duties(thread), thread_violations(thread))
+        thread = ThreadView(name, row.facts, switched_off(programs) if programs else ())
+        return Called(thread_duties(thread), thread_violations(thread) if thread.sent else ())
     if type(row) is CaseRow:
         return Called(case_duties(case_view(name, row.facts)))
     return Called((), evidence_violations(name, cast(EvidenceRow, row).facts))
@@ -96,10 +90,12 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
         if clock.due_ms > newest_ms:  # noqa: PLR1730 - as above
             newest_ms = clock.due_ms
         if outcome in _TICKING:
-            is_kept_longer = is_kept_longer or is_unsettled(clock)
+            is_kept_longer = is_kept_longer or outcome == OPEN or is_unsettled(clock)
             fire_ms, step = _clock_timer(agreement, clock)
-            if step and (best is None or (fire_ms, clock.name, step) < best):
-                best = (fire_ms, clock.name, step)
+            if step:
+                found = (fire_ms, f"{clock.rule}/{clock.subject}", step)
+                if best is None or found < best:
+                    best = found
     retention = agreement.retention
     if matter.kind == "evidence":
         forget_ms = newest_ms + retention.evidence_ms
@@ -134,7 +130,7 @@ def _foremost(clocks: list[Clock]) -> list[Clock]:
 
 def _clock_timer(agreement: Agreement, clock: Clock) -> tuple[int, int]:
     """The earliest timer of an open or breached clock: when it fires, and its step; step 0 where there is none."""
-    terms, passed, due_ms = agreement.terms_of(clock), clock.passed, clock.due_ms
+    terms, passed, due_ms = agreement.terms[clock.rule, clock.version], clock.passed, clock.due_ms
     best = _NO_TIMER
     steps = terms.steps_after
     if clock.outcome == OPEN:

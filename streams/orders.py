@@ -8,11 +8,11 @@ state, no emission.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from schemas.rules import REFUND_RULES
-from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Duty, End, Urgent, Violation, earliest
+from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Called, Duty, End, Urgent, Violation, earliest
 from streams.facts import (
     ChargebackAnswered,
     ChargebackDecided,
@@ -62,9 +62,12 @@ class OrderView:
 
     def _uncancelled(self) -> list[RefundIssued]:
         """Refunds that were not taken back, in the order (instant, refund id)."""
-        cancelled = {fact.refund_id for fact in self.of(RefundCancelled)}
-        refunds = [fact for fact in self.of(RefundIssued) if fact.refund_id not in cancelled]
-        refunds.sort(key=lambda refund: (refund.at_ms, refund.refund_id))
+        refunds = self.of(RefundIssued)
+        if RefundCancelled in self.by_type:
+            cancelled = {fact.refund_id for fact in self.of(RefundCancelled)}
+            refunds = [fact for fact in refunds if fact.refund_id not in cancelled]
+        if len(refunds) > 1:
+            refunds = sorted(refunds, key=lambda refund: (refund.at_ms, refund.refund_id))
         return refunds
 
     def of(self, kind: type[F]) -> list[F]:
@@ -72,22 +75,28 @@ class OrderView:
         return self.by_type.get(kind, [])  # type: ignore[return-value]  # by_type files each fact under its own type
 
 
-def order_duties(view: OrderView) -> list[Duty]:
-    """Every clock that the facts of an order call for."""
-    duties: list[Duty] = []
-    if ReturnReceived in view.by_type:
+def order_called(order_id: str, facts: Sequence[OrderFact], programs: dict[str, str]) -> Called:
+    """Everything that the facts of an order call for; a rule is asked where there is a fact that it starts from."""
+    view, duties = OrderView(order_id, facts, programs), list[Duty]()
+    by_type = view.by_type
+    if ReturnReceived in by_type:
         _refund_duties(view, duties)
-    if ReturnRequested in view.by_type:
+    if ReturnRequested in by_type:
         _response_duties(view, duties)
-    if ClaimOpened in view.by_type:
+    if ClaimOpened in by_type:
         _evidence_duties(view, duties)
-    if ClaimDecided in view.by_type:
+    if ClaimDecided in by_type:
         _appeal_duties(view, duties)
-    if ChargebackOpened in view.by_type:
+    if ChargebackOpened in by_type:
         _chargeback_duties(view, duties)
     if view.refunds:
         _safe_t_duties(view, duties)
-    return duties
+    return Called(
+        duties,
+        _refused_returns(view) if ReturnRefused in by_type or ReturnResponded in by_type else (),
+        _refund_questions(view) if OrderMessage in by_type else (),
+        _claims_not_received(view) if ClaimOpened in by_type else (),
+    )
 
 
 # --- refund after receipt: SFP 4, CSBA, PLAN -----------------------------------------------------------------------
@@ -112,7 +121,7 @@ def _receipts(view: OrderView) -> list[_Receipt]:
     One with an id replaces that return's receipt without one; one with nothing refundable is owed nothing (rules.md).
     """
     facts = view.of(ReturnReceived)
-    with_id = {fact.return_id for fact in facts if fact.receipt_id is not None}
+    with_id = {fact.return_id for fact in facts if fact.receipt_id is not None} if len(facts) > 1 else ()
     receipts = []
     for fact in facts:
         subject = f"{view.order_id}/{fact.return_id}"
@@ -123,7 +132,8 @@ def _receipts(view: OrderView) -> list[_Receipt]:
         if fact.refundable_cents == 0:
             continue
         receipts.append(_Receipt(fact, subject, view.programs[fact.return_id]))
-    receipts.sort(key=lambda receipt: (receipt.fact.at_ms, receipt.subject))
+    if len(receipts) > 1:
+        receipts.sort(key=lambda receipt: (receipt.fact.at_ms, receipt.subject))
     return receipts
 
 
@@ -180,21 +190,25 @@ def _refund_end(refund: RefundIssued) -> End:
 def _refund_duties(view: OrderView, duties: list[Duty]) -> None:
     """SFP 4 "two business days to refund the item after you have received the return at your warehouse"."""
     receipts = _receipts(view)
-    _deal_refunds(view, receipts)
+    if view.refunds:
+        _deal_refunds(view, receipts)
     for receipt in receipts:
         rule = REFUND_RULES.get(receipt.program)
         if rule is not None:
-            ends = [] if receipt.completed_by is None else [_refund_end(receipt.completed_by)]
+            end = None if receipt.completed_by is None else _refund_end(receipt.completed_by)
             if receipt.program == "mfn" and ReplacementSent in view.by_type:
-                ends.extend(_replacements(view, receipt.fact))
-            duties.append(Duty(rule, receipt.subject, receipt.fact.at_ms, earliest(ends), view.order_id))
+                ends = _replacements(view, receipt.fact)
+                end = earliest(ends if end is None else [*ends, end])
+            duties.append(Duty(rule, receipt.subject, receipt.fact.at_ms, end, view.order_id))
 
 
-def _replacements(view: OrderView, receipt: ReturnReceived) -> Iterator[End]:
+def _replacements(view: OrderView, receipt: ReturnReceived) -> list[End]:
     """PLAN: a seller-fulfilled item may be replaced instead of refunded; SFP 9 and CSBA know no replacement."""
-    for fact in view.of(ReplacementSent):
-        if fact.return_id == receipt.return_id and fact.receipt_id in (None, receipt.receipt_id):
-            yield End(fact.at_ms, ENDS_EXEMPT, fact.event_id, "seller", "replaced")
+    return [
+        End(fact.at_ms, ENDS_EXEMPT, fact.event_id, "seller", "replaced")
+        for fact in view.of(ReplacementSent)
+        if fact.return_id == receipt.return_id and fact.receipt_id in (None, receipt.receipt_id)
+    ]
 
 
 # --- answer to a return request: PLAN ------------------------------------------------------------------------------
@@ -322,10 +336,8 @@ def _safe_t_duties(view: OrderView, duties: list[Duty]) -> None:
 # --- violations and urgent questions -------------------------------------------------------------------------------
 
 
-def order_violations(view: OrderView) -> list[Violation]:
+def _refused_returns(view: OrderView) -> list[Violation]:
     """`refused_return` (SFP 11, PLAN): a refusal of a return that Amazon approved or that was in policy."""
-    if ReturnRefused not in view.by_type and ReturnResponded not in view.by_type:
-        return []
     refusals: dict[str, ReturnRefused | ReturnResponded] = {}
     declined = (fact for fact in view.of(ReturnResponded) if fact.response == "declined")
     refused: list[ReturnRefused | ReturnResponded] = [*view.of(ReturnRefused), *declined]
@@ -342,17 +354,13 @@ def order_violations(view: OrderView) -> list[Violation]:
     ]
 
 
-def refund_questions(view: OrderView) -> list[OrderMessage]:
+def _refund_questions(view: OrderView) -> list[OrderMessage]:
     """SFP 1: a buyer's questions about the refund, which make each unrefunded receipt urgent."""
-    if OrderMessage not in view.by_type:
-        return []
     return [fact for fact in view.of(OrderMessage) if fact.from_role == "buyer" and fact.topic == "refund"]
 
 
-def claims_not_received(view: OrderView) -> list[Urgent]:
+def _claims_not_received(view: OrderView) -> list[Urgent]:
     """PLAN: a claim of kind `not_received` asks for the proof of delivery at once."""
-    if ClaimOpened not in view.by_type:
-        return []
     return [
         Urgent(f"a-to-z-evidence/{view.order_id}/{claim.claim_id}", claim.claim_id, claim.at_ms, "claim_not_received")
         for claim in view.of(ClaimOpened)

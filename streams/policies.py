@@ -34,10 +34,10 @@ def _terms(version: RuleVersion, later: Sequence[RuleVersion]) -> Terms:
 class Agreement:
     """The policies as they hold for the accounts of one marketplace that share a calendar (None: they have none).
 
-    `may_move`: a version of some rule moves running clocks.
+    `may_move`: a version of some rule moves running clocks. `terms` are the versions by rule and number.
     """
 
-    __slots__ = ("_terms", "_versions", "calendar", "may_move", "retention")
+    __slots__ = ("_versions", "calendar", "may_move", "retention", "terms")
 
     def __init__(
         self, calendar: Calendar | None, retention: Retention, terms: dict[tuple[str, int], Terms], marketplace: str
@@ -45,19 +45,15 @@ class Agreement:
         self.calendar = calendar
         self.retention = retention
         self.may_move = any(one.may_be_moved for one in terms.values())
-        self._terms = terms
+        self.terms = terms
         self._versions: dict[str, list[Terms]] = {}  # newest first, of the rules that the marketplace has
         for (rule, _), one in reversed(terms.items()):
             if one.version.marketplaces is None or marketplace in one.version.marketplaces:
                 self._versions.setdefault(rule, []).append(one)
 
-    def terms_of(self, clock: Clock) -> Terms:
-        """The version that bound a clock when it was last opened, or has moved it since."""
-        return self._terms[clock.rule, clock.version]
-
     def stored(self, clock: Clock) -> Binding:
         """What bound a clock when it was last opened, or has moved it since."""
-        return Binding(self._terms[clock.rule, clock.version], clock.due_ms, clock.calendar, clock.origin)
+        return Binding(self.terms[clock.rule, clock.version], clock.due_ms, clock.calendar, clock.origin)
 
     def bind(self, rule: str, start_ms: int, now_ms: int, program: str | None = None) -> Binding | None:
         """The binding of a clock that begins or moves at `now_ms`: the newest version in force at its start.
@@ -69,12 +65,14 @@ class Agreement:
         if terms is None or not (program is None or program in terms.version.programs):
             return None
         binding = self._measure(terms, start_ms, terms.number)
-        return None if binding is None else self.moved(binding, start_ms, now_ms)
+        if binding is None or not terms.may_be_moved:
+            return binding
+        return self.moved(binding, start_ms, now_ms)
 
     def still_calls(self, stored: Binding, program: str) -> bool:
         """Whether the version that bound a standing clock at its start has the program that its facts say by now."""
         origin = (stored.version.rule, stored.origin)
-        return program in self._terms[origin].version.programs
+        return program in self.terms[origin].version.programs
 
     def _in_force(self, rule: str, start_ms: int) -> Terms | None:
         """The newest version in force at an instant."""
@@ -102,8 +100,6 @@ class Agreement:
 
     def next_move_ms(self, binding: Binding, start_ms: int) -> int | None:
         """The next E at which an open clock, so bound, is moved, or None."""
-        if not binding.terms.may_be_moved:
-            return None
         for terms in self._movers(binding.terms):
             if self._after_move(binding, terms, start_ms) is not None:
                 return terms.version.effective_from_ms

@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 
 from schemas.dead_letters import Rejected
-from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
 from schemas.notifications import Notification, PolicyActivated, TimeTick, Zones
 from schemas.policies import load_policies, shipped_policies
@@ -54,7 +53,10 @@ class Replay:
         self.state.activate(policies, self._machine_zones(policies), logic.NEWEST)
 
     def feed(self, raw: bytes) -> list[SlaEvent]:
-        """Apply one line (with or without its line end); blank lines are counted and skipped."""
+        """Apply one line (with or without its line end); blank lines are counted and skipped.
+
+        Its journal time is `journaled_at`, else `arrived_at`, else `occurred_at`, and never before the line before.
+        """
         self.line_number += 1
         line = raw.strip(b" \t\r\n")
         if not line:
@@ -67,12 +69,15 @@ class Replay:
         if isinstance(decoded, Rejected):
             self._on_dead_letter(self.line_number, line, decoded)
             return []
-        state, body, own_ms = self.state, decoded.body, _own_ms(decoded)
+        state, body = self.state, decoded.body
+        own_ms = decoded.arrived_ms if decoded.journaled_ms is None else decoded.journaled_ms
+        if own_ms is None:
+            assert isinstance(body, Notification)  # ticks and activations carry one of the two
+            own_ms = body.occurred_ms
         journal_ms = max(state.row.journal_ms, own_ms)
         if isinstance(body, Notification):
             if decoded.journaled_ms is None:
-                arrival_ms = body.occurred_ms if decoded.arrived_ms is None else decoded.arrived_ms
-                rejected = admit(state, body, journal_ms, arrival_ms)
+                rejected = admit(state, body, journal_ms, own_ms)
                 if rejected is not None:
                     self._on_dead_letter(self.line_number, line, rejected)
                     return []
@@ -90,13 +95,3 @@ class Replay:
         if until_ms is None:
             return []
         return step(self.state, Line(self.state.lines + 1, max(self.state.journal_ms, until_ms), TimeTick()))
-
-
-def _own_ms(decoded: Decoded) -> int:
-    """The line's own journal time: `journaled_at`, else `arrived_at`, else `occurred_at`."""
-    if decoded.journaled_ms is not None:
-        return decoded.journaled_ms
-    if decoded.arrived_ms is not None:
-        return decoded.arrived_ms
-    assert isinstance(decoded.body, Notification)  # ticks and activations carry one of the two
-    return decoded.body.occurred_ms

@@ -174,7 +174,7 @@ class RowStore:
 
         They stand by id; where more than a run of them have changed, in runs, as they changed.
         """
-        changed = deque(one for one in self._changed if one.is_changed)
+        changed = deque([one for one in self._changed if one.is_changed])
         forgotten = deque(self._forgotten)
         is_crowded = len(self.matters) > MATTERS_AT_WORK
         self._changed.clear()

@@ -320,12 +320,14 @@ def encode_row_by(buffer: bytearray, row: Row) -> bytes:
 
 def _sort(row: Row | PartitionRow | PoliciesRow) -> None:
     if type(row) is OrderRow:
-        row.programs = _sorted(row.programs)
+        if len(row.programs) > 1:
+            row.programs = _sorted(row.programs)
     elif type(row) is AccountRow:
         row.days = _sorted(row.days)
         row.emitted = _sorted(row.emitted)
-        row.reports = _sorted(row.reports)
-        row.defect_statuses = _sorted(row.defect_statuses)
+        if row.reports:  # a status comes of a report
+            row.reports = _sorted(row.reports)
+            row.defect_statuses = _sorted(row.defect_statuses)
     elif type(row) is PartitionRow:
         row.notes.positions = _sorted(row.notes.positions)
         row.notes.topics = _sorted(row.notes.topics)

@@ -96,8 +96,8 @@ class Spare:
         load. What has failed is worth nothing.
         """
         pieces = self._pieces = self._pieces or self._indexing()
-        for piece in pieces:  # noqa: UP028 - delegating would end them all for who stops half way
-            yield piece
+        for _ in pieces:  # not `yield from`: that would end them all for who stops half way
+            yield
         if self._pieces is pieces:
             self._pieces = None
 

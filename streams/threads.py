@@ -50,16 +50,19 @@ class ThreadView:
 
     def marked_ms(self, message_id: str) -> int | None:
         """When the mark "no response needed" that holds for a message was set, if one holds (BSM)."""
-        mark = self.marks.get(message_id) if self.marks else None
+        mark = self.marks.get(message_id)
         return mark.at_ms if type(mark) is MessageMarked else None
 
 
 def _delivered(facts: Sequence[ThreadFact]) -> list[MessageSent]:
     """The messages sent that reached their readers, by (instant, event id)."""
-    sent = [fact for fact in facts if type(fact) is MessageSent]
-    if not sent:
-        return sent
-    undelivered = [fact.message_id for fact in facts if type(fact) is MessageUndelivered]
+    sent: list[MessageSent] = []
+    undelivered: list[str] = []
+    for fact in facts:
+        if type(fact) is MessageSent:
+            sent.append(fact)
+        elif type(fact) is MessageUndelivered:
+            undelivered.append(fact.message_id)
     if undelivered:
         sent = [fact for fact in sent if fact.message_id not in undelivered]
     if len(sent) > 1:
@@ -73,14 +76,12 @@ def _when(fact: ThreadFact) -> tuple[int, str]:
 
 def switched_off(changes: Sequence[ProgramChanged]) -> list[tuple[int, str]]:
     """Instants (and event ids) at which Customer Service by Amazon was switched off, ascending."""
-    if not changes:
-        return []
     return sorted(fact.when for fact in changes if fact.program == "csba_jp" and not fact.is_active)
 
 
 def thread_duties(view: ThreadView) -> list[Duty]:
     """Every clock that the facts of a thread call for."""
-    answer = _csba_answer(view)
+    answer = _csba_answer(view) if view.sent else None
     duties = [] if answer is None else [answer]
     for message in view.received:
         if message.from_role == "buyer":
@@ -125,7 +126,7 @@ def _duty(view: ThreadView, rule: str, message: MessageReceived, end: End | None
         message.at_ms if start_ms is None else start_ms,
         end,
         message.order_id,
-        marked_ms=view.marked_ms(message.message_id),
+        marked_ms=view.marked_ms(message.message_id) if view.marks else None,
     )
 
 
@@ -174,9 +175,10 @@ def _csba_reply(view: ThreadView, message: MessageReceived) -> Iterator[Duty]:
 
 
 def _csba_answer(view: ThreadView) -> Duty | None:
-    """CSBA: an answer within 48 hours to the seller's own question, which is the first message of its thread."""
-    if not view.sent:
-        return None
+    """CSBA: an answer within 48 hours to the seller's own question, which is the first message of its thread.
+
+    Asked of a thread in which something was sent.
+    """
     first = view.sent[0]
     if view.received and view.received[0].when < first.when:
         return None
@@ -195,7 +197,7 @@ def _csba_answer(view: ThreadView) -> Duty | None:
 
 def thread_violations(view: ThreadView) -> list[Violation]:
     """`csba_interference` (CSBA: the seller need not reply): the seller writes the buyer where csba was asked."""
-    if not view.sent or not asks_csba(view.received):
+    if not asks_csba(view.received):
         return []
     violations = []
     buyers = [fact for fact in view.received if fact.from_role == "buyer"]

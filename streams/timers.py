@@ -60,14 +60,14 @@ class Timers:
             self.disarm(row_id)
         elif timer.kind == FORGET:
             self.park(timer.fire_ms, row_id)
-        elif self._armed.get(row_id) != timer:
-            self._push(timer)
+        else:
+            self.put(timer)
 
     def park(self, fire_ms: int, row_id: str) -> None:
         """Let the one entry of a row be that it is forgotten then."""
         number = fire_ms // HOUR_MS
         if number == self._opened:
-            self._push(Timer(fire_ms, FORGET, row_id, 0, row_id))
+            self.put(Timer(fire_ms, FORGET, row_id, 0, row_id))
             return
         if row_id in self._armed:
             self.disarm(row_id)
@@ -78,7 +78,10 @@ class Timers:
         self._counts[number] = count + 1
         self._parked.park(number, fire_ms, row_id)
 
-    def _push(self, timer: Timer) -> None:
+    def put(self, timer: Timer) -> None:
+        """Make a timer that is not parked the one entry of its row."""
+        if self._armed.get(timer.row_id) == timer:
+            return
         self._armed[timer.row_id] = timer
         self._doubtful.discard(timer.row_id)
         heappush(self._heap, timer)
@@ -94,24 +97,16 @@ class Timers:
     def peek(self) -> Timer | None:
         """The next timer, or None."""
         while True:
-            timer = self._first()
-            if not self._hours or (timer is not None and timer.fire_ms < self._parked_from_ms):
-                return timer
-            self._open_hour()
-
-    def _first(self) -> Timer | None:
-        """The next timer of those that are not parked, or None."""
-        while self._heap:
-            timer = self._heap[0]
-            row_id = timer.row_id
-            if self._armed.get(row_id) is not timer:
+            timer = self._heap[0] if self._heap else None
+            if timer is not None and self._armed.get(timer.row_id) is not timer:
                 heappop(self._heap)
-            elif row_id not in self._doubtful:
+            elif timer is not None and timer.row_id in self._doubtful:
+                self._doubtful.discard(timer.row_id)
+                self.arm(self._timer_of(timer.row_id), timer.row_id)
+            elif not self._hours or (timer is not None and timer.fire_ms < self._parked_from_ms):
                 return timer
             else:
-                self._doubtful.discard(row_id)
-                self.arm(self._timer_of(row_id), row_id)
-        return None
+                self._open_hour()
 
     def _open_hour(self) -> None:
         """Arm what is parked in the first hour; until another is opened, nothing is parked in it again."""

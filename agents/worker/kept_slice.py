@@ -20,7 +20,7 @@ from agents.worker.slices import LOG_APPEND_TIME, Held, Record, origin_of
 from schemas.dead_letters import SKIPPED, UNREADABLE, Rejected, dead_letter_headers, letter_of
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
-from schemas.headers import HEADER_ORIGIN, Headers, journal_headers, judged_by, line_header
+from schemas.headers import HEADER_ORIGIN, Header, Headers, journal_headers, judged_by, line_header
 from schemas.notifications import Body, Notification, type_name
 from streams.admission import admit
 from streams.engine import Line, unfold
@@ -69,11 +69,12 @@ class KeptSlice:
                 events: list[SlaEvent] = []
                 for _ in self.unfold(line, events, record):  # fold
                     yield
-                self._write(line, account.encode(), decoded.value or journal_value(decoded.body), record)
+                header = line_header(line.number)
+                self._write(line, header, account.encode(), decoded.value or journal_value(decoded.body), record)
                 if len(events) > AT_ONCE:
-                    yield from self.send(line, events)
+                    yield from self.send(header, events)
                 elif events:
-                    self._put(line, events)
+                    self._put(header, events)
             if record.timestamp_type != LOG_APPEND_TIME:
                 self.tally.unstamped[(bench.logical[topic],)] += 1
             self.last[topic] = held
@@ -131,9 +132,9 @@ class KeptSlice:
             return None
         return account
 
-    def _write(self, line: Line, key: bytes, value: bytes, record: Record) -> None:
-        """The journal record of a notification that has been folded."""
-        header, bench = line_header(line.number), self._bench
+    def _write(self, line: Line, header: Header, key: bytes, value: bytes, record: Record) -> None:
+        """The journal record of a notification that has been folded; `header` names the line."""
+        bench = self._bench
         source = f"{record.topic}/{record.partition}/{record.offset}".encode()  # as an `Origin` says it
         bench.sealer.add_line(line.journal_ms, key, value, header[1], source)
         self._journal.append((line.journal_ms, key, value, [header, (HEADER_ORIGIN, source)]))
@@ -193,10 +194,10 @@ class KeptSlice:
         self._journal.append((line.journal_ms, key, value, headers))
         self.tally.lines += 1
         self._judged = judged_by(state.digest, state.logic)
-        yield from self.send(line, events)
+        yield from self.send(line_header(line.number), events)
         self.seal_up()
 
-    def send(self, line: Line, events: list[SlaEvent]) -> Iterator[None]:
+    def send(self, line: Header, events: list[SlaEvent]) -> Iterator[None]:
         """What a line brought is to be sent, and let go of; gives way now and then where that is much."""
         few: list[SlaEvent] = []
         for event in let_go(events):
@@ -207,10 +208,10 @@ class KeptSlice:
                 yield
         self._put(line, few)
 
-    def _put(self, line: Line, events: list[SlaEvent]) -> None:
-        header, judged, outgoing, topics = line_header(line.number), self._judged, self._events, self._bench.topics
+    def _put(self, line: Header, events: list[SlaEvent]) -> None:
+        judged, outgoing, topics = self._judged, self._events, self._bench.topics
         for event in events:
-            record = (None, event.account.encode(), event.value, event.headed(header, judged))
+            record = (None, event.account.encode(), event.value, event.headed(line, judged))
             outgoing[topics[event.topic]].append(record)
             self.tally.count(event)
 
