@@ -18,7 +18,7 @@ from streams.at_work import Matter, Party
 from streams.census import Census
 from streams.pieces import RUN
 from streams.policies import PolicyBook
-from streams.rows import ROW_TYPES, AccountRow, Row, account_of, decode_matter, decode_row, encode_row, encode_row_by
+from streams.rows import ROW_TYPES, AccountRow, Row, decode_matter, decode_row, encode_row, encode_row_by
 
 PARTIES_AT_WORK: Final = 4_096
 MATTERS_AT_WORK: Final = 1_024
@@ -111,11 +111,11 @@ class RowStore:
         matter = self.matters.get(row_id)
         if matter is not None or value is None:
             return matter
-        account = account_of(row_id)
-        if account == row_id:
+        parts = row_id.split("/", 3)
+        if len(parts) < 4:
             return None
-        _, _, kind, name = row_id.split("/", 3)
-        return self._decoded(row_id, value, self.party(account), kind, name)
+        seller, marketplace, kind, name = parts
+        return self._decoded(row_id, value, self.party(f"{seller}/{marketplace}"), kind, name)
 
     def _at_rest(self, row_id: str, party: Party, kind: str, name: str) -> Matter | None:
         value = self.at_rest.get(row_id)

@@ -347,14 +347,23 @@ def _sorted(entries: dict[_Key, _Value]) -> dict[_Key, _Value]:
 
 def decode_row(row_id: str, value: bytes) -> Row:
     """The row of a matter or account. RowError where its form is not ours, OtherVersionError for another version."""
-    row: Row = _checked(_DECODERS[kind_of(row_id)], row_id, value)
+    row: Row = _checked(_decoder(row_id, kind_of(row_id)), row_id, value)
     return row
 
 
 def decode_matter(row_id: str, kind: str, value: bytes) -> MatterRow:
     """The same of a matter of this kind."""
-    row: MatterRow = _checked(_DECODERS[kind], row_id, value)
+    if kind == "account":
+        raise RowError(f"the row {row_id} is of no matter")
+    row: MatterRow = _checked(_decoder(row_id, kind), row_id, value)
     return row
+
+
+def _decoder(row_id: str, kind: str) -> Any:
+    try:
+        return _DECODERS[kind]
+    except KeyError:
+        raise RowError(f"the row {row_id} is of a kind that there is not") from None
 
 
 def decode_partition(value: bytes) -> PartitionRow:

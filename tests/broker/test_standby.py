@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from agents.demo.process import free_port
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import log_reader
 from agents.kafka.private import topics_now
@@ -28,6 +30,7 @@ from streams.state import State
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import Live, WorkerProcess, answer, question, reply_within, seller_on, wait_until
 from tests.broker.test_many_workers import share_of
+from tests.broker.test_worker_endpoint import get
 from tests.kafka_fixtures import Outgoing, eventually, produce
 
 pytestmark = [pytest.mark.broker]
@@ -66,11 +69,18 @@ def test_killed_owners_are_replaced_from_warm_copies_again_and_again_and_nothing
     make_live: MakeLive,
 ) -> None:
     live = make_live(reply_within("seconds = 4"), standby_replicas=1)
-    stays, dies = live.worker("stays"), live.worker("dies", is_ready=False)
+    port = free_port()
+    stays = live.worker("stays", variables={"DUECLOCK_METRICS_PORT": str(port)})
+    dies = live.worker("dies", is_ready=False)
     for life in LIVES:  # taken, lost to the one that comes, taken again
         wait_for_shares(stays, dies)
         stays.wait_for(WARM, times=life)
         dies.wait_for(WARM)
+        wait_until(
+            lambda: _copies(port) == share_of(dies),  # noqa: B023 - asked before the other is another
+            lambda: f"copies of what the other has, not of {_copies(port)}",
+            within_s=20,
+        )
         ask(live, f"a{life}-")
         live.wait_until_finished(live.sent)
         (lost,) = share_of(dies)
@@ -87,6 +97,16 @@ def test_killed_owners_are_replaced_from_warm_copies_again_and_again_and_nothing
     told.prove()
     assert len(told.events("clock.breached")) == late
     assert stays.terminate() == 0
+
+
+def _copies(port: int) -> list[int]:
+    """The partitions of which a worker shows copies that are not behind."""
+    page = get(port, "/metrics")[1]
+    rows, lags = (
+        dict(re.findall(rf'^sla_standby_{name}\{{partition="(\d+)"\}} (\S+)', page, re.MULTILINE))
+        for name in ("rows", "lag_records")
+    )
+    return sorted(int(one) for one in rows if float(lags[one]) == 0)
 
 
 @of_years

@@ -24,7 +24,7 @@ from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, HOME, History, write
 from tests.broker.conftest import MakeLive
 from tests.broker.harness import ROOT, Live, question, seller_on
-from tests.chaos.proof import POLICIES, Load, audit, drawn, goes_on, note, prove, take_partition
+from tests.chaos.proof import POLICIES, Load, audit, drawn, goes_on, note, only_in_chaos, prove, take_partition
 from tests.cli.command import dueclock, environment, sentence_of
 from tests.kafka_fixtures import read_to_end
 
@@ -73,6 +73,7 @@ async def delete_topic(live: Live, logical: Logical) -> None:
         await admin.close()
 
 
+@only_in_chaos
 @pytest.mark.timeout(300)
 def test_rows_are_made_again_when_the_changelog_is_gone(make_live: MakeLive) -> None:
     live = make_live(POLICIES)
@@ -153,6 +154,7 @@ def killed_rebuild(settings: Settings, folder: Path, told: str) -> int:
     return ended.returncode
 
 
+@only_in_chaos
 def test_what_is_missing_is_sent_once_though_the_rebuild_is_killed_at_every_step(
     settings: Settings, run: Run, tmp_path: Path
 ) -> None:

@@ -160,6 +160,16 @@ def test_rows_without_policies_are_refused() -> None:
         restore_state(0, rows)
 
 
+@pytest.mark.parametrize("row_id", ["no row's", "a/b/nothing/x", "a/b/account/x"])
+def test_rows_of_no_kind_are_refused_by_name(row_id: str) -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    rows = {key: value for key, value in story.state.take_changes() if value is not None}
+    rows[row_id.encode()] = rows[ORDER_ROW]
+    with pytest.raises(RowError, match=row_id):
+        restore_state(0, rows.items())
+
+
 def test_a_state_restored_from_no_rows_is_a_new_one() -> None:
     state = restore_state(0, [])
     assert (state.lines, state.digest) == (0, "")

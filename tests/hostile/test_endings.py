@@ -106,7 +106,9 @@ def test_a_foreign_record_in_the_journal_is_named(make_live: MakeLive) -> None:
     assert "Traceback" not in worker.log()
 
 
-@pytest.mark.parametrize("key", [b"\xff\xfe", b"no row's", b"S1/ATVPDKIKX0DER", b"a/b/order/\xc3\xa9"])
+@pytest.mark.parametrize(
+    "key", [b"\xff\xfe", b"no row's", b"S1/ATVPDKIKX0DER", b"a/b/order/\xc3\xa9", b"a/b/nothing/x"]
+)
 def test_a_foreign_row_in_the_changelog_is_said_and_rebuilt(make_live: MakeLive, key: bytes) -> None:
     live = make_live()
     first = live.worker()

@@ -40,8 +40,12 @@ def test_a_search_finds_what_it_should(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"... " + base64.b64encode(secret.encode()) + b" ...")
     assert [leak.user for leak in in_files(tmp_path, {"it": secret})] == ["it"]
     with subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()", secret], stdin=subprocess.PIPE
+        [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", secret],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # it has begun: before, a process may have no command line yet
         assert Leak(f"/proc/{child.pid}/cmdline", "it") in list(in_processes({"it": secret}))
         child.communicate(b"")
 
