@@ -16,10 +16,10 @@ BEGIN: Final = "<!-- fleet: written by `python -m tests.fleet --page` -->"
 END: Final = "<!-- end of fleet -->"
 PAGE: Final = "fleet.md"
 _CROWD: Final = 8.0
-"""A load average beyond which the machine was not the fleet's alone."""
+"""A load average beyond which a machine of a few cores has more to do than it can: the fleet's work, or others'."""
 _CROWDED: Final = (
-    "Much else ran on these cores meanwhile: the steps hold, but lateness and seconds away are those of a machine that "
-    "starts a process in ten seconds, where a quiet one takes one or two."
+    "These cores had more to do than they can: the steps hold, but lateness and seconds away are those of a machine "
+    "that starts a process in ten seconds, where one with room takes one or two."
 )
 
 

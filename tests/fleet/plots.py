@@ -17,6 +17,7 @@ from tests.fleet.watch import Usage
 WIDTH: Final = 960
 HEIGHT: Final = 380
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 84, 40
+_ROOM_OF_A_NAME: Final = 190
 EACH_S: Final = 5.0
 """Of so many seconds is one point of a line."""
 PLOTS: Final = ("fleet-lateness.svg", "fleet-memory.svg", "fleet-cpu.svg")
@@ -149,7 +150,9 @@ def _bands(steps: Sequence[Step], x: Callable[[float], float], base: float) -> I
         yield f'<rect x="{left}" y="{TOP}" {size} fill="{_BANDS[number % 2]}"/>'
         if step.name != CALM:
             yield f'<path d="M{left} {44 + 16 * row}V{base}" stroke="#888" stroke-dasharray="2 3"/>'
-            yield _text(left + 3, 44 + 16 * row, step.name, colour="#333")
+            is_near_the_edge = left > WIDTH - _ROOM_OF_A_NAME
+            at, anchor = (left - 3, "end") if is_near_the_edge else (left + 3, "start")
+            yield _text(at, 44 + 16 * row, step.name, anchor=anchor, colour="#333")
             row = (row + 1) % 3
 
 

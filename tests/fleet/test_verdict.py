@@ -134,9 +134,9 @@ def test_the_page_takes_a_run_that_holds_and_no_other(tmp_path: Path) -> None:
     (results / "results.json").write_text(json.dumps(run().document()))
     rewrite(tmp_path, sizes, results)
     assert page.read_text() == f"before\n{BEGIN}\n\n{markdown(run())}\n{END}\nafter\n"
-    assert "Much else ran" not in page.read_text()
+    assert "more to do than they can" not in page.read_text()
     busy = run()._replace(about={**run().about, "load average": 20.0})
-    assert "Much else ran" in markdown(busy)
+    assert "more to do than they can" in markdown(busy)
     assert "| worker CPU of such a fetch | 16.67 ms |" in sizes.read_text()
     assert "| the same a broker, fetches | 20 | 80 | 2,560 |" in sizes.read_text()
     assert "| kill -9 of a worker | 10 | 4.0 | 100 | 5.00 | 5.00 | 5.00 | 1.00 | 0.50 |" in page.read_text()
