@@ -96,7 +96,9 @@ class RowsOnDisk:
         rocks = self._rocks
         options, tables = rocks.Options(raw_mode=True), rocks.BlockBasedOptions()
         tables.set_block_cache(_cache(rocks))
-        tables.set_cache_index_and_filter_blocks(True)
+        # Not in the cache, whose parts are smaller than the filter of a file: it would be read anew for each row. In
+        # memory it takes little more than its bits.
+        tables.set_cache_index_and_filter_blocks(False)
         tables.set_bloom_filter(_BITS_A_KEY, False)
         options.set_block_based_table_factory(tables)
         options.create_if_missing(True)
@@ -110,7 +112,9 @@ class RowsOnDisk:
         options.set_keep_log_file_num(1)
         options.set_max_log_file_size(1 << 20)
         with self._trouble("opened"):
-            self._db = rocks.Rdict(str(self._place / "rows"), options)
+            # By its name too: of a store that is there the library takes the options that were written down, which have
+            # lost the filter, and cached an index that no part of the cache can hold.
+            self._db = rocks.Rdict(str(self._place / "rows"), options, column_families={"default": options})
             self._db.delete_range(_PARKED, _BEHIND_PARKED)
 
     @contextlib.contextmanager
