@@ -28,16 +28,21 @@ class Heard:
         self.file = file
         self.ids: set[str] = set()
         self._lock = threading.Lock()
+        self._is_over = False
 
-    def take(self, identity: str, body: bytes) -> None:
-        """Keep one; the same twice is one."""
-        with self._lock, self.file.open("ab") as out:
-            if identity not in self.ids:
+    def take(self, identity: str, body: bytes) -> bool:
+        """Keep one; the same twice is one. False once the sentence was said: nothing is taken any more."""
+        with self._lock:
+            if not self._is_over and identity not in self.ids:
                 self.ids.add(identity)
-                out.write(body.rstrip(b"\n") + b"\n")
+                with self.file.open("ab") as out:
+                    out.write(body.rstrip(b"\n") + b"\n")
+            return not self._is_over
 
     def sentence(self) -> str:
-        """For the end of the play."""
+        """For the end of the play; it stays true."""
+        with self._lock:
+            self._is_over = True
         return f"Told by webhook to a receiver here: {len(self.ids):,} events, in {self.file}"
 
 
@@ -67,8 +72,8 @@ def _handler(heard: Heard) -> type[BaseHTTPRequestHandler]:
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            heard.take(self.headers["webhook-id"], body)
-            self.send_response(204)
+            is_taken = heard.take(self.headers["webhook-id"], body)
+            self.send_response(204 if is_taken else 503)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
