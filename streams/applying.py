@@ -52,8 +52,7 @@ def apply_notification(state: State, notification: Notification) -> Iterable[Non
         for matter, called in touched:  # an order: no other has them
             if called.questions or called.claims:
                 return _urge(ledger, matter, called, opened)
-    if ledger.has_counted:
-        ledger.correct()
+    ledger.close()
     return ()
 
 
@@ -167,8 +166,7 @@ def switch_program(state: State, notification: ProgramChanged) -> Iterator[None]
     for matter in let_go(matters):
         yield
         ledger.arm(matter)
-    if ledger.has_counted:
-        ledger.correct()
+    ledger.close()
 
 
 def _waiting_threads(state: State, party: Party, were: Switches, are: Switches) -> Generator[None, None, list[str]]:
@@ -247,8 +245,7 @@ def _urge(ledger: Ledger, matter: Matter, called: Called, opened: dict[str, Cloc
             row.urged.append(urgent.source)
         ledger.settling(clock).urge(urgent, place)
         ledger.rows.mark_changed(matter)
-    if ledger.has_counted:
-        ledger.correct()
+    ledger.close()
 
 
 def _urgents(

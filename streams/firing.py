@@ -108,8 +108,7 @@ def _fire_clock(state: State, timer: Timer, matter: Matter, crowds: Crowds) -> N
     else:
         settling.escalate(timer.step)
     ledger.put_back(matter, clock)
-    if ledger.has_counted:
-        ledger.correct()
+    ledger.close()
     following = None if crowd is None else crowd.fired(clock)
     if following is None:
         ledger.arm(matter)

@@ -2,7 +2,7 @@
 
 Whatever happens to a clock happens between `Ledger.count(clock, -1)` and `Ledger.put_back`, so that counters move in
 the step that changes the outcome or the start (contract §6). There is one for each partition; it is opened for each
-moment (one timer, one fact or one activation in one account), and where that `has_counted`, `correct` ends it.
+moment (one timer, one fact or one activation in one account), and `close` ends it.
 """
 
 from __future__ import annotations
@@ -125,8 +125,13 @@ class Ledger:
         self.put_back(matter, clock)
         return settling
 
+    def close(self) -> None:
+        """The moment ends: if the account's counters moved, what follows from them is said."""
+        if self.has_counted:
+            self.correct()
+
     def correct(self) -> None:
-        """A moment ends whose counters moved: the account's health is corrected and its next midnight armed."""
+        """The account's counters have moved: its health is corrected and its next midnight armed."""
         party = self.party
         if health.correct(party, self.midnight_ms, self.moment):
             self._census.set_status(party.row_id, health.worst_status(party.row))
