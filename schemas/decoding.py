@@ -14,7 +14,7 @@ import orjson
 from schemas.codec import MAX_NOTIFICATION_BYTES, canonical_json, format_instant, parse_instant
 from schemas.dead_letters import Rejected
 from schemas.decoded import Decoded
-from schemas.forms import FORMS
+from schemas.forms import FORMS, Form
 from schemas.notifications import Body, PolicyActivated, type_name
 
 _NO_TIMES: Final = (None, None)
@@ -34,8 +34,7 @@ def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
     document = _json_object(raw)
     if document is None:
         return _NOT_JSON
-    name = document.get("type")
-    form = FORMS.get(name) if type(name) is str else None
+    form = _form_of(document)
     if form is None or not (form.is_live or from_file):
         return _UNKNOWN_TYPE
     body = form.read(document)
@@ -59,8 +58,7 @@ def journal_value(body: Body) -> bytes:
 def decode_journal_value(value: bytes) -> Body:
     """What `journal_value` wrote. ValueError for bytes that it does not write."""
     document = _json_object(value) or {}
-    name = document.get("type")
-    form = FORMS.get(name) if type(name) is str else None
+    form = _form_of(document)
     body: Body | None = form.read(document) if form else None
     if body is None or journal_value(body) != value:
         raise ValueError("not the value of a journal line: was it written by another version, or by another program?")
@@ -74,6 +72,11 @@ def _json_object(raw: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return document if type(document) is dict else None
+
+
+def _form_of(document: dict[str, Any]) -> Form | None:
+    name = document.get("type")
+    return FORMS.get(name) if type(name) is str else None
 
 
 def _file_times(document: dict[str, Any]) -> tuple[int | None, int | None] | None:
