@@ -81,8 +81,7 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         state.taken.append(taken)
         if taken.how == "repeat":
             continue
-        if not matter.is_changed:
-            state.rows.mark_changed(matter)
+        state.rows.mark_changed(matter)
         if matter.kind == "order":
             if len(row.facts) >= FULL:
                 state.full.add(matter.row_id)

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heapreplace
 
 from streams import health
 from streams.at_work import Matter
-from streams.matters import FEW_CLOCKS, is_unsettled, next_of_clock
+from streams.matters import FEW_CLOCKS, clock_timer, is_unsettled, next_of_clock
 from streams.policies import Agreement
 from streams.rows import Clock, MatterRow
 from streams.state import State
@@ -113,9 +113,7 @@ def _fire_clock(state: State, timer: Timer, matter: Matter, crowds: Crowds) -> N
     if following is None:
         ledger.arm(matter)
     else:
-        fire_ms, following_name, step = following
-        timer_id = f"{matter.party.row_id}/{following_name}"
-        state.timers.put(Timer(fire_ms, CLOCK, timer_id, step, matter.row_id))
+        state.timers.put(clock_timer(matter, *following))
 
 
 def _forget(state: State, timer: Timer, matter: Matter) -> None:

@@ -16,11 +16,11 @@ from streams.census import Census
 from streams.clock import Settling, outcome_of
 from streams.duties import Duty
 from streams.events import Moment
-from streams.matters import next_fire
+from streams.matters import clock_timer, next_fire
 from streams.row_store import RowStore
 from streams.rows import BREACHED, GONE, OPEN, Clock
 from streams.terms import Binding
-from streams.timer import CLOCK, HEALTH, Timer
+from streams.timer import HEALTH, Timer
 from streams.timers import Timers
 
 
@@ -61,8 +61,7 @@ class Ledger:
     def put_back(self, matter: Matter, clock: Clock) -> None:
         """After a clock has changed: put its contribution back."""
         self.count(clock, +1)
-        if not matter.is_changed:
-            self.rows.mark_changed(matter)
+        self.rows.mark_changed(matter)
 
     def count(self, clock: Clock, sign: int) -> None:
         """Before a clock changes take its contribution out of the counters (-1); `put_back` adds it again (+1)."""
@@ -144,8 +143,7 @@ class Ledger:
         """Arm the next timer of a matter."""
         fire_ms, name, step = next_fire(matter)
         if step:
-            row_id = matter.row_id
-            self._timers.put(Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, row_id))
+            self._timers.put(clock_timer(matter, fire_ms, name, step))
         else:
             self._timers.park(fire_ms, matter.row_id)
 

@@ -66,8 +66,13 @@ def next_timer(matter: Matter) -> Timer:
     """The matter's earliest timer: of one of its clocks, or the one that forgets it."""
     fire_ms, name, step = next_fire(matter)
     if step:
-        return Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, matter.row_id)
+        return clock_timer(matter, fire_ms, name, step)
     return Timer(fire_ms, FORGET, matter.row_id, 0, matter.row_id)
+
+
+def clock_timer(matter: Matter, fire_ms: int, name: str, step: int) -> Timer:
+    """The timer of one of the matter's clocks, by the clock's name."""
+    return Timer(fire_ms, CLOCK, f"{matter.party.row_id}/{name}", step, matter.row_id)
 
 
 def next_fire(matter: Matter) -> tuple[int, str, int]:
