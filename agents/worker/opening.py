@@ -62,6 +62,7 @@ async def open_partitions(
     """
     if not numbers:
         return {}
+    changelog = settings.topic(CHANGELOG)
     producers = {number: transactions_of(settings, number) for number in numbers}
     parts: dict[int, Partition] = {}
     try:
@@ -69,12 +70,11 @@ async def open_partitions(
         async with log_reader(settings) as reader:
             journal = await reader.journal_ends(settings.topic(JOURNAL), numbers)
             if settings.rows_folder:
-                tombstones_ms = int(await tombstones_kept_s(settings, settings.topic(CHANGELOG)) * 1000)
+                tombstones_ms = int(await tombstones_kept_s(settings, changelog) * 1000)
                 for number, producer in producers.items():
                     filling = _Filling(settings, number, reader, stored, tombstones_ms)
                     parts[number] = await filling.opened(producer, journal[number], check)
                 return parts
-            changelog = settings.topic(CHANGELOG)
             found = await caught_up(reader, changelog, stored.changelog_id, copies)
             warm = {number: state for number, state in found.items() if _fits(state, journal[number], check)}
             rows = await reader.rows(changelog, [number for number in numbers if number not in warm])

@@ -202,8 +202,12 @@ class Ownership:
         return {number for topic, number in self._group.standbys if topic == self._changelog}
 
     def _copied(self) -> set[int]:
-        """Those that we keep warm copies of; none while that is not asked of us, whatever the group's leader thinks."""
-        return self._standbys() if self._settings.standby_replicas else set()
+        """Those that we keep warm copies of; none while that is not asked of us, whatever the group's leader thinks.
+
+        Rows that rest on disk are opened there: a copy in memory would not be asked.
+        """
+        is_asked = self._settings.standby_replicas and not self._settings.rows_folder
+        return self._standbys() if is_asked else set()
 
     def _share(self) -> Shared:
         return Shared(

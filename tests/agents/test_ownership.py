@@ -232,11 +232,11 @@ async def test_a_partition_that_another_worker_has_in_one_topic_is_not_opened(
     assert (world.metric("sla_partitions_owned"), world.metric("sla_partitions_held")) == (2, 0)
 
 
-@pytest.mark.parametrize(("replicas", "followed"), [(0, set()), (1, {1})])
+@pytest.mark.parametrize(("replicas", "folder", "followed"), [(0, "", set()), (1, "", {1}), (1, "rows", set())])
 async def test_of_what_the_leader_chooses_for_copies_the_changelog_alone_is_given_and_it_is_followed_where_asked_for(
-    replicas: int, followed: set[int]
+    replicas: int, folder: str, followed: set[int]
 ) -> None:
-    world = World(Settings(standby_replicas=replicas))
+    world = World(Settings(standby_replicas=replicas, rows_folder=folder))
     copied = {TP(topic, 1) for topic in world.topics}
     world.group.standbys = copied  # as Faust's assignor tells it: of all topics
     assigned = {TP(topic, 0) for topic in world.topics} | {TP(world.topics[-1], 1)}
