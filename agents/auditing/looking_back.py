@@ -8,7 +8,7 @@ from agents.auditing.audit import processes_for
 from agents.auditing.following import Following
 from agents.auditing.what_if import WhatIf, World
 from agents.errors import UserError
-from agents.journal.beginning import Beginning, beginning_of
+from agents.journal.beginning import beginning_of
 from agents.journal.lines import JournalCheck, Progress
 from agents.journal.records import Snapshot
 from agents.journal.source import from_cluster, from_file
@@ -44,14 +44,10 @@ async def follow_live(
     async with log_cursor(settings) as cursor:
         begin = await beginning_of(settings, cursor, partition)
         following = Following(name, clock_id, partition, at_ms, begin.start)
-        check = make_check(partition, count, _seal_of(begin))
+        check = make_check(partition, count, begin.seal)
         async with from_cluster(settings, cursor, partition, check, begin) as source:
             await one_clock.follow(source, following, progress)
     return following
-
-
-def _seal_of(begin: Beginning) -> StateSealed | None:
-    return None if begin.start is None else begin.start.seal
 
 
 async def follow_file(
@@ -121,7 +117,7 @@ async def _what_if_partition(
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
         begin = await beginning_of(settings, cursor, partition)
-        check = JournalCheck(partition, count, start=_seal_of(begin))
+        check = JournalCheck(partition, count, start=begin.seal)
         async with from_cluster(settings, cursor, partition, check, begin, last_line) as source:
             await what_if.replay(source, partition, progress, begin.start, world)
     return what_if

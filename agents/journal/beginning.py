@@ -15,6 +15,7 @@ from agents.kafka.log_cursor import LogCursor
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL
 from schemas.headers import inherited_by, line_of
+from schemas.notifications import StateSealed
 
 
 class Beginning(NamedTuple):
@@ -42,6 +43,11 @@ class Beginning(NamedTuple):
     def behind_line(self) -> int:
         """The last line that is not read; 0 where all are."""
         return 0 if self.start is None else self.start.seal.line
+
+    @property
+    def seal(self) -> StateSealed | None:
+        """What the state to begin with is said to be; None where there was none before."""
+        return None if self.start is None else self.start.seal
 
 
 def at_snapshot(start: Snapshot) -> Beginning:
@@ -84,7 +90,12 @@ async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) ->
 
 
 async def beginning_behind(settings: Settings, cursor: LogCursor, partition: int, line: int) -> Beginning:
-    """Begin at the snapshot of this line. UserError (status 2) where there is none, or what follows it is not there."""
+    """Begin at the snapshot of this line; 0: where the partition begins.
+
+    UserError (status 2) where there is none, or what follows it is not there.
+    """
+    if not line:
+        return await beginning_of(settings, cursor, partition)
     topic = settings.topic(JOURNAL)
     await cursor.start(topic, partition)
     folder, store = journal_folder(topic, await cursor.topic_id(topic)), Store(settings.snapshots)
