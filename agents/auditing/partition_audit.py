@@ -187,9 +187,7 @@ class _PartitionAudit:
             await self._judge_later()
         else:
             is_whole = fold.state.lines == until_line and check.sealed_offset == check.last_offset
-            for output in self._outputs:
-                async for found in output.rest(None):
-                    self._comparison.hold(output.topic, [], found)
+            await self._hold_rest(None)
         return Part(
             self._stretch,
             is_whole and self._comparison.is_in_place(),
@@ -249,12 +247,15 @@ class _PartitionAudit:
         """What the topics hold beyond where they ended at first; late markers are waited for."""
         deadline = monotonic() + LATE_MARKERS_S
         while True:
-            for output in self._outputs:
-                async for found in output.rest(lines):
-                    self._comparison.hold(output.topic, [], found)
+            await self._hold_rest(lines)
             if not self._comparison.awaited or monotonic() > deadline:
                 return
             await asyncio.sleep(POLL_S)
+
+    async def _hold_rest(self, until_line: int | None) -> None:
+        for output in self._outputs:
+            async for found in output.rest(until_line):
+                self._comparison.hold(output.topic, [], found)
 
     async def _judge_later(self) -> None:
         """Events that name lines which the journal does not have by now are extra."""
