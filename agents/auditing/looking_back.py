@@ -71,14 +71,13 @@ async def what_if_live(
     count = await partitions_of(settings, JOURNAL)
     if processes is None:
         processes = await processes_for(settings, range(count))
-    if count >= processes:
-        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, (None,), {}, progress, processes))
-    try:
-        last = await _last_lines(settings, count)  # both worlds end there, though lines are written meanwhile
-        worlds: tuple[World, ...] = ("before", "after")
-        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, worlds, last, progress, processes))
-    except UserError:  # it is said as both together stumble over it
-        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, (None,), {}, progress, processes))
+    if count < processes:
+        try:
+            last = await _last_lines(settings, count)  # both worlds end there, though lines are written meanwhile
+            return await _replayed(settings, policies, count, ("before", "after"), last, progress, processes)
+        except UserError:
+            pass  # it is said as both together stumble over it
+    return await _replayed(settings, policies, count, (None,), {}, progress, processes)
 
 
 async def _replayed(
@@ -89,13 +88,13 @@ async def _replayed(
     last: dict[int, int],
     progress: Progress,
     processes: int,
-) -> list[WhatIf]:
+) -> WhatIf:
     asked = [
         (settings, policies, partition, count, last.get(partition), world)
         for partition in range(count)
         for world in worlds
     ]
-    return await side_by_side(_what_if_partition, asked, progress, processes=processes)
+    return WhatIf.of_parts(policies, await side_by_side(_what_if_partition, asked, progress, processes=processes))
 
 
 async def _last_lines(settings: Settings, count: int) -> dict[int, int]:
