@@ -43,17 +43,12 @@ class Cuts(NamedTuple):
         """What is audited for itself; all of the partition where it is not cut."""
         if not self.lines:
             return [Stretch(self.partition)]
-        bounds = [0, *self.lines, None]
-        places: list[tuple[int | None, ...]] = [(0,) * len(OUTPUTS), *self.offsets, (None,) * len(OUTPUTS)]
+        untils = [*(line + 1 for line in self.lines), None]
+        firsts = [(0,) * len(OUTPUTS), *self.offsets]
+        befores: list[tuple[int | None, ...]] = [*self.offsets, (None,) * len(OUTPUTS)]
         return [
-            Stretch(
-                self.partition,
-                bounds[number] or 0,
-                None if (line := bounds[number + 1]) is None else line + 1,
-                self.first_line,
-                tuple((first or 0, before) for first, before in zip(places[number], places[number + 1], strict=True)),
-            )
-            for number in range(len(bounds) - 1)
+            Stretch(self.partition, behind, until, self.first_line, tuple(zip(first, before, strict=True)))
+            for behind, until, first, before in zip((0, *self.lines), untils, firsts, befores, strict=True)
         ]
 
     def whole(self) -> "Cuts":
