@@ -179,7 +179,9 @@ class _PartitionAudit:
         if self._first_offset is None:
             where = f"partition {self._partition}, line {self._stretch.behind_line}"
             raise UserError(f"No seal stands where the snapshot of {where} says.")
-        is_whole = broken is None and fold.seals > 0
+        # A name in the store may lie, and retention may have taken more since the partition was cut.
+        begins_at = max(self._stretch.first_line, self._stretch.behind_line + 1)
+        is_whole = broken is None and fold.seals > 0 and fold.first_line == begins_at
         if not is_whole:
             pass  # nobody joins it
         elif until_line is None:

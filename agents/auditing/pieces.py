@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from agents.auditing.outputs import first_offsets
 from agents.auditing.partition_audit import Audited, Part, Stretch
 from agents.errors import UserError
-from agents.journal.beginning import beginning_of, snapshot_lines
+from agents.journal.beginning import line_before, snapshot_lines
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import LogEnds, LogReader, log_reader
 from agents.settings import Settings
@@ -72,14 +72,14 @@ async def cuts_of(settings: Settings, partition: int, pieces: int) -> Cuts:
         return whole
     try:
         async with log_cursor(settings) as cursor, log_reader(settings, _PROBE_BYTES) as reader:
-            begin = await beginning_of(settings, cursor, partition)
+            before = await line_before(settings, cursor, partition)
             kept = await snapshot_lines(settings, cursor, partition)
             last = (await reader.journal_ends(settings.topic(JOURNAL), [partition]))[partition].line
-            lines = _chosen(kept, begin.behind_line, last, pieces)
+            lines = _chosen(kept, before, last, pieces)
             offsets = [await _offsets(settings, reader, partition, line + 1) for line in lines]
     except UserError:  # what is wrong with it is said where all of it is read
         return whole
-    return Cuts(partition, begin.behind_line + 1, tuple(lines), tuple(offsets))
+    return Cuts(partition, before + 1, tuple(lines), tuple(offsets))
 
 
 def _chosen(kept: Sequence[int], first: int, last: int, pieces: int) -> list[int]:
