@@ -53,9 +53,10 @@ async def audit_live(
     starts = starts or {}
     count = await partitions_of(settings, JOURNAL, *OUTPUTS)
     chosen = chosen_partitions((*wanted, *starts), count)
+    records = await _records(settings, chosen) if (processes or cores()) > 1 else dict.fromkeys(chosen, 0)
     if processes is None:
-        processes = await processes_for(settings, chosen)
-    shares = await _shares(settings, chosen, processes) if pieces is None else dict.fromkeys(chosen, pieces)
+        processes = _processes(records)
+    shares = _shares(records, processes) if pieces is None else dict.fromkeys(chosen, pieces)
     cuts = {number: await cuts_of(settings, number, 1 if number in starts else shares[number]) for number in chosen}
     found = await _Auditing(settings, count, starts, cuts, progress, processes).all()
     notes = await kept_notes(settings, chosen) if await has_topic(settings, CHANGELOG) else {}
@@ -141,23 +142,24 @@ async def _audit(
     return await audited(settings, stretch, count, start, lambda _, lines: tell(place, lines))
 
 
-async def _shares(settings: Settings, partitions: Sequence[int], processes: int) -> dict[int, int]:
+def _shares(records: Mapping[int, int], processes: int) -> dict[int, int]:
     """Into how many pieces each partition is cut: none is to be longer than what falls to a process, or hardly.
 
     More would cost more: each piece begins with a state that is read and held against its digest.
     """
     if processes <= 1:
-        return dict.fromkeys(partitions, 1)
-    records = await _records(settings, partitions)
+        return dict.fromkeys(records, 1)
     each = max(1, sum(records.values())) / processes
     return {number: ceil(count / each - HARDLY) for number, count in records.items()}
 
 
 async def processes_for(settings: Settings, partitions: Sequence[int]) -> int:
     """How many processes it takes to read these partitions of the journal: one for each core, if they are long."""
-    if cores() == 1:
-        return 1
-    return cores() if sum((await _records(settings, partitions)).values()) >= LEAST_RECORDS else 1
+    return _processes(await _records(settings, partitions)) if cores() > 1 else 1
+
+
+def _processes(records: Mapping[int, int]) -> int:
+    return cores() if sum(records.values()) >= LEAST_RECORDS else 1
 
 
 async def _records(settings: Settings, partitions: Sequence[int]) -> dict[int, int]:

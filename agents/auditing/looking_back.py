@@ -8,7 +8,7 @@ from agents.auditing.audit import processes_for
 from agents.auditing.following import Following
 from agents.auditing.what_if import WhatIf, World
 from agents.errors import UserError
-from agents.journal.beginning import Beginning, beginning_of
+from agents.journal.beginning import beginning_of
 from agents.journal.lines import JournalCheck, Progress
 from agents.journal.records import Snapshot
 from agents.journal.source import from_cluster, from_file
@@ -44,14 +44,10 @@ async def follow_live(
     async with log_cursor(settings) as cursor:
         begin = await beginning_of(settings, cursor, partition)
         following = Following(name, clock_id, partition, at_ms, begin.start)
-        check = make_check(partition, count, _seal_of(begin))
+        check = make_check(partition, count, begin.seal)
         async with from_cluster(settings, cursor, partition, check, begin) as source:
             await one_clock.follow(source, following, progress)
     return following
-
-
-def _seal_of(begin: Beginning) -> StateSealed | None:
-    return None if begin.start is None else begin.start.seal
 
 
 async def follow_file(
@@ -75,14 +71,13 @@ async def what_if_live(
     count = await partitions_of(settings, JOURNAL)
     if processes is None:
         processes = await processes_for(settings, range(count))
-    if count >= processes:
-        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, (None,), {}, progress, processes))
-    try:
-        last = await _last_lines(settings, count)  # both worlds end there, though lines are written meanwhile
-        worlds: tuple[World, ...] = ("before", "after")
-        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, worlds, last, progress, processes))
-    except UserError:  # it is said as both together stumble over it
-        return WhatIf.of_parts(policies, await _replayed(settings, policies, count, (None,), {}, progress, processes))
+    if count < processes:
+        try:
+            last = await _last_lines(settings, count)  # both worlds end there, though lines are written meanwhile
+            return await _replayed(settings, policies, count, ("before", "after"), last, progress, processes)
+        except UserError:
+            pass  # it is said as both together stumble over it
+    return await _replayed(settings, policies, count, (None,), {}, progress, processes)
 
 
 async def _replayed(
@@ -93,13 +88,13 @@ async def _replayed(
     last: dict[int, int],
     progress: Progress,
     processes: int,
-) -> list[WhatIf]:
+) -> WhatIf:
     asked = [
         (settings, policies, partition, count, last.get(partition), world)
         for partition in range(count)
         for world in worlds
     ]
-    return await side_by_side(_what_if_partition, asked, progress, processes=processes)
+    return WhatIf.of_parts(policies, await side_by_side(_what_if_partition, asked, progress, processes=processes))
 
 
 async def _last_lines(settings: Settings, count: int) -> dict[int, int]:
@@ -121,7 +116,7 @@ async def _what_if_partition(
     what_if = WhatIf(policies)
     async with log_cursor(settings) as cursor:
         begin = await beginning_of(settings, cursor, partition)
-        check = JournalCheck(partition, count, start=_seal_of(begin))
+        check = JournalCheck(partition, count, start=begin.seal)
         async with from_cluster(settings, cursor, partition, check, begin, last_line) as source:
             await what_if.replay(source, partition, progress, begin.start, world)
     return what_if

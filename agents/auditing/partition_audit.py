@@ -16,7 +16,7 @@ from agents.auditing.comparison import Comparison
 from agents.auditing.outputs import OutputReader, first_offsets
 from agents.auditing.refold import Expected, Fold
 from agents.errors import UserError
-from agents.journal.beginning import Beginning, at_snapshot, beginning_behind, beginning_of
+from agents.journal.beginning import Beginning, at_snapshot, beginning_behind
 from agents.journal.lines import JournalCheck, JournalError, JournalLine, Progress
 from agents.journal.records import Snapshot
 from agents.journal.source import from_cluster
@@ -105,30 +105,21 @@ async def audited(
     settings: Settings, stretch: Stretch, count: int, start: Snapshot | None, progress: Progress
 ) -> Audited | Part | Refused:
     """Audit a stretch of a partition, of so many, with readers of its own; from this snapshot on if there is one."""
-    partition = stretch.partition
-    if not stretch.offsets:
-        async with AsyncExitStack() as stack:
-            journal = await stack.enter_async_context(log_cursor(settings))
-            begin = await beginning_of(settings, journal, partition) if start is None else at_snapshot(start)
-            return await (await _opened(settings, stretch, journal, begin, count, stack)).whole(progress)
     try:
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(log_cursor(settings))
-            if stretch.behind_line:
-                begin = await beginning_behind(settings, journal, partition, stretch.behind_line)
+            if start is None:
+                begin = await beginning_behind(settings, journal, stretch.partition, stretch.behind_line)
             else:
-                begin = await beginning_of(settings, journal, partition)
-            return await (await _opened(settings, stretch, journal, begin, count, stack)).part(progress)
+                begin = at_snapshot(start)
+            cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
+            check = JournalCheck(stretch.partition, count, start=begin.seal)
+            audit = _PartitionAudit(settings, stretch, journal, cursors, begin, check)
+            return await (audit.part(progress) if stretch.offsets else audit.whole(progress))
     except UserError as error:
+        if not stretch.offsets:
+            raise
         return Refused(error.sentence)
-
-
-async def _opened(
-    settings: Settings, stretch: Stretch, journal: LogCursor, begin: Beginning, count: int, stack: AsyncExitStack
-) -> "_PartitionAudit":
-    cursors = {topic: await stack.enter_async_context(log_cursor(settings)) for topic in OUTPUTS}
-    check = JournalCheck(stretch.partition, count, start=None if begin.start is None else begin.start.seal)
-    return _PartitionAudit(settings, stretch, journal, cursors, begin, check)
 
 
 class _PartitionAudit:
@@ -188,7 +179,9 @@ class _PartitionAudit:
         if self._first_offset is None:
             where = f"partition {self._partition}, line {self._stretch.behind_line}"
             raise UserError(f"No seal stands where the snapshot of {where} says.")
-        is_whole = broken is None and fold.seals > 0
+        # A name in the store may lie, and retention may have taken more since the partition was cut.
+        begins_at = max(self._stretch.first_line, self._stretch.behind_line + 1)
+        is_whole = broken is None and fold.seals > 0 and fold.first_line == begins_at
         if not is_whole:
             pass  # nobody joins it
         elif until_line is None:
@@ -196,9 +189,7 @@ class _PartitionAudit:
             await self._judge_later()
         else:
             is_whole = fold.state.lines == until_line and check.sealed_offset == check.last_offset
-            for output in self._outputs:
-                async for found in output.rest(None):
-                    self._comparison.hold(output.topic, [], found)
+            await self._hold_rest(None)
         return Part(
             self._stretch,
             is_whole and self._comparison.is_in_place(),
@@ -258,12 +249,15 @@ class _PartitionAudit:
         """What the topics hold beyond where they ended at first; late markers are waited for."""
         deadline = monotonic() + LATE_MARKERS_S
         while True:
-            for output in self._outputs:
-                async for found in output.rest(lines):
-                    self._comparison.hold(output.topic, [], found)
+            await self._hold_rest(lines)
             if not self._comparison.awaited or monotonic() > deadline:
                 return
             await asyncio.sleep(POLL_S)
+
+    async def _hold_rest(self, until_line: int | None) -> None:
+        for output in self._outputs:
+            async for found in output.rest(until_line):
+                self._comparison.hold(output.topic, [], found)
 
     async def _judge_later(self) -> None:
         """Events that name lines which the journal does not have by now are extra."""

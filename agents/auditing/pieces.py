@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from agents.auditing.outputs import first_offsets
 from agents.auditing.partition_audit import Audited, Part, Stretch
 from agents.errors import UserError
-from agents.journal.beginning import beginning_of, snapshot_lines
+from agents.journal.beginning import line_before, snapshot_lines
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.log_reader import LogEnds, LogReader, log_reader
 from agents.settings import Settings
@@ -43,17 +43,12 @@ class Cuts(NamedTuple):
         """What is audited for itself; all of the partition where it is not cut."""
         if not self.lines:
             return [Stretch(self.partition)]
-        bounds = [0, *self.lines, None]
-        places: list[tuple[int | None, ...]] = [(0,) * len(OUTPUTS), *self.offsets, (None,) * len(OUTPUTS)]
+        untils = [*(line + 1 for line in self.lines), None]
+        firsts = [(0,) * len(OUTPUTS), *self.offsets]
+        befores: list[tuple[int | None, ...]] = [*self.offsets, (None,) * len(OUTPUTS)]
         return [
-            Stretch(
-                self.partition,
-                bounds[number] or 0,
-                None if (line := bounds[number + 1]) is None else line + 1,
-                self.first_line,
-                tuple((first or 0, before) for first, before in zip(places[number], places[number + 1], strict=True)),
-            )
-            for number in range(len(bounds) - 1)
+            Stretch(self.partition, behind, until, self.first_line, tuple(zip(first, before, strict=True)))
+            for behind, until, first, before in zip((0, *self.lines), untils, firsts, befores, strict=True)
         ]
 
     def whole(self) -> "Cuts":
@@ -77,14 +72,14 @@ async def cuts_of(settings: Settings, partition: int, pieces: int) -> Cuts:
         return whole
     try:
         async with log_cursor(settings) as cursor, log_reader(settings, _PROBE_BYTES) as reader:
-            begin = await beginning_of(settings, cursor, partition)
+            before = await line_before(settings, cursor, partition)
             kept = await snapshot_lines(settings, cursor, partition)
             last = (await reader.journal_ends(settings.topic(JOURNAL), [partition]))[partition].line
-            lines = _chosen(kept, begin.behind_line, last, pieces)
+            lines = _chosen(kept, before, last, pieces)
             offsets = [await _offsets(settings, reader, partition, line + 1) for line in lines]
     except UserError:  # what is wrong with it is said where all of it is read
         return whole
-    return Cuts(partition, begin.behind_line + 1, tuple(lines), tuple(offsets))
+    return Cuts(partition, before + 1, tuple(lines), tuple(offsets))
 
 
 def _chosen(kept: Sequence[int], first: int, last: int, pieces: int) -> list[int]:

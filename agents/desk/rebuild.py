@@ -24,7 +24,7 @@ from agents.auditing.partition_audit import Audited
 from agents.auditing.refold import Expected, Fold
 from agents.desk.hanging import hanging
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.journal.beginning import beginning_behind, beginning_of
+from agents.journal.beginning import beginning_behind
 from agents.journal.lines import JournalCheck, Progress
 from agents.journal.source import live_lines, records_of
 from agents.kafka.group import members_of
@@ -218,13 +218,10 @@ class _Rebuild:
         """Fold from the state of a line (0: from the beginning) to a line, or to the end; the rows that stand then."""
         outbox, count = Outbox(), 0
         async with log_cursor(self._settings) as cursor:
-            if behind_line:
-                begin = await beginning_behind(self._settings, cursor, self._partition, behind_line)
-            else:
-                begin = await beginning_of(self._settings, cursor, self._partition)
+            begin = await beginning_behind(self._settings, cursor, self._partition, behind_line)
             fold = Fold(self._partition, has_headers=True, start=begin.start)
             kept = fold.rows = {} if begin.start is None else dict(begin.start.rows)
-            check = JournalCheck(self._partition, self._count, start=None if begin.start is None else begin.start.seal)
+            check = JournalCheck(self._partition, self._count, start=begin.seal)
             records = records_of(self._settings, cursor, self._partition, begin)
             async with aclosing(live_lines(records, check, until_line)) as batches:
                 async for lines in batches:

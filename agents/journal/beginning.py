@@ -9,12 +9,13 @@ from typing import NamedTuple
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.archive import Segment, segments_in
 from agents.journal.records import Snapshot
-from agents.journal.snapshots import fetched_snapshot, journal_folder, snapshots_in
+from agents.journal.snapshots import Named, fetched_snapshot, journal_folder, snapshots_in
 from agents.journal.store import Store, StoreError
 from agents.kafka.log_cursor import LogCursor
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL
 from schemas.headers import inherited_by, line_of
+from schemas.notifications import StateSealed
 
 
 class Beginning(NamedTuple):
@@ -43,6 +44,11 @@ class Beginning(NamedTuple):
         """The last line that is not read; 0 where all are."""
         return 0 if self.start is None else self.start.seal.line
 
+    @property
+    def seal(self) -> StateSealed | None:
+        """What the state to begin with is said to be; None where there was none before."""
+        return None if self.start is None else self.start.seal
+
 
 def at_snapshot(start: Snapshot) -> Beginning:
     """Begin at this snapshot, on the topic."""
@@ -51,14 +57,42 @@ def at_snapshot(start: Snapshot) -> Beginning:
 
 async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) -> Beginning:
     """Where to begin in this partition. UserError (status 2) where the store that is named does not answer."""
+    kept = await _kept(settings, cursor, partition)
+    if kept is None:
+        return Beginning()
+    store, named, segments = kept
+    if named is None:
+        return Beginning(None, None, store, tuple(segments), segments[-1].last_offset + 1) if segments else Beginning()
+    start = fetched_snapshot(store, named)
+    segments = [one for one in segments if one.last_line > start.seal.line]
+    from_offset = segments[-1].last_offset + 1 if segments else _behind(start)
+    return Beginning(start, named.name, store, tuple(segments), from_offset)
+
+
+async def line_before(settings: Settings, cursor: LogCursor, partition: int) -> int:
+    """The last line that is not read, as the name of the snapshot says that `beginning_of` would read; 0: all are."""
+    kept = await _kept(settings, cursor, partition)
+    return 0 if kept is None or kept.named is None else kept.named.line
+
+
+class _Kept(NamedTuple):
+    """What is kept of a journal whose first line is not on the topic, or no first one: a snapshot to begin at."""
+
+    store: Store
+    named: Named | None
+    segments: list[Segment]
+
+
+async def _kept(settings: Settings, cursor: LogCursor, partition: int) -> _Kept | None:
+    """What is needed beside the topic; None: nothing is."""
     topic = settings.topic(JOURNAL)
     await cursor.start(topic, partition)
     if not settings.snapshots:
-        return Beginning()
+        return None
     first = next(iter(await cursor.batch()), None)
     first_line = 0 if first is None else line_of(first.headers) or 0
     if first is not None and first_line == 1 and not inherited_by(first.headers):
-        return Beginning()
+        return None
     folder = journal_folder(topic, await cursor.topic_id(topic))
     store = Store(settings.snapshots)
     try:
@@ -75,16 +109,16 @@ async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) ->
         ) from None
     if first_line == 1 and found and found[0].line:
         found = []  # it is whole, and goes on from nothing
-    if not found:
-        return Beginning(None, None, store, tuple(segments), segments[-1].last_offset + 1) if segments else Beginning()
-    start = fetched_snapshot(store, found[0])
-    segments = [one for one in segments if one.last_line > start.seal.line]
-    from_offset = segments[-1].last_offset + 1 if segments else _behind(start)
-    return Beginning(start, found[0].name, store, tuple(segments), from_offset)
+    return _Kept(store, found[0] if found else None, segments)
 
 
 async def beginning_behind(settings: Settings, cursor: LogCursor, partition: int, line: int) -> Beginning:
-    """Begin at the snapshot of this line. UserError (status 2) where there is none, or what follows it is not there."""
+    """Begin at the snapshot of this line; 0: where the partition begins.
+
+    UserError (status 2) where there is none, or what follows it is not there.
+    """
+    if not line:
+        return await beginning_of(settings, cursor, partition)
     topic = settings.topic(JOURNAL)
     await cursor.start(topic, partition)
     folder, store = journal_folder(topic, await cursor.topic_id(topic)), Store(settings.snapshots)

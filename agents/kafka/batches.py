@@ -11,7 +11,7 @@ What a broker lets in and the client library does not: a header whose name is no
 from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from agents.errors import UserError
 
@@ -50,6 +50,24 @@ class Unreadable:
         """As `--skip-line` takes it."""
         last = f"-{self.last_offset}" if self.last_offset > self.offset else ""
         return f"{self.topic}/{self.partition}/{self.offset}{last}"
+
+
+class Placed(Protocol):
+    """A record, as far as it stands somewhere."""
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+
+def end_of(record: Placed) -> int:
+    """The offset behind it. What cannot be read may go further than one."""
+    return (record.last_offset if isinstance(record, Unreadable) else record.offset) + 1
 
 
 def refuse_unreadable(records: list[object]) -> None:

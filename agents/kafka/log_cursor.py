@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from agents.kafka.batches import Unreadable, refuse_unreadable
+from agents.kafka.batches import end_of, refuse_unreadable
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.kafka.private import topics_now
@@ -61,8 +61,7 @@ class LogCursor:
         if self._reading is not None:
             async for records in self._reading:
                 if records:
-                    last = records[-1]
-                    self._next = (last.last_offset if isinstance(last, Unreadable) else last.offset) + 1
+                    self._next = end_of(records[-1])
                     return records
         return []
 

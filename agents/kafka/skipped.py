@@ -5,26 +5,13 @@ where any of its offsets is named.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from agents.errors import UserError
-from agents.kafka.batches import Unreadable
+from agents.kafka.batches import Placed, end_of
 from agents.settings import Settings
 from agents.topic_roles import READ_TOPICS
 from schemas.headers import Origin
-
-
-class Placed(Protocol):
-    """A record, as far as it stands somewhere."""
-
-    @property
-    def topic(self) -> str: ...
-
-    @property
-    def partition(self) -> int: ...
-
-    @property
-    def offset(self) -> int: ...
 
 
 class _Span(NamedTuple):
@@ -45,9 +32,8 @@ class Skipped:
 
     def names(self, record: Placed) -> bool:
         """Whether it is among them; what cannot be read is, where any of its offsets is."""
-        last = record.last_offset if isinstance(record, Unreadable) else record.offset
         spans = self._spans.get((record.topic, record.partition), ())
-        return any(span.first <= last and record.offset <= span.last for span in spans)
+        return any(span.first < end_of(record) and record.offset <= span.last for span in spans)
 
 
 NOTHING_SKIPPED: Final = Skipped()
