@@ -25,7 +25,7 @@ from schemas.notifications import MessageSent, Notification
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step
 from tests.bench.pure import MONDAY_MS, alone, resident_bytes
-from tests.bench.seeding import MARKETPLACE, question, sellers_on
+from tests.bench.seeding import MARKETPLACE, packed, question, sellers_on
 from tests.bench.workload import DAY_MS, workload
 from tests.zones import activation
 
@@ -69,12 +69,8 @@ def settled(count: int) -> Iterator[tuple[bytes, bytes]]:
         value = template.replace(_TOKEN.encode(), name.encode())
         for moved_ms in (asked_ms, asked_ms + 3_600_000, asked_ms + DAY_MS):
             at_ms = moved_ms + number % 720 * 3_600_000
-            value = value.replace(_packed(moved_ms), _packed(at_ms))
+            value = value.replace(packed(moved_ms), packed(at_ms))
         yield f"{sellers[number % len(sellers)]}/{MARKETPLACE}/thread/T-{name}".encode(), value
-
-
-def _packed(ms: int) -> bytes:
-    return b"\xcf" + ms.to_bytes(8, "big")
 
 
 def in_memory(count: int) -> dict[str, float]:
@@ -87,7 +83,9 @@ def in_memory(count: int) -> dict[str, float]:
     del rows
     next_fire_ms(state)
     figures["rss_bytes_each"] = (resident_bytes() - before) / count
-    return figures | _lines(state, None)
+    figures |= _lines(state, None)
+    figures["rss_after_mb"] = (resident_bytes() - before) / 1e6
+    return figures
 
 
 def rebuilt(folder: str, count: int) -> dict[str, float]:

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from confluent_kafka import Producer
+
 from agents.journal.snapshots import SnapshotWriter, journal_folder
 from agents.journal.store import Store
 from agents.kafka.clients import run_with_broker
@@ -28,12 +30,12 @@ from schemas.decoding import decode_notification, journal_value
 from schemas.headers import Origin, journal_headers
 from schemas.notifications import Body, Notification, StateSealed
 from schemas.policies import shipped_policies
-from schemas.registry import INPUT_TOPIC_OF
+from schemas.registry import INPUT_TOPIC_OF, Logical
 from streams.engine import Line, new_state, step
 from streams.partitioner import partition_of
 from streams.routing import account_key
 from streams.sealing import canonical_rows, next_link, record_digest, rows_digest
-from tests.bench.installation import ROOT, NotMeasuredError, produce
+from tests.bench.installation import ROOT, NotMeasuredError, flushed, produce
 from tests.bench.workload import DAY_MS, Sent, workload
 from tests.zones import activation
 
@@ -51,7 +53,7 @@ class Cost(NamedTuple):
 class _Partition:
     """One partition's journal being written, with what follows from it."""
 
-    def __init__(self, number: int, settings: Settings, folder: str, producer: object) -> None:
+    def __init__(self, number: int, settings: Settings, folder: str, producer: Producer) -> None:
         self._number = number
         self._settings = settings
         self._folder = folder
@@ -103,15 +105,13 @@ class _Partition:
             self._send(event.topic, event.account.encode(), event.value, headers)
         self._state.take_changes()
 
-    def _send(self, logical: str, key: bytes, value: bytes, headers: object, **more: int) -> None:
-        topic = self._settings.topic(logical)  # type: ignore[arg-type]  # a name of the registry
-        produce(self._producer, topic, key, value, partition=self._number, headers=headers, **more)  # type: ignore[arg-type]  # confluent's types are narrower
+    def _send(self, logical: Logical, key: bytes, value: bytes, headers: object, **more: int) -> None:
+        topic = self._settings.topic(logical)
+        produce(self._producer, topic, key, value, partition=self._number, headers=headers, **more)
 
 
 def written(bootstrap: str, folder: Path, told: Sequence[Sent], partitions: int) -> Settings:
     """The journals and events of this load, in so many partitions of new topics."""
-    from confluent_kafka import Producer
-
     settings = Settings(
         broker=bootstrap,
         topic_prefix=f"p{partitions}-{time.monotonic_ns() % 10**9}-",
@@ -140,8 +140,7 @@ def written(bootstrap: str, folder: Path, told: Sequence[Sent], partitions: int)
         decoded = decode_notification(sent.value, from_file=False)
         if isinstance(decoded, Decoded):
             homes[partition_of(sent.key, partitions)].tell(decoded.body, sent.at_ms)
-    if producer.flush(120):
-        raise NotMeasuredError("the broker did not take the journals within two minutes")
+    flushed(producer)
     return settings
 
 

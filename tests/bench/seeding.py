@@ -121,22 +121,23 @@ class _Template:
         self._value = value
         self._start_ms = start_ms
         self._token = _TOKEN.encode()
-        for wanted in (self._token, _packed(start_ms), _packed(start_ms + DAY_MS)):
+        for wanted in (self._token, packed(start_ms), packed(start_ms + DAY_MS)):
             if wanted not in value:
                 raise ValueError("the rows of threads do not hold their ids and instants as they are: seed otherwise")
 
     def row(self, name: str, start_ms: int) -> bytes:
         """The row of a thread of another name whose message came at another time."""
         value = self._value.replace(self._token, name.encode())
-        value = value.replace(_packed(self._start_ms), _packed(start_ms))
-        return value.replace(_packed(self._start_ms + DAY_MS), _packed(start_ms + DAY_MS))
+        value = value.replace(packed(self._start_ms), packed(start_ms))
+        return value.replace(packed(self._start_ms + DAY_MS), packed(start_ms + DAY_MS))
 
     @property
     def start_ms(self) -> int:
         return self._start_ms
 
 
-def _packed(ms: int) -> bytes:
+def packed(ms: int) -> bytes:
+    """An instant as it stands in a row."""
     return b"\xcf" + ms.to_bytes(8, "big")
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -36,7 +34,7 @@ from tests.broker.harness import (
     reply_within,
     wait_until,
 )
-from tests.cli.command import environment
+from tests.cli.command import dueclock
 from tests.zones import activation
 
 __all__ = ["make_live"]
@@ -183,10 +181,9 @@ class Steps:
 
 def ran(live: Live, *arguments: str) -> str:
     """What a command says that ends well; it may take minutes."""
-    command = [sys.executable, "-m", "agents", "--settings", str(live.settings_file), *arguments]
-    ended = subprocess.run(command, cwd=live.folder, env=environment(), capture_output=True, timeout=900, check=False)
-    assert ended.returncode == 0, (arguments, ended.stdout[-2000:], ended.stderr[-2000:])
-    return ended.stdout.decode()
+    ended = dueclock("--settings", live.settings_file, *arguments, folder=live.folder, within_s=900)
+    assert ended.status == 0, (arguments, ended.out[-2000:], ended.err[-2000:])
+    return ended.out
 
 
 def finished(live: Live, wanted: int) -> None:

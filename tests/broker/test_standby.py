@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.demo.process import free_port
-from agents.kafka.clients import reader
+from agents.kafka.clients import admin_client, reader
 from agents.kafka.log_reader import log_reader
 from agents.kafka.private import topics_now
 from agents.kafka.topics import create_topics
@@ -112,11 +112,10 @@ def _copies(port: int) -> list[int]:
 @of_years
 def test_without_the_setting_nobody_keeps_a_copy(make_live: MakeLive) -> None:
     live = make_live(metrics_port=0)
-    one, two = live.worker("one"), live.worker("two", is_ready=False)
-    wait_for_shares(one, two)
+    lives, dead = live.worker("lives"), live.worker("dies", is_ready=False)
+    wait_for_shares(lives, dead)
     ask(live, "q")
     live.wait_until_finished(live.sent)
-    dead, lives = two, one
     dead.kill()
     lives.wait_for("recovered: partitions 0, 1 (")
     assert "warm" not in lives.log() + dead.log()
@@ -210,35 +209,27 @@ def test_a_copy_follows_through_restarts_of_its_owner(make_live: MakeLive) -> No
 
 
 async def cut(live: Live) -> None:
-    """All records of the changelog are deleted, and another row comes."""
+    """All records of the changelog are deleted, as retention might."""
     topic = live.settings.topic("changelog")
-    admin = AIOKafkaAdminClient(bootstrap_servers=live.bootstrap)
-    await admin.start()
-    try:
+    async with admin_client(live.settings) as admin:
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"cleanup.policy": "compact,delete"})
         await admin.alter_configs([resource])
         async with log_reader(live.settings) as logs:
             end = (await logs.ends([TopicPartition(topic, 0)]))[TopicPartition(topic, 0)].next
         await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=end)})
-    finally:
-        await admin.close()
 
 
 async def made_anew(live: Live) -> None:
     """The changelog is deleted and made again."""
     topic = live.settings.topic("changelog")
-    admin = AIOKafkaAdminClient(bootstrap_servers=live.bootstrap)
-    await admin.start()
-    try:
+    async with admin_client(live.settings) as admin:
         await admin.delete_topics([topic])
-        async with reader(live.settings) as consumer:
+    async with reader(live.settings) as consumer:
 
-            async def is_gone() -> bool:
-                return topic not in await topics_now(consumer, [topic])
+        async def is_gone() -> bool:
+            return topic not in await topics_now(consumer, [topic])
 
-            await eventually(is_gone, f"the end of {topic}")
-    finally:
-        await admin.close()
+        await eventually(is_gone, f"the end of {topic}")
     await asyncio.to_thread(create_topics, live.settings)
 
 

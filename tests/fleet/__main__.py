@@ -66,9 +66,9 @@ def play(chosen: argparse.Namespace, folder: Path) -> Run:
     )
     took_s: dict[str, float] = {}
     brokers = Brokers(folder / "brokers")
-    with doing("Three brokers start"):
-        brokers.__enter__()
     try:
+        with doing("Three brokers start"):
+            brokers.start()
         began_s = time.monotonic()
         with doing(f"Topics of {chosen.partitions} partitions, three copies each, are made"):
             live = Live(
@@ -98,8 +98,7 @@ def _with_workers(
     _seed(people, live)
     about = {"seeded bytes": brokers.data_bytes()}
     fleet = Fleet(live, brokers, workers=chosen.workers, module=_first_module(chosen.inject))
-    watch = Watch(live.settings, fleet.processes)
-    fleet.watch = watch
+    watch = fleet.watch
     load = Load(live.settings, people, rate=chosen.rate, due=chosen.due, seed=chosen.seed)
     watch.start()
     try:
@@ -139,7 +138,6 @@ def _seed(people: Population, live: Live) -> None:
 def _prepare(fleet: Fleet) -> dict[str, float]:
     """Start all, let them be idle, have each partition sealed once, and start all again; seconds of the starts."""
     took_s: dict[str, float] = {}
-    assert fleet.watch is not None, "who prepares, watches"
     fleet.be(sealing())
     began_s = time.monotonic()
     with doing(f"{len(fleet.pods)} workers start among the open clocks"):

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import psutil
 from confluent_kafka.admin import AdminClient
@@ -85,19 +83,13 @@ class Node:
             self._jvm.kill()
             self._jvm = None
 
-    def end(self) -> None:
-        """End it in order."""
-        if self._jvm is not None:
-            self._jvm.end()
-            self._jvm = None
-
     def data_bytes(self) -> int:
         """What its logs take on disk."""
         return sum(file.stat().st_blocks * 512 for file in self.home.storage.rglob("*") if file.is_file())
 
 
 class Brokers:
-    """The three, for as long as a `with` lasts."""
+    """The three, from `start` until `close`."""
 
     def __init__(self, folder: Path) -> None:
         taken: set[int] = set()
@@ -112,32 +104,22 @@ class Brokers:
         self.nodes = [Node(folder / f"node-{n}", n, one, more) for n, one in enumerate(ports, 1)]
         self.bootstrap = ",".join(one.bootstrap for one in ports)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begin with nothing in them, and wait until they are whole."""
         cluster_id = new_cluster_id()
-        try:
-            for node in self.nodes:
-                node.format(cluster_id)
-            for node in self.nodes:
-                node.begin()
-            self.wait_until_whole()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        for node in self.nodes:
+            node.format(cluster_id)
+        for node in self.nodes:
+            node.begin()
+        self.wait_until_whole()
 
     def close(self) -> None:
         """End all; by force, since nothing of it is wanted any more."""
         for node in self.nodes:
             node.kill()
 
-    def wait_until_whole(self) -> float:
-        """Wait until all answer and every partition has three copies in step; the seconds that it took."""
-        began_s = time.monotonic()
+    def wait_until_whole(self) -> None:
+        """Wait until all answer and every partition has three copies in step."""
         wait_until(
             lambda: all(node.is_answering() for node in self.nodes),
             lambda: f"an answer of each broker (see {self.nodes[0].home.path.parent})",
@@ -145,7 +127,6 @@ class Brokers:
         )
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         wait_until(lambda: not _behind(admin), lambda: f"copies in step: {_behind(admin)}", within_s=_WITHIN_S)
-        return time.monotonic() - began_s
 
     def data_bytes(self) -> int:
         """What all logs take on disk."""

@@ -17,16 +17,14 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from agents.settings import Settings
 from schemas.decoding import decode_journal_value
 from schemas.headers import line_number
-from schemas.registry import INPUT_TOPICS, OUTPUT_TOPICS, Logical
+from schemas.registry import Logical
 from streams import logic
 from streams.engine import Line, restore_state, step
 from tests.bench.installation import NotMeasuredError
 from tests.bench.seeding import state_of
+from tests.broker.harness import INPUTS, OUTPUTS
 from tests.fleet.population import Population
 from tests.upgrades.newer import LATER
-
-INPUTS: tuple[Logical, ...] = tuple(topic.name for topic in INPUT_TOPICS)
-OUTPUTS: tuple[Logical, ...] = tuple(topic.name for topic in OUTPUT_TOPICS)
 
 
 class Found(NamedTuple):

@@ -61,7 +61,7 @@ class Fleet:
         self.ended: list[str] = []
         """Last words of workers that ended by themselves."""
         self.steps: list[Step] = []
-        self.watch: Watch | None = None
+        self.watch = Watch(live.settings, self.processes)
 
     def be(self, variables: Mapping[str, str]) -> None:
         """What is started from now on has these variables."""
@@ -212,7 +212,6 @@ class Fleet:
 
     @contextmanager
     def _step(self, name: str) -> Iterator[list[float]]:
-        assert self.watch is not None, "steps are watched"
         began_s = self.watch.now_s()
         away_s: list[float] = []
         yield away_s

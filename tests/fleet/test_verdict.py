@@ -16,12 +16,13 @@ from streams.engine import Line, restore_state, step
 from streams.partitioner import partition_of
 from tests.bench.seeding import MARKETPLACE, open_clocks, question, state_of
 from tests.bench.workload import DAY_MS
+from tests.broker.harness import OUTPUTS
 from tests.fleet import sizing
 from tests.fleet.figures import Breach, Run, figures
 from tests.fleet.page import BEGIN, END, PAGE, markdown, rewrite
 from tests.fleet.plots import cpu, lateness, memory
 from tests.fleet.population import Population, seller_named
-from tests.fleet.proof import OUTPUTS, Found, differences, verdict
+from tests.fleet.proof import Found, differences, verdict
 from tests.fleet.steps import BROKER_LOST, CALM, IDLE, RESTART, WORKER_LOST, Step
 from tests.fleet.watch import Usage
 

@@ -170,7 +170,7 @@ class Stage:
             settings.topic(one) for one in (JOURNAL, CHANGELOG, *(OUTPUTS if role == "operator" else (DEAD_LETTER,)))
         ):
             job = "write, as rebuild does" if role == "operator" else "write, as grow does"
-            return {job: lambda: run_with_broker(settings, lambda: _write(settings, right))}
+            return {job: lambda: run_with_broker(settings, lambda: _write(settings, right.name))}
         elif role in ("grow-from", "grow-to"):
             is_of_a_beginning = role == "grow-to" and right.name == settings.topic(CHANGELOG)
             return {"grow": lambda: self._grow(is_anew=is_of_a_beginning)}
@@ -234,11 +234,7 @@ async def _leave_traces(settings: Settings) -> None:
         await producer.stop()
 
 
-async def _write(settings: Settings, right: Right) -> None:
-    await _write_to(settings, right.name)
-
-
-async def _write_to(settings: Settings, *topics: str) -> None:
+async def _write(settings: Settings, *topics: str) -> None:
     transactions = transactions_of(settings, 0)
     outbox = Outbox()
     for topic in topics:
@@ -327,7 +323,7 @@ def test_a_transaction_that_a_broker_refuses_is_given_up_at_once(stage: Stage) -
     try:
         began_s = time.monotonic()
         with pytest.raises(UserError, match="the topic support-case"):
-            run_with_broker(settings, lambda: _write_to(settings, *READ_TOPICS))
+            run_with_broker(settings, lambda: _write(settings, *READ_TOPICS))
         assert time.monotonic() - began_s < 15
     finally:
         stage.change(lost, is_taken=False)
