@@ -347,7 +347,10 @@ def _sorted(entries: dict[_Key, _Value]) -> dict[_Key, _Value]:
 
 def decode_row(row_id: str, value: bytes) -> Row:
     """The row of a matter or account. RowError where its form is not ours, OtherVersionError for another version."""
-    row: Row = _checked(_decoder(row_id, kind_of(row_id)), row_id, value)
+    kind = kind_of(row_id)
+    if kind == "account" and row_id.count("/") != 1:
+        raise RowError(f"the row {row_id} is of no account and of no matter")
+    row: Row = _checked(_decoder(row_id, kind), row_id, value)
     return row
 
 

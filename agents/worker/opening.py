@@ -25,7 +25,7 @@ from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
 from agents.worker.rows_folder import anew, open_store
 from agents.worker.rows_on_disk import RowsOnDisk, StoreFailedError, StoreUnfitError
-from agents.worker.warm_copy import Copy, caught_up
+from agents.worker.warm_copy import UNFIT, Copy, caught_up
 from schemas.policy_types import PolicyError
 from streams.engine import State, restore_state
 from streams.logic import OtherVersionError
@@ -121,14 +121,14 @@ class _Filling(NamedTuple):
             try:
                 state = await self._filled(store)
                 _agree(state, end)
-            except (StoreUnfitError, StoreFailedError, RowError, _DisagreeError) as error:
+            except (StoreUnfitError, StoreFailedError, *UNFIT, _DisagreeError) as error:
                 log.warning("partition %d: its rows on disk are made anew from the changelog: %s", self.number, error)
                 store.remove()
                 store = anew(*place)
                 state = await self._filled(store)
             check(state)
             _agree(state, end)
-        except (OtherVersionError, RowError, PolicyError) as error:
+        except UNFIT as error:
             store.close()
             raise _unread(self.number, error) from None
         except StoreUnfitError as error:
@@ -191,15 +191,17 @@ async def read_positions(
 def _restored(number: int, rows: Mapping[bytes, bytes]) -> State:
     try:
         return restore_state(number, rows.items())
-    except (OtherVersionError, RowError, PolicyError) as error:
+    except UNFIT as error:
         raise _unread(number, error) from None
 
 
 def _unread(number: int, error: Exception) -> UserError:
     if isinstance(error, OtherVersionError):
         return UserError(f"Partition {number} cannot be kept: {error}")
+    # Rows that another wrote may have our form and make no sense: then all there is to say is where that was noticed.
+    why = error if isinstance(error, RowError | PolicyError) else f"{type(error).__name__}: {error}"
     return UserError(
-        f"Partition {number} cannot be kept, since its state rows cannot be read ({error}); stop the workers and "
+        f"Partition {number} cannot be kept, since its state rows cannot be read ({why}); stop the workers and "
         f"run `dueclock rebuild --partition {number}` before they are started again."
     )
 

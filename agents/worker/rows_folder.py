@@ -9,6 +9,7 @@ import fcntl
 import importlib
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 from time import monotonic
@@ -18,6 +19,8 @@ from agents.errors import UserError
 from agents.worker.rows_on_disk import RowsOnDisk, StoreUnfitError
 
 log = logging.getLogger("dueclock.worker")
+
+_NUMBER: Final = re.compile("0|[1-9][0-9]{0,17}")
 
 LOCKED_S: Final = 5.0
 """How long who is to let go of a partition may take, before its store is taken from it."""
@@ -81,7 +84,7 @@ def anew(folder: str, topic: str, partition: int) -> RowsOnDisk:
 
 def _newest(home: Path) -> int | None:
     try:
-        return max((int(place.name) for place in home.iterdir() if place.name.isdigit()), default=None)
+        return max((int(place.name) for place in home.iterdir() if _NUMBER.fullmatch(place.name)), default=None)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -32,7 +32,7 @@ import msgspec
 from agents.errors import UserError
 from agents.kafka.log_reader import LogEnds
 from agents.kafka.transactions import Outgoing
-from streams.rows import PARTITION_KEY, POLICIES_KEY
+from streams.rows import PARTITION_KEY, POLICIES_KEY, RowError
 
 log = logging.getLogger("dueclock.worker")
 
@@ -84,7 +84,7 @@ class RowsOnDisk:
         self._rocks: Any = importlib.import_module("rocksdict")
         self._db: Any = None
         self._written: dict[str, bytes | None] = {}
-        self._known: set[str] = set()  # rows that the store was seen to have since it was written last
+        self._known: set[bytes] = set()  # rows that the store was seen to have since it was written last
         self._waiting: list[bytes] = []
         self._count = -1
         self._walked = 0
@@ -214,7 +214,7 @@ class RowsOnDisk:
                 if self._count >= 0:
                     was = is_there.get(key)
                     if was is None:
-                        was = key.decode() in self._known or self._db.get(name) is not None
+                        was = key in self._known or self._db.get(name) is not None
                     self._count += (value is not None) - was
                     is_there[key] = value is not None
             if value is None:
@@ -247,12 +247,13 @@ class RowsOnDisk:
         """A row; what was written since the last commit first."""
         if row_id in self._written:
             return self._written[row_id]
+        key = row_id.encode()
         try:
-            value: bytes | None = self._db.get(_ROW + row_id.encode())
+            value: bytes | None = self._db.get(_ROW + key)
         except Exception as error:  # noqa: BLE001 - as above
             raise self.failed(error) from None
         if value is not None:
-            self._known.add(row_id)
+            self._known.add(key)
         return value
 
     def __contains__(self, row_id: object) -> bool:
@@ -276,7 +277,7 @@ class RowsOnDisk:
         return row_id
 
     def in_order(self) -> Iterator[tuple[str, bytes]]:
-        """All rows. What was written and is not in the store yet is laid over it."""
+        """All rows. What was written and is not in the store yet is laid over it. RowError: a key is no text."""
         if self._written:
             yield from _laid_over(self._stored(), sorted(self._written.items()))
         else:
@@ -299,7 +300,7 @@ class RowsOnDisk:
             except Exception as error:  # noqa: BLE001 - as above
                 raise self.failed(error) from None
             self._walked += 1
-            yield key[1:].decode(), value
+            yield _row_id(key[1:]), value
 
     def _within(self, first: bytes, behind: bytes) -> Any:
         options = self._rocks.ReadOptions()
@@ -349,6 +350,13 @@ class Seen:
         """Each with its id."""
         for key, value in self._snapshot.items(from_key=_ROW, read_opt=self._options):
             yield key[1:].decode(), value
+
+
+def _row_id(key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        raise RowError(f"the key {key!r} is no row's: it is not UTF-8") from None
 
 
 def _hour(number: int) -> bytes:

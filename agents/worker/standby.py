@@ -206,10 +206,13 @@ class Standby:
             return
         copy.position = max(copy.position, next_offset)
         copy.end = max(consumer.highwater(tp) or 0, copy.position)
-        if copy.position >= (consumer.last_stable_offset(tp) or copy.end):
-            copy.whole_s = asked_s
-            if not copy.is_warm:
-                await self._warm(copy)
+        heard_ms = consumer.last_poll_timestamp(tp)
+        if heard_ms is None or copy.position < (consumer.last_stable_offset(tp) or copy.end):
+            return
+        if heard_ms != copy.heard_ms:  # a broker that is silent says nothing of what there is
+            copy.heard_ms, copy.whole_s = heard_ms, asked_s
+        if not copy.is_warm:
+            await self._warm(copy)
 
     async def _warm(self, copy: Copy) -> None:
         """It has all that there is for the first time: index it."""

@@ -33,6 +33,8 @@ class Copy:
         self.end = first
         self.whole_s = monotonic()
         """Monotonic time at which it last had all that there was; before it had, when it began at the start."""
+        self.heard_ms: int | None = None
+        """When the answer came by which it had, as this machine's clock said: another answer has another time."""
         self.is_warm = False
         """It had all that there was once."""
         self.is_lent = False

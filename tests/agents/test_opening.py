@@ -6,8 +6,11 @@ import pytest
 
 from agents.errors import UserError
 from agents.kafka.log_reader import JournalEnd, LogEnds
-from agents.worker.opening import _agree, _position
-from streams.engine import State, new_state
+from agents.worker.opening import _agree, _position, _restored
+from schemas.policies import shipped_policies
+from streams.engine import Line, State, new_state, step
+from streams.rows import POLICIES_KEY
+from tests.zones import activation
 
 
 def state_at(lines: int, journal_ms: int, **positions: int) -> State:
@@ -42,3 +45,28 @@ def test_an_input_topic_that_ends_before_the_position_is_refused() -> None:
 def test_records_that_retention_took_before_they_were_read_are_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
     assert _position(state_at(1, 1, known=40), "known", LogEnds(45, 90)) == 45
     assert "offsets 40 to 44 are gone before they were read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param(b"a/b/order/1", b"\x90", id="an order without a fact"),
+        pytest.param(POLICIES_KEY, None, id="no policies"),
+        pytest.param(
+            b"a/b", b"\x96\x02\x00\x90\x80\x81\xa3x/y\x93\x01\x02\xa3odd\x00", id="a status that there is not"
+        ),
+    ],
+)
+def test_rows_that_have_our_form_and_make_no_sense_are_said_like_those_that_have_not(
+    key: bytes, value: bytes | None
+) -> None:
+    state = new_state(0)
+    step(state, Line(1, 1_773_014_400_000, activation(shipped_policies())))
+    rows = {key: value for key, value in state.changes() if value is not None}
+    rows |= {b"S/ATVPDKIKX0DER": b"\x90"}
+    if value is None:
+        del rows[key]
+    else:
+        rows[key] = value
+    with pytest.raises(UserError, match=r"its state rows cannot be read .*rebuild --partition 0"):
+        _restored(0, rows)

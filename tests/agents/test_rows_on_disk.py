@@ -24,7 +24,7 @@ from schemas.decoding import decode_notification
 from schemas.notifications import Notification, TimeTick
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step
-from streams.rows import apply_changes
+from streams.rows import RowError, apply_changes
 from streams.sealing import state_digest
 from tests.bench.workload import workload
 from tests.zones import activation
@@ -281,6 +281,36 @@ def test_a_log_that_was_torn_leaves_the_store_at_an_earlier_commit(tmp_path: Pat
     again = reopened(crashed)
     assert 0 < again.begin(CHANGELOG_ID, log.ends, NOW_MS, TOMBSTONES_MS) < len(log.records)
     assert state_digest(filled(again, log)) == state_digest(restore_state(0, log.rows.items()))
+    again.close()
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["a new store", "a store that is behind"])
+def test_a_key_that_is_no_text_is_refused_as_in_memory(is_known: bool, tmp_path: Path, store: RowsOnDisk) -> None:
+    log = Log([])
+    digest = state_digest(filled_with(store, log, 100))
+    store.close()
+    foreign = b"S/M\xff/order/1"
+    log.records.append((None, foreign, b"foreign", []))
+    opened = reopened(tmp_path) if is_known else anew(str(tmp_path / "other"), TOPIC, 0)
+    with pytest.raises(RowError, match="not UTF-8"):
+        filled(opened, log)
+    opened.remove()
+    log.records.append((None, foreign, None, []))
+    again = anew(str(tmp_path), TOPIC, 0)
+    assert state_digest(filled(again, log)) == digest
+    again.close()
+
+
+@pytest.mark.parametrize("name", ["²", "٣", "7x", "007"])
+def test_what_is_no_store_s_folder_is_not_looked_at(
+    name: str, tmp_path: Path, store: RowsOnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_folder, "LOCKED_S", 0.0)
+    filled_with(store, Log([]), 10)
+    store.close()
+    (tmp_path / TOPIC / "0" / name).mkdir()
+    again = reopened(tmp_path)
+    assert again._place == store._place
     again.close()
 
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
@@ -25,6 +26,7 @@ from agents.kafka.topics import create_topics
 from agents.worker import standby as module
 from agents.worker.standby import Standby
 from agents.worker.warm_copy import caught_up
+from deploy.embedded import EmbeddedKafka
 from streams.engine import restore_state
 from streams.state import State
 from tests.broker.conftest import MakeLive
@@ -277,6 +279,35 @@ def test_a_copy_that_was_behind_longer_than_tombstones_are_kept_is_made_anew(
             assert facts(state) == facts(await as_read(live))
 
     asyncio.run(story())
+
+
+@of_years
+def test_a_copy_whose_broker_was_silent_for_longer_than_tombstones_are_kept_is_made_anew(
+    own_kafka: EmbeddedKafka, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the broker said last is no word of what there is now."""
+    monkeypatch.setattr(module, "LONGEST_BEHIND_S", 4.0)
+    live = Live(own_kafka.bootstrap, "s-", tmp_path, reply_within("hours = 24"), partitions=1)
+    kept(live, "a")
+
+    async def story() -> None:
+        async with following(live) as standby:
+            copy = standby._copies[0]
+            own_kafka.pause()
+            try:
+                await eventually(lambda: standby._copies.get(0) is not copy, "the end of a copy that heard nothing")
+            finally:
+                own_kafka.resume()
+            assert "made anew: it has been behind for too long" in caplog.text
+            await until_warm(standby)
+            state = await as_copied(live, standby)
+            assert state is not None
+            assert facts(state) == facts(await as_read(live))
+
+    try:
+        asyncio.run(story())
+    finally:
+        live.close()
 
 
 @of_years

@@ -224,3 +224,15 @@ def test_rows_that_go_back_to_an_earlier_line_are_refused() -> None:
 def test_a_key_that_is_no_text_is_refused() -> None:
     with pytest.raises(RowError, match="not UTF-8"):
         Spare(0).take(b"\xff", b"[]")
+
+
+def test_an_account_s_row_under_a_matter_s_key_is_refused_as_recovery_does() -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    rows = {key: value for key, value in story.state.take_changes() if value is not None}
+    spare = Spare(0)
+    for key, value in rows.items():
+        spare.take(key, value)
+    spare.take(b"a/b/account/1", rows[f"{SELLER}/{US}".encode()])
+    with pytest.raises(RowError, match="a/b/account/1"):
+        spare.index_all()

@@ -170,6 +170,16 @@ def test_rows_of_no_kind_are_refused_by_name(row_id: str) -> None:
         restore_state(0, rows.items())
 
 
+@pytest.mark.parametrize("row_id", ["", "x", "a/b/order", "a/b/c"])
+def test_an_account_s_row_under_a_key_that_is_no_account_s_is_refused_by_name(row_id: str) -> None:
+    story = Story()
+    story.tell("return.received", monday_9am)
+    rows = {key: value for key, value in story.state.take_changes() if value is not None}
+    rows[row_id.encode()] = rows[ACCOUNT]
+    with pytest.raises(RowError, match=f"the row {row_id} is of no account and of no matter"):
+        restore_state(0, rows.items())
+
+
 def test_a_state_restored_from_no_rows_is_a_new_one() -> None:
     state = restore_state(0, [])
     assert (state.lines, state.digest) == (0, "")
