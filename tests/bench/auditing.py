@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from schemas.registry import DEAD_LETTER_TOPIC
 from tests.bench.installation import ROOT, Installation, NotMeasuredError
 from tests.bench.workload import DAY_MS, workload
 
@@ -28,14 +29,14 @@ def audits(bootstrap: str, folder: Path, *, seed: int, count: int, runs: int) ->
         running = [installation.worker() for _ in range(2)]
         for worker in running:
             worker.wait_for_log("recovered: partitions")
-        reader = installation.reader("sla-journal")
+        reader = installation.reader("sla-journal", DEAD_LETTER_TOPIC.name)  # the largest account outgrows a bound
         for first in range(0, count, AT_ONCE):
             installation.send(told[first : first + AT_ONCE])
             reader.wait_for_lines(min(count, first + AT_ONCE), within_s=60 + AT_ONCE / 500)
         for worker in running:
             worker.stop()
         for _ in range(runs):
-            yield _audited(installation, count)
+            yield _audited(installation, count - reader.letters)
 
 
 def _audited(installation: Installation, count: int) -> dict[str, float]:

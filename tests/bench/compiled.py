@@ -38,15 +38,21 @@ def measured(
             said.append(line)
             if line.startswith(tuple(parts)):
                 say(f"compiled {line.rstrip()}")
-    if child.returncode != 0:
+    results = folder / "results.json"
+    if not results.exists():
         raise NotMeasuredError(f"the compiled build: {''.join(said)[-300:]}")
-    runs: dict[str, list[float]] = json.loads((folder / "results.json").read_text())["runs"]
-    for number in range(max(map(len, runs.values()))):
+    told = json.loads(results.read_text())
+    runs: dict[str, list[float]] = told["runs"]
+    for number in range(max(map(len, runs.values()), default=0)):
         yield {
             renamed(key): values[number]
             for key, values in runs.items()
             if key.rpartition(".")[2] in KEYS and number < len(values)
         }
+    if told["failures"]:  # what was measured stands all the same
+        raise NotMeasuredError(
+            "; ".join(f"{renamed(key)} {reason}" for key, reason in sorted(told["failures"].items()))
+        )
 
 
 def renamed(key: str) -> str:

@@ -24,7 +24,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, Topic
 from agents.kafka.topics import create_topics, delete_topics
 from agents.settings import Settings
 from schemas.policies import shipped_policies
-from schemas.registry import OUTPUT_TOPICS, Logical
+from schemas.registry import DEAD_LETTER_TOPIC, OUTPUT_TOPICS, Logical
 from tests.bench.seeding import Row, Seeded
 from tests.bench.workload import Sent
 
@@ -121,10 +121,11 @@ class Seen(NamedTuple):
 
 
 class Reader:
-    """A `read_committed` consumer of the journal and all output topics."""
+    """A `read_committed` consumer of the journal, all output topics, or others that are asked for."""
 
     def __init__(self, installation: Installation, *logical: Logical) -> None:
         self._journal = installation.settings.topic("sla-journal")
+        self._dead_letters = installation.settings.topic(DEAD_LETTER_TOPIC.name)
         self._consumer = Consumer(
             {
                 "bootstrap.servers": installation.bootstrap,
@@ -139,6 +140,7 @@ class Reader:
         partitions = range(installation.settings.partitions)
         self._consumer.assign([TopicPartition(t, p, OFFSET_BEGINNING) for t in topics for p in partitions])
         self.lines = 0
+        self.letters = 0
         self.events = 0
 
     def take(self, wait_s: float = 0.02) -> list[Message]:
@@ -147,21 +149,25 @@ class Reader:
         for message in messages:
             if message.error() is not None:
                 raise NotMeasuredError(f"the broker says {message.error()}")
-            if message.topic() != self._journal:
+            if message.topic() == self._dead_letters:
+                self.letters += 1
+            elif message.topic() != self._journal:
                 self.events += 1
             elif b"/" in (message.key() or b""):  # ticks and activations have a partition's number as key
                 self.lines += 1
         return messages
 
     def wait_for_lines(self, count: int, *, within_s: float, meanwhile: Callable[[], None] | None = None) -> list[Seen]:
-        """Take until so many notifications are in the journal and nothing more comes; when there was how much.
+        """Take until so many notifications are in the journal or, if read, dead letters, and nothing more comes.
+
+        When there was how much is the answer.
 
         `meanwhile` is done now and then: every quarter of a second.
         """
         deadline = time.monotonic() + within_s
         done_s = time.monotonic()
         seen = [Seen(time.monotonic(), self.lines, self.events)]
-        while self.lines < count or time.monotonic() - seen[-1].at_s < 0.5:
+        while self.lines + self.letters < count or time.monotonic() - seen[-1].at_s < 0.5:
             if self.take():
                 seen.append(Seen(time.monotonic(), self.lines, self.events))
             if meanwhile is not None and time.monotonic() - done_s > MEANWHILE_S:
