@@ -7,6 +7,7 @@ nothing: it puts the figures of the last run into docs/explanation/figures.md.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -293,9 +294,12 @@ def _processor() -> str:
 @click.option("--seed", default=7, show_default=True, help="Of the load.")
 @click.option("--runs", type=int, default=None, help="How often each is measured; the median counts.")
 @click.option("--broker", default=None, metavar="HOST:PORT", help="Measure on this Kafka (default: an embedded one).")
+@click.option("--add", is_flag=True, help="Keep what the last run measured and this one does not, with its day.")
 @click.option("--page", is_flag=True, help="Measure nothing: put the figures of the last run into the page of figures.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "bench", help="Folder of the results.")
-def main(quick: bool, only: str, seed: int, runs: int | None, broker: str | None, page: bool, out: Path) -> None:
+def main(
+    quick: bool, only: str, seed: int, runs: int | None, broker: str | None, add: bool, page: bool, out: Path
+) -> None:
     """Measure, print the table, write results.json and the plots."""
     if page:
         rewrite(ROOT / "docs" / "explanation" / "figures.md", out / "results.json")
@@ -315,10 +319,15 @@ def main(quick: bool, only: str, seed: int, runs: int | None, broker: str | None
         bench = Bench(sizes, seed, Path(folder), started.bootstrap if started else broker or "")
         with Progress(*columns, console=console, transient=True) as progress:
             bench.run(chosen, progress)
+    curves = bench.curves
+    if add and (out / "results.json").exists():
+        before = json.loads((out / "results.json").read_text(encoding="utf-8"))
+        bench.figures.keep(before)
+        curves = curves or before["growth"]
     mode = "quick" if quick else "full"
     told = about(bench, mode, time.monotonic() - started_s)
     console.print(table(bench.figures, told))
-    write(bench.figures, told, out, bench.curves)
+    write(bench.figures, told, out, curves)
     for path in (out / "results.json", *write_charts(bench.curves, out)):
         console.print(f"Written: {path}", highlight=False, soft_wrap=True)
     sys.exit(1 if bench.figures.failures else 0)

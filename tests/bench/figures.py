@@ -81,6 +81,8 @@ class Figures:
     runs: dict[str, list[float]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    earlier: dict[str, str] = field(default_factory=dict)
+    """When and how those were measured that stand here from an earlier run."""
 
     def add(self, measured: Mapping[str, float]) -> None:
         """One run's figures."""
@@ -96,6 +98,17 @@ class Figures:
         """These could not be measured, or not as often as they should have been."""
         for key in keys:
             self.failures[key] = reason
+
+    def keep(self, before: Mapping[str, Any]) -> None:
+        """What an earlier run (its `results`) has and this one has not stands beside this one's, with its day."""
+        about = before["about"]
+        low, high = about["load_average"]
+        then = f"{about['date'][:10]}, {about['mode']} run, load average {low:.1f} to {high:.1f}"
+        for key in before["runs"].keys() - self.runs.keys() - self.failures.keys():
+            self.runs[key] = before["runs"][key]
+            self.earlier[key] = before.get("earlier", {}).get(key, then)
+            if key in before["notes"]:
+                self.notes[key] = before["notes"][key]
 
     def figure(self, key: str) -> float | None:
         """The median of the runs; None where there is none."""
@@ -114,7 +127,7 @@ class Figures:
             for goal in GOALS
             if goal.target is not None
         }
-        said = {"notes": self.notes, "failures": self.failures}
+        said = {"notes": self.notes, "failures": self.failures, "earlier": self.earlier}
         return {**medians, "about": dict(about), "runs": self.runs, "goals": goals, **said}
 
 
@@ -156,7 +169,7 @@ def table(figures: Figures, about: Mapping[str, Any]) -> Table:
         runs = figures.runs.get(goal.key, [])
         met = {True: "[green]yes[/]", False: "[red]no[/]", None: "-"}[figures.is_met(goal.key)]
         aim = "" if goal.target is None else f"{'≤' if goal.sense == 'at most' else '≥'} {number(goal.target)}"
-        beside = [figures.notes.get(goal.key, ""), figures.failures.get(goal.key, "")]
+        beside = [told.get(goal.key, "") for told in (figures.notes, figures.failures, figures.earlier)]
         meaning = "; ".join([goal.meaning, *(words for words in beside if words)])
         spread = f"{number(min(runs))} to {number(max(runs))}" if len(runs) > 1 else str(len(runs))
         made.add_row(goal.key, number(figures.figure(goal.key)), spread, aim, met, meaning)

@@ -46,6 +46,6 @@ def _row(goal: Goal, results: Mapping[str, Any]) -> str:
     value = results[goal.key]
     aim = "" if goal.target is None else f"{'≤' if goal.sense == 'at most' else '≥'} {number(goal.target)}"
     met = {True: "yes", False: "no", None: ""}[is_met(goal, value)]
-    note = results["notes"].get(goal.key)
-    meaning = f"{goal.meaning} ({note})" if note else goal.meaning
+    beside = [words for words in (results["notes"].get(goal.key), results["earlier"].get(goal.key)) if words]
+    meaning = f"{goal.meaning} ({'; '.join(beside)})" if beside else goal.meaning
     return f"| {meaning} (`{goal.key}`) | {number(value)} | {aim} | {met} | {len(results['runs'][goal.key])} |"

@@ -210,6 +210,31 @@ def test_the_page_gets_the_figures_that_were_measured_and_nothing_else_of_it_cha
     assert "start.fresh_s" not in text
 
 
+def test_what_an_earlier_run_measured_stands_beside_the_new_with_its_day(tmp_path: Path) -> None:
+    first = Figures()
+    first.add({"live.passes": 70.0, "replay.passes": 60.0, "start.fresh_s": 2.0})
+    first.note("beside others", "replay.passes")
+    second = Figures()
+    second.add({"live.passes": 50.0})
+    second.fail("no broker", "start.fresh_s")
+    third = Figures()
+    third.add({"naive.cpu_us": 200.0})
+    for figures, day in ((first, "2026-02-02"), (second, "2026-02-03"), (third, "2026-02-04")):
+        if figures is not first:
+            figures.keep(json.loads((tmp_path / "results.json").read_text()))
+        write(figures, {**ABOUT, "date": f"{day}T08:00:00+00:00"}, tmp_path, {})
+    assert third.runs == {"naive.cpu_us": [200.0], "live.passes": [50.0], "replay.passes": [60.0]}
+    page = tmp_path / "figures.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    rewrite(page, tmp_path / "results.json")
+    text = page.read_text()
+    then = "quick run, load average 0.5 to 2.0"
+    assert f"(beside others; 2026-02-02, {then}) (`replay.passes`)" in text
+    assert f"(2026-02-03, {then}) (`live.passes`)" in text
+    assert "µs a notification (`naive.cpu_us`)" in text
+    assert "start.fresh_s" not in text
+
+
 def test_a_page_without_the_marks_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "figures.md"
     page.write_text(f"{BEGIN}\n")
