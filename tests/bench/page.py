@@ -1,4 +1,4 @@
-"""The table of figures of docs/explanation/figures.md, made from `bench/results.json`, between two marks."""
+"""The table and plots of docs/explanation/figures.md, from what a run left in `bench/`, between two marks."""
 
 from __future__ import annotations
 
@@ -7,21 +7,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.charts import CHARTS
 from tests.bench.figures import GOALS, Goal, is_met, number
 
 BEGIN: Final = "<!-- figures: written by `python -m tests.bench --page` -->"
 END: Final = "<!-- end of figures -->"
 
 
+PLOTTED: Final = "figures-"
+"""Plots stand beside the page under their names with this before them."""
+
+
 def rewrite(page: Path, results: Path) -> None:
-    """Put the figures of a run into a page. ValueError where the marks are missing."""
+    """Put the figures of a run into a page, its plots beside it. ValueError where the marks are missing."""
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page.name} has not both marks, {BEGIN} and {END}")
-    table = markdown(json.loads(results.read_text(encoding="utf-8")))
-    page.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
+    told = [markdown(json.loads(results.read_text(encoding="utf-8")))]
+    for chart in CHARTS:
+        drawn = results.with_name(chart.file)
+        if drawn.exists():
+            page.with_name(PLOTTED + chart.file).write_bytes(drawn.read_bytes())
+            told.append(f"![{chart.title}, against {chart.across}]({PLOTTED}{chart.file})\n")
+    page.write_text("\n".join([f"{before}{BEGIN}\n", *told, f"{END}{after}"]), encoding="utf-8")
 
 
 def markdown(results: Mapping[str, Any]) -> str:

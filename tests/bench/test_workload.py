@@ -15,7 +15,7 @@ from streams.replay import Replay
 from tests.bench import compiled, simple
 from tests.bench.charts import write_charts
 from tests.bench.figures import GOAL_BY_KEY, GOALS, Figures, Goal, is_met, number, percentile, table, write
-from tests.bench.growth import Point
+from tests.bench.growth import LINE_US, Point
 from tests.bench.page import BEGIN, END, rewrite
 from tests.bench.passes import Yardstick
 from tests.bench.pure import MONDAY_MS, is_valid
@@ -206,6 +206,12 @@ def test_the_page_gets_the_figures_that_were_measured_and_nothing_else_of_it_cha
     meaning = "live path, mixed load: CPU of the worker for a notification, in passes (beside others)"
     row = f"| {meaning} (`live.passes`) | 30 | ≤ 55 | yes | 3 |"
     assert text.endswith(f"\n{row}\n\n{END}\nafter\n")
+    write_charts({LINE_US: [Point(1_000, 50.0), Point(10_000, 60.0)]}, tmp_path)
+    rewrite(page, tmp_path / "results.json")
+    text = page.read_text()
+    plot = "![CPU of a line, µs, against open clocks](figures-growth-line.svg)"
+    assert text.endswith(f"\n{row}\n\n{plot}\n\n{END}\nafter\n")
+    assert (tmp_path / "figures-growth-line.svg").read_bytes() == (tmp_path / "growth-line.svg").read_bytes()
     assert "old" not in text
     assert "start.fresh_s" not in text
 
