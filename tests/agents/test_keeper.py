@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -365,18 +366,21 @@ def refund(number: int, at_s: float) -> bytes:
     )
 
 
-def kept_in_slices_of(size: int, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, list[Any]], bytes, bytes]:
+Given = tuple[str, float, bytes]
+"""Topic, the broker's time (s after the start), value."""
+
+
+def kept_in_slices_of(
+    size: int, given: Sequence[Given], until_s: float, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, list[Any]], bytes, bytes]:
     """All records by topic that the same input brings, the state's digest, and that of the journal."""
     monkeypatch.setattr(Hand.take, "__defaults__", (size,))
-    desk = Desk()
+    desk = Desk(seal_every_s=0)  # where a slice ends a seal may stand
+    in_force(desk)
+    for topic, at_s, value in given:
+        desk.give(topic, at_s, value)
     for topic in TOPICS:
-        desk.answer(topic, 0)
-    desk.until_idle()
-    for number in range(60):
-        desk.give("buyer-message", 101 + number, message(f"m{number // 2}", 101 + number))
-        desk.give("refund-issued", 101.5 + number, refund(number, 101 + number))
-    for topic in TOPICS:
-        desk.answer(topic, 60, sent_s=200.0)
+        desk.answer(topic, sum(one[0] == topic for one in given), sent_s=until_s)
     desk.until_idle()
     records: dict[str, list[Any]] = {}
     for outbox in desk.written:
@@ -388,11 +392,45 @@ def kept_in_slices_of(size: int, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[
 
 
 def test_slices_of_any_size_bring_the_same_records_and_leave_the_same_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = kept_in_slices_of(1_000, monkeypatch)
+    given: list[Given] = []
+    for number in range(60):
+        given.append(("buyer-message", 101 + number, message(f"m{number // 2}", 101 + number)))
+        given.append(("refund-issued", 101.5 + number, refund(number, 101 + number)))
+    whole = kept_in_slices_of(1_000, given, 200.0, monkeypatch)
     assert {topic: len(records) for topic, records in whole[0].items()} == {
         "sla-journal": 101,
         "sla-clock": 50,
         "dead-letter": 20,
     }
     for size in (1, 2, 7, 64):
-        assert kept_in_slices_of(size, monkeypatch) == whole
+        assert kept_in_slices_of(size, given, 200.0, monkeypatch) == whole
+
+
+def test_records_too_large_for_a_stretch_are_read_one_by_one_and_bring_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[Given] = []
+    for number in range(70):
+        value = message(f"m{number}", 101)
+        padding = b" " * (65_000 if 5 < number < 40 else 66_000 if number == 50 else 0)
+        given.append(("buyer-message", 101, value + padding))
+    whole = kept_in_slices_of(1_000, given, 200.0, monkeypatch)
+    assert [dict(headers)["dl_reason"] for _, _, _, headers in whole[0]["dead-letter"]] == [b"too_large"]
+    assert len(whole[0]["sla-journal"]) == 70
+    for size in (1, 64):
+        assert kept_in_slices_of(size, given, 200.0, monkeypatch) == whole
+
+
+def test_a_line_that_brings_more_than_a_stretch_goes_out_between_the_lines_around_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later_s = 101 + 49 * 3600
+    given: list[Given] = [("buyer-message", 101, message(f"m{number}", 101)) for number in range(150)]
+    given += [("buyer-message", later_s + number, message(f"n{number}", later_s + number)) for number in range(9)]
+    whole = kept_in_slices_of(1_000, given, later_s + 20, monkeypatch)
+    by_line = Counter(dict(headers)["line"] for _, _, _, headers in whole[0]["sla-breach"])
+    assert by_line == {b"152": 150}
+    opened = [int(dict(headers)["line"] or 0) for _, _, _, headers in whole[0]["sla-clock"]]
+    assert opened == [*range(2, 161)]
+    for size in (1, 64):
+        assert kept_in_slices_of(size, given, later_s + 20, monkeypatch) == whole
