@@ -124,7 +124,7 @@ class KeptSlice:
             if sum([len(held.record.value or b"") for held in stretch]) > MOST_BYTES_AT_ONCE:
                 del stretch[1:]
             first += len(stretch)
-            yield from zip(stretch, [_said(held.record) for held in stretch], strict=True)
+            yield from zip(stretch, [_value_in(held.record) for held in stretch], strict=True)
 
     def _read(self, record: Record) -> Decoded | Rejected:
         """The notification that a record holds, or why it is none, as far as its bytes can say."""
@@ -264,5 +264,5 @@ class KeptSlice:
             self.outbox.put_all(topic, partition, records)
 
 
-def _said(record: Record) -> Decoded | Rejected | None:
+def _value_in(record: Record) -> Decoded | Rejected | None:
     return None if isinstance(record, Unreadable) else decode_notification(record.value or b"", from_file=False)
