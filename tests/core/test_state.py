@@ -9,8 +9,9 @@ import pytest
 from schemas.notifications import TimeTick
 from streams.at_rest import ParkedInMemory, RowsInMemory
 from streams.engine import Line, next_fire_ms, restore_state, step
+from streams.row_codec import decode_partition
 from streams.row_store import MATTERS_AT_WORK, PARTIES_AT_WORK
-from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, RowError, decode_partition
+from streams.rows import MOST_LOST, PARTITION_KEY, POLICIES_KEY, Lost, RowError
 from streams.state import new_state
 from streams.threads import NEVER_MS
 from tests.core.instants import DAY, HOUR, monday_9am, monday_noon, thursday_9am, thursday_midnight, tuesday_9am
