@@ -31,7 +31,7 @@ STATUS_WINDOW: Final = 30
 def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
     """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
     day, days, windows = clock.start_ms // DAY_MS, party.row.days, party.windows
-    is_met, is_late = clock.outcome == MET, clock.outcome in _LATE
+    is_met, is_late = clock.outcome == MET, clock.outcome in (BREACHED, CLOSED_LATE)
     if not (is_met or is_late) or day < newest_midnight_ms // DAY_MS - KEPT_DAYS:
         return
     counts = days.get(day)
@@ -56,7 +56,6 @@ def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> Non
         del days[day]
 
 
-_LATE: Final = (BREACHED, CLOSED_LATE)
 _NOTHING: Final = DayCounts()
 
 

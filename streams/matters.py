@@ -94,7 +94,7 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
             continue
         if clock.due_ms > newest_ms:  # noqa: PLR1730 - as above
             newest_ms = clock.due_ms
-        if outcome in _TICKING:
+        if outcome in (OPEN, BREACHED):
             is_kept_longer = is_kept_longer or outcome == OPEN or is_unsettled(clock)
             fire_ms, step = _clock_timer(agreement, clock)
             if step:
@@ -111,8 +111,6 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
     return (forget_ms, "", 0)
 
 
-_TICKING: Final = (OPEN, BREACHED)
-
 FEW_CLOCKS: Final = 8
 """A matter with more of them is crowded."""
 
@@ -125,7 +123,7 @@ def _foremost(clocks: list[Clock]) -> list[Clock]:
     found: dict[tuple[str, int, int, int], Clock] = {}
     for clock in clocks:
         outcome = clock.outcome
-        if outcome in _TICKING:
+        if outcome in (OPEN, BREACHED):
             alike = (clock.rule, clock.version, outcome, clock.passed)
             first = found.get(alike)
             if first is None or (clock.due_ms, clock.subject) < (first.due_ms, first.subject):
@@ -156,7 +154,7 @@ _NO_TIMER: Final = (0, 0)
 
 def next_of_clock(agreement: Agreement, clock: Clock) -> tuple[int, int] | None:
     """When a clock's own next timer fires (ms UTC) and its step (`streams.timers`), or None where it has none."""
-    found = _clock_timer(agreement, clock) if clock.outcome in _TICKING else _NO_TIMER
+    found = _clock_timer(agreement, clock) if clock.outcome in (OPEN, BREACHED) else _NO_TIMER
     return None if found == _NO_TIMER else found
 
 

@@ -8,7 +8,7 @@ clocks, `health` for an account's counters.
 
 from __future__ import annotations
 
-from typing import Any, Final, NewType
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,15 +17,15 @@ from streams.facts import CaseFact, EvidenceFact, OrderFact, ProgramChanged, Thr
 ROW_VERSION: Final = 2
 
 # Outcomes of a clock (contract §3). GONE: the facts no longer call for it; kept for its revision and seq.
-Outcome = NewType("Outcome", int)
-OPEN: Final = Outcome(0)
-MET: Final = Outcome(1)
-SUPERSEDED: Final = Outcome(2)
-EXEMPT: Final = Outcome(3)
-BREACHED: Final = Outcome(4)
-CLOSED_LATE: Final = Outcome(5)
-GONE: Final = Outcome(6)
-OUTCOME_NAMES: Final = {
+Outcome = Literal[0, 1, 2, 3, 4, 5, 6]
+OPEN: Final = 0
+MET: Final = 1
+SUPERSEDED: Final = 2
+EXEMPT: Final = 3
+BREACHED: Final = 4
+CLOSED_LATE: Final = 5
+GONE: Final = 6
+OUTCOME_NAMES: Final[dict[Outcome, str]] = {
     OPEN: "open",
     MET: "met",
     SUPERSEDED: "superseded",
