@@ -15,7 +15,7 @@ from schemas.rules import RULES
 from streams import facts, health
 from streams.at_work import Matter, Party
 from streams.cases import case_violation
-from streams.duties import Called, Duty, Urgent, Violation
+from streams.duties import Called, Duty, Urgent, Violation, are_same
 from streams.events import violation_event
 from streams.ledger import Ledger
 from streams.matters import FULL, called_for, take_fact
@@ -193,7 +193,8 @@ _Pair = tuple[str, Matter, Clock | None, Duty | None]
 
 def _pair_up_changed(matter: Matter, stood: dict[str, Duty], stands: dict[str, Duty], pairs: list[_Pair]) -> None:
     """The pairs of one matter whose duties are other than they stood; a full matter has few of them."""
-    changed = {name: stands.get(name) for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name)}
+    names = stood.keys() | stands.keys()
+    changed = {name: stands.get(name) for name in names if not are_same(stood.get(name), stands.get(name))}
     for clock in matter.row.clocks:
         if clock.rule in QUESTIONS_RULES:
             name = f"{clock.rule}/{clock.subject}"
@@ -236,7 +237,7 @@ def _urge(ledger: Ledger, matter: Matter, called: Called, opened: dict[str, Cloc
     """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN); then the fact is applied."""
     row = cast(OrderRow, matter.row)
     places = {source: place for place, source in enumerate(row.urged)}
-    urgents = sorted(_urgents(row, called, opened, places), key=itemgetter(0))
+    urgents = sorted(_urgents(row, called, opened, places), key=lambda said: said[0].place())
     for urgent, clock in urgents:
         yield
         place = places.setdefault(urgent.source, len(places))

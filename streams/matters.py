@@ -40,7 +40,7 @@ def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Cal
         return Called(thread_duties(thread), thread_violations(thread) if thread.sent else ())
     if type(row) is CaseRow:
         return Called(case_duties(case_view(name, row.facts)))
-    return Called((), evidence_violations(name, cast(EvidenceRow, row).facts))
+    return Called([], evidence_violations(name, cast(EvidenceRow, row).facts))
 
 
 def take_fact(row_id: str, facts: list[Any], fact: Fact) -> Taken:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from schemas.rules import REFUND_RULES
-from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Called, Duty, End, Urgent, Violation, earliest
+from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Called, Duty, End, Rank, Urgent, Violation, earliest
 from streams.facts import (
     ChargebackAnswered,
     ChargebackDecided,
@@ -183,7 +183,7 @@ def _deal_refunds(view: OrderView, receipts: list[_Receipt]) -> None:
 
 def _refund_end(refund: RefundIssued) -> End:
     """SFP 5: Amazon may refund in the seller's place at any time."""
-    rank = ENDS_SUPERSEDED if refund.issued_by in AMAZON else ENDS_MET
+    rank: Rank = ENDS_SUPERSEDED if refund.issued_by in AMAZON else ENDS_MET
     return End(refund.at_ms, rank, refund.event_id, refund.issued_by)
 
 
