@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from operator import itemgetter
-from typing import Final, cast
+from typing import cast
 
 from schemas.notifications import MetricsReported, Notification, ProgramChanged
 from schemas.rules import RULES
@@ -17,6 +17,7 @@ from streams.at_work import Matter, Party
 from streams.cases import case_violation
 from streams.duties import Called, Duty, Urgent, Violation, are_same
 from streams.events import violation_event
+from streams.facts import ReturnApproved, ReturnReceived, ReturnRequested
 from streams.ledger import Ledger
 from streams.matters import FULL, called_for, take_fact
 from streams.pieces import in_order, let_go
@@ -82,10 +83,10 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         if taken.how == "repeat":
             continue
         state.rows.mark_changed(matter)
-        if matter.kind == "order":
+        if type(row) is OrderRow:
             if len(row.facts) >= FULL:
                 state.full.add(matter.row_id)
-            if isinstance(fact, _NAMES_A_PROGRAM) and isinstance(row, OrderRow):
+            if type(fact) is ReturnRequested or type(fact) is ReturnApproved or type(fact) is ReturnReceived:
                 row.programs.setdefault(fact.return_id, fact.program)
         else:
             if type(taken.other) is facts.CaseOpened:
@@ -98,9 +99,6 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         if matter.kind == "case":
             violations.extend(_case_violations(state, matter, is_opening=type(fact) is facts.CaseOpened))
     return touched, violations
-
-
-_NAMES_A_PROGRAM: Final = (facts.ReturnRequested, facts.ReturnApproved, facts.ReturnReceived)
 
 
 def _case_violations(state: State, matter: Matter, *, is_opening: bool) -> Iterator[tuple[Matter, Violation]]:

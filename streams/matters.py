@@ -81,8 +81,9 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
     newest_ms, is_kept_longer = row.facts[0].at_ms, False
     best: tuple[int, str, int] | None = None
     for fact in row.facts:
-        if fact.at_ms > newest_ms:  # noqa: PLR1730 - a call of max costs more, and this is asked at each line
-            newest_ms = fact.at_ms
+        at_ms = fact.at_ms
+        if at_ms > newest_ms:  # noqa: PLR1730 - a call of max costs more, and this is asked at each line
+            newest_ms = at_ms
     clocks = row.clocks
     if len(clocks) > FEW_CLOCKS and not agreement.may_move:
         newest_ms = max([newest_ms, *(clock.due_ms for clock in clocks if clock.outcome != GONE)])
@@ -92,8 +93,9 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
         outcome = clock.outcome
         if outcome == GONE:
             continue
-        if clock.due_ms > newest_ms:  # noqa: PLR1730 - as above
-            newest_ms = clock.due_ms
+        due_ms = clock.due_ms
+        if due_ms > newest_ms:  # noqa: PLR1730 - as above
+            newest_ms = due_ms
         if outcome in (OPEN, BREACHED):
             is_kept_longer = is_kept_longer or outcome == OPEN or is_unsettled(clock)
             fire_ms, step = _clock_timer(agreement, clock)

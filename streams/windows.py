@@ -6,7 +6,6 @@ changes the windows that it is in. Law: they are what adding up the days anew wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from streams.rows import DayCounts
@@ -52,7 +51,7 @@ class Windows:
         self.last = _NEVER
         self.each: list[Window] = []
 
-    def open(self, days: Mapping[int, DayCounts], last: int) -> bool:
+    def open(self, days: dict[int, DayCounts], last: int) -> bool:
         """These are the days, and `last` that of the newest midnight; returns whether it was another before."""
         if last == self.last:
             return False
