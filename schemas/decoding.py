@@ -43,7 +43,7 @@ def decode_notification(raw: bytes, *, from_file: bool) -> Decoded | Rejected:
             return Decoded(body, None, None, form.journal_value(document))
         times = _file_times(document) if "arrived_at" in document or "journaled_at" in document else _NO_TIMES
         if times is not None and (form.is_live or times != _NO_TIMES):
-            return Decoded(body, *times)
+            return Decoded(body, times[0], times[1])
     return Rejected("bad_field", form.first_to_blame(orjson.loads(raw), from_file=from_file))
 
 

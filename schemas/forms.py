@@ -143,7 +143,7 @@ def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[str, ...
     return lambda document: tuple(document[name] for name in names)
 
 
-FORMS: Final[Mapping[str, Form]] = {
+FORMS: Final[dict[str, Form]] = {
     **{type_name(body_type): _form(body_type, is_live=True) for body_type in NOTIFICATION_TYPES},
     **{type_name(body_type): _form(body_type, is_live=False) for body_type in FILE_ONLY_TYPES},
 }

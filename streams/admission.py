@@ -41,14 +41,11 @@ def admit(state: State, notification: Notification, journal_ms: int, arrival_ms:
         return Rejected("calendar_not_covered", "occurred_at")
     if journal_ms - occurred_ms >= agreement.retention.settled_ms:
         return Rejected("too_old", "occurred_at")
-    if party is None or not (state.full or type(notification) in _BOUND_BY_ACCOUNT):
-        return None  # as nearly always: no matter is full
+    kind = type(notification)
+    if party is None or not (state.full or kind is ProgramChanged or kind is CaseOpened):
+        return None  # as nearly always: no matter is full, and of these an account may have too many though none is
     full = _full_field(state, party, notification)
     return None if full is None else Rejected("matter_full", full)
-
-
-_BOUND_BY_ACCOUNT: Final = (ProgramChanged, CaseOpened)
-"""Of which an account may have too many though no matter of it is full."""
 
 
 def _full_field(state: State, party: Party, notification: Notification) -> str | None:

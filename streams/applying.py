@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from operator import itemgetter
-from typing import Final, cast
+from typing import cast
 
 from schemas.notifications import MetricsReported, Notification, ProgramChanged
 from schemas.rules import RULES
 from streams import facts, health
 from streams.at_work import Matter, Party
 from streams.cases import case_violation
-from streams.duties import Called, Duty, Urgent, Violation
+from streams.duties import Called, Duty, Urgent, Violation, are_same
 from streams.events import violation_event
+from streams.facts import ReturnApproved, ReturnReceived, ReturnRequested
 from streams.ledger import Ledger
 from streams.matters import FULL, called_for, take_fact
 from streams.pieces import in_order, let_go
@@ -82,10 +83,10 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         if taken.how == "repeat":
             continue
         state.rows.mark_changed(matter)
-        if matter.kind == "order":
+        if type(row) is OrderRow:
             if len(row.facts) >= FULL:
                 state.full.add(matter.row_id)
-            if isinstance(fact, _NAMES_A_PROGRAM) and isinstance(row, OrderRow):
+            if type(fact) is ReturnRequested or type(fact) is ReturnApproved or type(fact) is ReturnReceived:
                 row.programs.setdefault(fact.return_id, fact.program)
         else:
             if type(taken.other) is facts.CaseOpened:
@@ -98,9 +99,6 @@ def _take_facts(state: State, party: Party, notification: Notification) -> tuple
         if matter.kind == "case":
             violations.extend(_case_violations(state, matter, is_opening=type(fact) is facts.CaseOpened))
     return touched, violations
-
-
-_NAMES_A_PROGRAM: Final = (facts.ReturnRequested, facts.ReturnApproved, facts.ReturnReceived)
 
 
 def _case_violations(state: State, matter: Matter, *, is_opening: bool) -> Iterator[tuple[Matter, Violation]]:
@@ -193,7 +191,8 @@ _Pair = tuple[str, Matter, Clock | None, Duty | None]
 
 def _pair_up_changed(matter: Matter, stood: dict[str, Duty], stands: dict[str, Duty], pairs: list[_Pair]) -> None:
     """The pairs of one matter whose duties are other than they stood; a full matter has few of them."""
-    changed = {name: stands.get(name) for name in stood.keys() | stands.keys() if stood.get(name) != stands.get(name)}
+    names = stood.keys() | stands.keys()
+    changed = {name: stands.get(name) for name in names if not are_same(stood.get(name), stands.get(name))}
     for clock in matter.row.clocks:
         if clock.rule in QUESTIONS_RULES:
             name = f"{clock.rule}/{clock.subject}"
@@ -236,7 +235,7 @@ def _urge(ledger: Ledger, matter: Matter, called: Called, opened: dict[str, Cloc
     """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN); then the fact is applied."""
     row = cast(OrderRow, matter.row)
     places = {source: place for place, source in enumerate(row.urged)}
-    urgents = sorted(_urgents(row, called, opened, places), key=itemgetter(0))
+    urgents = sorted(_urgents(row, called, opened, places), key=lambda said: said[0].place())
     for urgent, clock in urgents:
         yield
         place = places.setdefault(urgent.source, len(places))

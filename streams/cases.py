@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from schemas.codec import DAY_MS
 from streams.duties import ENDS_EXEMPT, ENDS_MET, Duty, End, Violation, earliest
@@ -28,19 +28,25 @@ EVIDENCE_MS: Final = 180 * DAY_MS
 """How long evidence has to be kept (PLAN)."""
 
 
-class CaseView(NamedTuple):
+class CaseView:
     """The facts of one support case, by kind; those of which there may be several by (instant, event id)."""
 
-    case_id: str
-    opened: CaseOpened | None
-    closings: tuple[CaseClosed, ...]
-    activities: tuple[CaseActivity, ...]
+    __slots__ = ("activities", "case_id", "closings", "opened")
+
+    def __init__(
+        self, case_id: str, opened: CaseOpened | None, closings: list[CaseClosed], activities: list[CaseActivity]
+    ) -> None:
+        self.case_id = case_id
+        self.opened = opened
+        self.closings = closings
+        self.activities = activities
 
 
-def case_view(case_id: str, facts: Sequence[CaseFact]) -> CaseView:
+def case_view(case_id: str, facts: list[CaseFact]) -> CaseView:
     """Sort the facts of a case into what the rules ask for."""
-    opened = None
-    closings, activities = [], []
+    opened: CaseOpened | None = None
+    closings: list[CaseClosed] = []
+    activities: list[CaseActivity] = []
     for fact in facts:
         if isinstance(fact, CaseActivity):
             activities.append(fact)
@@ -48,12 +54,7 @@ def case_view(case_id: str, facts: Sequence[CaseFact]) -> CaseView:
             opened = fact
         else:
             closings.append(fact)
-    return CaseView(
-        case_id,
-        opened,
-        tuple(sorted(closings, key=_when)),
-        tuple(sorted(activities, key=_when)),
-    )
+    return CaseView(case_id, opened, sorted(closings, key=_when), sorted(activities, key=_when))
 
 
 def case_duties(view: CaseView) -> list[Duty]:
@@ -111,16 +112,21 @@ def _resolution(view: CaseView, opened: CaseOpened) -> Duty:
     return Duty("case-resolution", view.case_id, opened.at_ms, end)
 
 
-class CaseSummary(NamedTuple):
+class CaseSummary:
     """What of a case bears on others with its subject: when it was opened, and its closings and activities in order.
 
     An entry of `timeline` is instant, event id, and whether it is a closing. `is_violation`: it has one, and no second.
     """
 
-    case_id: str
-    opened: CaseOpened | None
-    timeline: list[tuple[int, str, bool]]
-    is_violation: bool
+    __slots__ = ("case_id", "is_violation", "opened", "timeline")
+
+    def __init__(
+        self, case_id: str, opened: CaseOpened | None, timeline: list[tuple[int, str, bool]], *, is_violation: bool
+    ) -> None:
+        self.case_id = case_id
+        self.opened = opened
+        self.timeline = timeline
+        self.is_violation = is_violation
 
     def closed_ms(self, at_ms: int) -> int | None:
         """Since when a case stands closed at an instant; None where it is open, for the first time or again.
@@ -132,11 +138,11 @@ class CaseSummary(NamedTuple):
         return since_ms if is_closed else None
 
 
-def case_summary(case_id: str, facts: Sequence[CaseFact], violations: Sequence[str]) -> CaseSummary:
+def case_summary(case_id: str, facts: list[CaseFact], violations: Sequence[str]) -> CaseSummary:
     """How a case stands, derived from its facts."""
     opened = next((fact for fact in facts if isinstance(fact, CaseOpened)), None)
     steps = [(fact.at_ms, fact.event_id, isinstance(fact, CaseClosed)) for fact in facts if fact is not opened]
-    return CaseSummary(case_id, opened, sorted(steps), bool(violations))
+    return CaseSummary(case_id, opened, sorted(steps), is_violation=bool(violations))
 
 
 def _when(fact: CaseFact) -> tuple[int, str]:

@@ -25,7 +25,7 @@ from enum import Enum
 from typing import Any, Final
 
 from schemas.notifications import MessageMarked, MessageUndelivered, MessageUnmarked, RefundCancelled
-from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Duty, Urgent
+from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Duty, Rank, Urgent
 from streams.events import Moment, clock_event
 from streams.rows import BREACHED, CLOSED_LATE, EXEMPT, GONE, MET, OPEN, STANDING, SUPERSEDED, Clock, Outcome
 from streams.terms import Binding
@@ -75,14 +75,14 @@ TRANSITIONS: Final[dict[tuple[Outcome, Outcome], tuple[Say, ...]]] = {
     (old, new): _transition(old, new) for old in OUTCOMES for new in OUTCOMES
 }
 
-ENDED_TYPES: Final = {
+ENDED_TYPES: Final[dict[Outcome, str]] = {
     MET: "clock.met",
     SUPERSEDED: "clock.superseded",
     EXEMPT: "clock.exempt",
     CLOSED_LATE: "clock.closed_late",
 }
 _PLACE_OF: Final = {kind: place for place, kind in enumerate(STANDING)}
-_OUTCOME_OF_RANK: Final = {ENDS_MET: MET, ENDS_SUPERSEDED: SUPERSEDED, ENDS_EXEMPT: EXEMPT}
+_OUTCOME_OF_RANK: Final[dict[Rank, Outcome]] = {ENDS_MET: MET, ENDS_SUPERSEDED: SUPERSEDED, ENDS_EXEMPT: EXEMPT}
 _REASON_OF_FACT: Final[dict[type[Any], str]] = {
     RefundCancelled: "refund_cancelled",
     MessageUndelivered: "message_undelivered",

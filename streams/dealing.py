@@ -11,16 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from streams.partitioner import partition_of
-from streams.rows import (
-    PARTITION_KEY,
-    POLICIES_KEY,
-    PartitionRow,
-    PoliciesRow,
-    account_of,
-    decode_partition,
-    decode_policies,
-    encode_row,
-)
+from streams.row_codec import account_of, decode_partition, decode_policies, encode_row
+from streams.rows import PARTITION_KEY, POLICIES_KEY, PartitionRow, PoliciesRow
 from streams.sealing import own_row
 
 Rows = Sequence[tuple[bytes, bytes]]

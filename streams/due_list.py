@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from streams.rows import BREACHED, OPEN, STANDING, AccountRow, decode_row
+from streams.row_codec import decode_row
+from streams.rows import BREACHED, OPEN, STANDING, AccountRow
 
 
 class DueClock(msgspec.Struct, frozen=True, gc=False):

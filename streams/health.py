@@ -16,7 +16,7 @@ from streams.at_work import Party
 from streams.census import GOOD, STATUSES
 from streams.events import Figure, Moment, health_event
 from streams.rows import BREACHED, CLOSED_LATE, MET, AccountRow, Clock, DayCounts, Emitted
-from streams.windows import ANSWERED, ELAPSED_MS, LATE, ON_TIME, REFUNDS_LATE, REFUNDS_MET, WINDOWS
+from streams.windows import WINDOWS, Window
 
 KEPT_DAYS: Final = 91
 REVIEW_STREAK: Final = 30
@@ -31,7 +31,7 @@ STATUS_WINDOW: Final = 30
 def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> None:
     """Add (+1) or take out (-1) a clock's contribution to the day of its start."""
     day, days, windows = clock.start_ms // DAY_MS, party.row.days, party.windows
-    is_met, is_late = clock.outcome == MET, clock.outcome in _LATE
+    is_met, is_late = clock.outcome == MET, clock.outcome in (BREACHED, CLOSED_LATE)
     if not (is_met or is_late) or day < newest_midnight_ms // DAY_MS - KEPT_DAYS:
         return
     counts = days.get(day)
@@ -56,7 +56,6 @@ def count(party: Party, clock: Clock, sign: int, newest_midnight_ms: int) -> Non
         del days[day]
 
 
-_LATE: Final = (BREACHED, CLOSED_LATE)
 _NOTHING: Final = DayCounts()
 
 
@@ -90,13 +89,12 @@ def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
     row.days.pop(last - KEPT_DAYS - 1, None)  # the days before it went at the midnights before
     windows.open(row.days, last)
     party.is_judged = False
-    for figure, key, place, counted, against in _SPOKEN:
-        is_judged = figure is _JUDGED
-        if not (is_judged or windows.has_moved[place]):
+    for figure, key, place in _SPOKEN:
+        window, is_judged = windows.each[place], figure is _JUDGED
+        if not (is_judged or window.has_moved):
             continue
-        sums, status = windows.sums[place], GOOD
-        n = sums[counted]
-        d = sums[against] if figure.metric == AVERAGE_MS else n + sums[against]
+        n, d = _fraction(figure.metric, window)
+        status = GOOD
         if is_judged:
             status, row.streak = _status(n, d, row.streak_before)
         known = row.emitted.get(key, _NOTHING_EMITTED)
@@ -106,8 +104,18 @@ def strike_midnight(party: Party, midnight_ms: int, moment: Moment) -> bool:
             if is_judged:
                 row.corrections = 1
             health_event(moment, midnight_ms, figure, n, d, status if is_judged else "")
-    windows.has_moved = [False] * len(WINDOWS)
+    for window in windows.each:
+        window.has_moved = False
     return has_changed
+
+
+def _fraction(metric: str, window: Window) -> tuple[int, int]:
+    """A metric over a window: a rate is its numerator's share of both counters, an average none of none answered."""
+    if metric == AVERAGE_MS:
+        return window.elapsed_ms, window.answered
+    if metric == LATE_RATE:
+        return window.late, window.late + window.on_time
+    return window.refunds_met, window.refunds_met + window.refunds_late
 
 
 _JUDGED: Final = Figure(LATE_RATE, "ppm", STATUS_WINDOW)
@@ -118,20 +126,11 @@ _SPOKEN: Final = [
         _JUDGED if (metric, window) == (LATE_RATE, STATUS_WINDOW) else Figure(metric, unit, window),
         f"{metric}/{window}",
         place,
-        counted,
-        against,
     )
-    for metric, unit, counted, against in (
-        (AVERAGE_MS, "ms", ELAPSED_MS, ANSWERED),
-        (LATE_RATE, "ppm", LATE, ON_TIME),
-        (ON_TIME_RATE, "ppm", REFUNDS_MET, REFUNDS_LATE),
-    )
+    for metric, unit in ((AVERAGE_MS, "ms"), (LATE_RATE, "ppm"), (ON_TIME_RATE, "ppm"))
     for place, window in enumerate(WINDOWS)
 ]
-"""What a midnight says, in this order: the figure, its key in the row, the place of its window, and two counters.
-
-The first is the numerator. A rate is its share of both, an average that of the other: none elapses of none answered.
-"""
+"""What a midnight says, in this order: the figure, its key in the row, the place of its window."""
 _NOTHING_EMITTED: Final = Emitted()
 
 
@@ -158,8 +157,7 @@ def correct(party: Party, passed_ms: int, moment: Moment) -> bool:
     party.is_judged = True
     if row.midnight_ms < passed_ms:
         _advance(row, passed_ms)
-    sums = party.windows.sums[_JUDGED_PLACE]
-    late, responses = sums[LATE], sums[LATE] + sums[ON_TIME]
+    late, responses = _fraction(LATE_RATE, party.windows.each[_JUDGED_PLACE])
     status, row.streak = _status(late, responses, row.streak_before)
     if row.emitted.get(_JUDGED_KEY, _NOTHING_EMITTED).status == status:
         return False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from schemas.notifications import Body
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One line of the journal: its running number from 1, its journal time (ms UTC), what it says."""
+class Line:
+    """One line of the journal: its running number from 1, its journal time (ms UTC), what it says. Never changed."""
 
-    number: int
-    journal_ms: int
-    body: Body
+    __slots__ = ("body", "journal_ms", "number")
+
+    def __init__(self, number: int, journal_ms: int, body: Body) -> None:
+        self.number = number
+        self.journal_ms = journal_ms
+        self.body = body

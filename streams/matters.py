@@ -40,7 +40,7 @@ def called_for(name: str, row: MatterRow, programs: list[ProgramChanged]) -> Cal
         return Called(thread_duties(thread), thread_violations(thread) if thread.sent else ())
     if type(row) is CaseRow:
         return Called(case_duties(case_view(name, row.facts)))
-    return Called((), evidence_violations(name, cast(EvidenceRow, row).facts))
+    return Called([], evidence_violations(name, cast(EvidenceRow, row).facts))
 
 
 def take_fact(row_id: str, facts: list[Any], fact: Fact) -> Taken:
@@ -81,8 +81,9 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
     newest_ms, is_kept_longer = row.facts[0].at_ms, False
     best: tuple[int, str, int] | None = None
     for fact in row.facts:
-        if fact.at_ms > newest_ms:  # noqa: PLR1730 - a call of max costs more, and this is asked at each line
-            newest_ms = fact.at_ms
+        at_ms = fact.at_ms
+        if at_ms > newest_ms:  # noqa: PLR1730 - a call of max costs more, and this is asked at each line
+            newest_ms = at_ms
     clocks = row.clocks
     if len(clocks) > FEW_CLOCKS and not agreement.may_move:
         newest_ms = max([newest_ms, *(clock.due_ms for clock in clocks if clock.outcome != GONE)])
@@ -92,9 +93,10 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
         outcome = clock.outcome
         if outcome == GONE:
             continue
-        if clock.due_ms > newest_ms:  # noqa: PLR1730 - as above
-            newest_ms = clock.due_ms
-        if outcome in _TICKING:
+        due_ms = clock.due_ms
+        if due_ms > newest_ms:  # noqa: PLR1730 - as above
+            newest_ms = due_ms
+        if outcome in (OPEN, BREACHED):
             is_kept_longer = is_kept_longer or outcome == OPEN or is_unsettled(clock)
             fire_ms, step = _clock_timer(agreement, clock)
             if step:
@@ -111,8 +113,6 @@ def next_fire(matter: Matter) -> tuple[int, str, int]:
     return (forget_ms, "", 0)
 
 
-_TICKING: Final = (OPEN, BREACHED)
-
 FEW_CLOCKS: Final = 8
 """A matter with more of them is crowded."""
 
@@ -125,7 +125,7 @@ def _foremost(clocks: list[Clock]) -> list[Clock]:
     found: dict[tuple[str, int, int, int], Clock] = {}
     for clock in clocks:
         outcome = clock.outcome
-        if outcome in _TICKING:
+        if outcome in (OPEN, BREACHED):
             alike = (clock.rule, clock.version, outcome, clock.passed)
             first = found.get(alike)
             if first is None or (clock.due_ms, clock.subject) < (first.due_ms, first.subject):
@@ -156,7 +156,7 @@ _NO_TIMER: Final = (0, 0)
 
 def next_of_clock(agreement: Agreement, clock: Clock) -> tuple[int, int] | None:
     """When a clock's own next timer fires (ms UTC) and its step (`streams.timers`), or None where it has none."""
-    found = _clock_timer(agreement, clock) if clock.outcome in _TICKING else _NO_TIMER
+    found = _clock_timer(agreement, clock) if clock.outcome in (OPEN, BREACHED) else _NO_TIMER
     return None if found == _NO_TIMER else found
 
 

@@ -8,11 +8,10 @@ state, no emission.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from schemas.rules import REFUND_RULES
-from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Called, Duty, End, Urgent, Violation, earliest
+from streams.duties import ENDS_EXEMPT, ENDS_MET, ENDS_SUPERSEDED, Called, Duty, End, Rank, Urgent, Violation, earliest
 from streams.facts import (
     ChargebackAnswered,
     ChargebackDecided,
@@ -51,7 +50,7 @@ class OrderView:
 
     __slots__ = ("by_type", "order_id", "programs", "refunds")
 
-    def __init__(self, order_id: str, facts: Sequence[OrderFact], programs: dict[str, str]) -> None:
+    def __init__(self, order_id: str, facts: list[OrderFact], programs: dict[str, str]) -> None:
         self.order_id = order_id
         self.programs = programs
         by_type: dict[type[Fact], list[Fact]] = {}
@@ -75,7 +74,7 @@ class OrderView:
         return self.by_type.get(kind, [])  # type: ignore[return-value]  # by_type files each fact under its own type
 
 
-def order_called(order_id: str, facts: Sequence[OrderFact], programs: dict[str, str]) -> Called:
+def order_called(order_id: str, facts: list[OrderFact], programs: dict[str, str]) -> Called:
     """Everything that the facts of an order call for; a rule is asked where there is a fact that it starts from."""
     view, duties = OrderView(order_id, facts, programs), list[Duty]()
     by_type = view.by_type
@@ -183,7 +182,7 @@ def _deal_refunds(view: OrderView, receipts: list[_Receipt]) -> None:
 
 def _refund_end(refund: RefundIssued) -> End:
     """SFP 5: Amazon may refund in the seller's place at any time."""
-    rank = ENDS_SUPERSEDED if refund.issued_by in AMAZON else ENDS_MET
+    rank: Rank = ENDS_SUPERSEDED if refund.issued_by in AMAZON else ENDS_MET
     return End(refund.at_ms, rank, refund.event_id, refund.issued_by)
 
 

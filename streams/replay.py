@@ -69,21 +69,22 @@ class Replay:
         if isinstance(decoded, Rejected):
             self._on_dead_letter(self.line_number, line, decoded)
             return []
-        state, body = self.state, decoded.body
-        own_ms = decoded.arrived_ms if decoded.journaled_ms is None else decoded.journaled_ms
-        if own_ms is None:
-            assert isinstance(body, Notification)  # ticks and activations carry one of the two
-            own_ms = body.occurred_ms
-        journal_ms = max(state.row.journal_ms, own_ms)
+        state, body, row, journaled_ms = self.state, decoded.body, self.state.row, decoded.journaled_ms
+        own_ms = decoded.arrived_ms if journaled_ms is None else journaled_ms
         if isinstance(body, Notification):
-            if decoded.journaled_ms is None:
+            own_ms = body.occurred_ms if own_ms is None else own_ms
+            journal_ms = max(row.journal_ms, own_ms)
+            if journaled_ms is None:
                 rejected = admit(state, body, journal_ms, own_ms)
                 if rejected is not None:
                     self._on_dead_letter(self.line_number, line, rejected)
                     return []
-        elif isinstance(body, PolicyActivated) and body.zones is None:
-            body = msgspec.structs.replace(body, zones=self._machine_zones(load_policies(body.toml)))
-        events = step(state, Line(state.row.lines + 1, journal_ms, body))
+        else:
+            assert own_ms is not None  # ticks and activations carry one of the two
+            journal_ms = max(row.journal_ms, own_ms)
+            if isinstance(body, PolicyActivated) and body.zones is None:
+                body = msgspec.structs.replace(body, zones=self._machine_zones(load_policies(body.toml)))
+        events = step(state, Line(row.lines + 1, journal_ms, body))
         self._until_rest -= 1
         if not self._until_rest:
             state.rest_changes()

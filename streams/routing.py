@@ -78,8 +78,12 @@ def _order_message(n: notifications.MessageReceived) -> Fact:
 
 
 def _sent(n: notifications.MessageSent) -> Fact:
-    role, roles = n.from_role or "seller", tuple(sorted(set(n.to_roles)))
-    return facts.MessageSent(n.occurred_ms, n.event_id, n.message_id, role, roles, bool(n.auto_reply), n.order_id)
+    roles = n.to_roles
+    if len(roles) > 1:
+        roles = tuple(sorted(set(roles)))
+    return facts.MessageSent(
+        n.occurred_ms, n.event_id, n.message_id, n.from_role or "seller", roles, bool(n.auto_reply), n.order_id
+    )
 
 
 _Route = tuple[str, Callable[[Any], str], Callable[[Any], Fact]]

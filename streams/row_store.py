@@ -18,7 +18,8 @@ from streams.at_work import Matter, Party
 from streams.census import Census
 from streams.pieces import RUN
 from streams.policies import PolicyBook
-from streams.rows import ROW_TYPES, AccountRow, Row, decode_matter, decode_row, encode_row, encode_row_by
+from streams.row_codec import decode_matter, decode_row, encode_row, encode_row_by
+from streams.rows import ROW_TYPES, AccountRow, Row
 
 PARTIES_AT_WORK: Final = 4_096
 MATTERS_AT_WORK: Final = 1_024

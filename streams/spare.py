@@ -17,16 +17,8 @@ from streams.census import GOOD
 from streams.health import worst_status
 from streams.own_ids import own_id
 from streams.policies import PolicyBook
-from streams.rows import (
-    PARTITION_KEY,
-    POLICIES_KEY,
-    AccountRow,
-    MatterRow,
-    RowError,
-    account_of,
-    decode_row,
-    kind_of,
-)
+from streams.row_codec import account_of, decode_row, kind_of
+from streams.rows import PARTITION_KEY, POLICIES_KEY, AccountRow, MatterRow, RowError
 from streams.state import State, new_state
 
 

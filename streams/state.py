@@ -23,6 +23,7 @@ from streams.ledger import Ledger
 from streams.logic import check_logic
 from streams.matters import FULL, next_timer
 from streams.policies import PolicyBook
+from streams.row_codec import decode_partition, decode_policies, encode_row
 from streams.row_store import RowStore
 from streams.rows import (
     MOST_LOST,
@@ -36,9 +37,6 @@ from streams.rows import (
     Row,
     RowError,
     ThreadRow,
-    decode_partition,
-    decode_policies,
-    encode_row,
 )
 from streams.telling import Taken
 from streams.threads import questions_to_csba

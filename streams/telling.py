@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
 from streams.facts import Fact
 
+How = Literal["new", "repeat", "replaces"]
 
-class Routed(msgspec.Struct, frozen=True, gc=False):
+
+class Routed:
     """A fact and the matter it belongs to: kind (`order`, `thread`, `case`, `evidence`) and name."""
 
-    kind: str
-    name: str
-    fact: Fact
+    __slots__ = ("fact", "kind", "name")
+
+    def __init__(self, kind: str, name: str, fact: Fact) -> None:
+        self.kind = kind
+        self.name = name
+        self.fact = fact
 
 
-class Taken(msgspec.Struct, frozen=True, gc=False):
+class Taken:
     """What became of a fact that a line told: `new`, `repeat` (it does not count) or `replaces`.
 
     `row_id` is its matter's, or the account's whose programs changed; `other` the fact that it repeats or replaces.
     """
 
-    row_id: str
-    fact: Fact
-    how: Literal["new", "repeat", "replaces"]
-    other: Fact | None = None
+    __slots__ = ("fact", "how", "other", "row_id")
+
+    def __init__(self, row_id: str, fact: Fact, how: How, other: Fact | None = None) -> None:
+        self.row_id = row_id
+        self.fact = fact
+        self.how = how
+        self.other = other

@@ -32,7 +32,7 @@ class ThreadView:
 
     __slots__ = ("marks", "received", "sent", "switch_offs", "thread_id")
 
-    def __init__(self, thread_id: str, facts: Sequence[ThreadFact], switch_offs: Switches) -> None:
+    def __init__(self, thread_id: str, facts: list[ThreadFact], switch_offs: Switches) -> None:
         self.thread_id = thread_id
         self.switch_offs = switch_offs
         self.received: list[MessageReceived] = []
@@ -54,7 +54,7 @@ class ThreadView:
         return mark.at_ms if type(mark) is MessageMarked else None
 
 
-def _delivered(facts: Sequence[ThreadFact]) -> list[MessageSent]:
+def _delivered(facts: list[ThreadFact]) -> list[MessageSent]:
     """The messages sent that reached their readers, by (instant, event id)."""
     sent: list[MessageSent] = []
     undelivered: list[str] = []
@@ -102,7 +102,7 @@ QUESTIONS_RULES: Final = frozenset({"csba-reply", "buyer-message-reply"})
 
 
 def switched_duties(
-    thread_id: str, facts: Sequence[ThreadFact], were: Switches, are: Switches
+    thread_id: str, facts: list[ThreadFact], were: Switches, are: Switches
 ) -> tuple[list[Duty], list[Duty]]:
     """What the buyer's questions to csba call for under the switches that were and under those that are.
 
@@ -220,7 +220,7 @@ NEVER_MS: Final = 1 << 62
 """Later than any instant."""
 
 
-def questions_to_csba(facts: Sequence[ThreadFact]) -> list[tuple[int, int]]:
+def questions_to_csba(facts: list[ThreadFact]) -> list[tuple[int, int]]:
     """For each question that a buyer asked csba when it was asked, and when csba had answered it, if ever.
 
     A switch of CSBA after the answer changes no duty of the question.

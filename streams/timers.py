@@ -80,12 +80,13 @@ class Timers:
 
     def put(self, timer: Timer) -> None:
         """Make a timer that is not parked the one entry of its row."""
-        if self._armed.get(timer.row_id) == timer:
+        row_id, armed = timer.row_id, self._armed
+        if armed.get(row_id) == timer:
             return
-        self._armed[timer.row_id] = timer
-        self._doubtful.discard(timer.row_id)
+        armed[row_id] = timer
+        self._doubtful.discard(row_id)
         heappush(self._heap, timer)
-        if len(self._heap) > 1.25 * len(self._armed) + SLACK:
+        if 4 * len(self._heap) > 5 * len(armed) + 4 * SLACK:
             self._heap = list(self._armed.values())
             heapify(self._heap)
 

@@ -30,7 +30,7 @@ from schemas.policy_types import CalendarSpec
 from streams.explaining import ClockName
 from streams.policies import PolicyBook
 from streams.routing import route
-from streams.rows import account_of
+from streams.row_codec import account_of
 from streams.sealing import UNBROKEN, record_digest
 
 

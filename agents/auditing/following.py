@@ -20,7 +20,8 @@ from streams.engine import Line, restore_state, step
 from streams.explaining import ClockName
 from streams.facts import Fact, ProgramChanged
 from streams.policies import PolicyBook
-from streams.rows import AccountRow, Clock, MatterRow, apply_changes
+from streams.row_codec import apply_changes
+from streams.rows import AccountRow, Clock, MatterRow
 from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 from streams.telling import Taken

@@ -16,7 +16,8 @@ from schemas.policy_types import PolicyError
 from schemas.registry import Logical
 from streams.engine import restore_state, step
 from streams.logic import CHANGES, OtherVersionError
-from streams.rows import RowError, apply_changes
+from streams.row_codec import apply_changes
+from streams.rows import RowError
 from streams.sealing import rows_digest, state_digest
 from streams.sla_event import SlaEvent
 from streams.state import State, new_state

@@ -21,7 +21,8 @@ from schemas.codec import format_instant
 from schemas.notifications import PolicyActivated
 from schemas.policy_types import Policies
 from streams.engine import Line, new_state
-from streams.rows import OUTCOME_NAMES, account_of
+from streams.row_codec import account_of
+from streams.rows import OUTCOME_NAMES
 
 _OUTCOME_OF = {
     "clock.opened": "open",

@@ -5,18 +5,8 @@ from typing import Final
 
 import msgspec
 
-from streams.rows import (
-    BREACHED,
-    GONE,
-    OPEN,
-    OUTCOME_NAMES,
-    STANDING,
-    AccountRow,
-    Clock,
-    MatterRow,
-    account_of,
-    decode_row,
-)
+from streams.row_codec import account_of, decode_row
+from streams.rows import BREACHED, GONE, OPEN, OUTCOME_NAMES, STANDING, AccountRow, Clock, MatterRow
 
 OVER: Final = ("breached", "lapsed", "reminder_due")
 """States of a clock whose due has been declared passed and that nothing has ended."""

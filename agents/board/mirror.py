@@ -18,18 +18,8 @@ from schemas.policy_types import PolicyError
 from streams.explaining import clock_name
 from streams.logic import OtherVersionError
 from streams.policies import PolicyBook
-from streams.rows import (
-    POLICIES_KEY,
-    AccountRow,
-    MatterRow,
-    PoliciesRow,
-    RowError,
-    account_of,
-    decode_policies,
-    decode_row,
-    kind_of,
-    marketplace_of,
-)
+from streams.row_codec import account_of, decode_policies, decode_row, kind_of, marketplace_of
+from streams.rows import POLICIES_KEY, AccountRow, MatterRow, PoliciesRow, RowError
 
 ENDED_KEPT: Final = 20_000
 """Clocks that have ended, the newest: an installation keeps millions of them for months."""

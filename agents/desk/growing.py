@@ -30,7 +30,8 @@ from schemas.decoding import journal_value
 from schemas.headers import HEADER_INHERITS, Headers, inherited_by, journal_headers
 from schemas.notifications import StateSealed
 from streams.dealing import dealt
-from streams.rows import PARTITION_KEY, PartitionRow, ShellNotes, decode_partition, encode_row
+from streams.row_codec import decode_partition, encode_row
+from streams.rows import PARTITION_KEY, PartitionRow, ShellNotes
 from streams.sealing import UNBROKEN, next_link, record_digest, rows_digest
 
 ROWS_AT_ONCE = 2_000

@@ -19,7 +19,8 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
 from schemas.headers import line_number
-from streams.rows import PARTITION_KEY, PartitionRow, decode_partition
+from streams.row_codec import decode_partition
+from streams.rows import PARTITION_KEY, PartitionRow
 
 """Topics of which a partition has one writer."""
 

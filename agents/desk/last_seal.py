@@ -21,7 +21,8 @@ from schemas.notifications import StateSealed
 from schemas.policy_types import PolicyError
 from streams.engine import Line, restore_state, step
 from streams.logic import OtherVersionError
-from streams.rows import PARTITION_KEY, PartitionRow, RowError, encode_row
+from streams.row_codec import encode_row
+from streams.rows import PARTITION_KEY, PartitionRow, RowError
 from streams.sealing import canonical_rows, own_row, rows_digest
 from streams.state import State
 

@@ -41,7 +41,8 @@ from schemas.headers import HEADER_ORIGIN, Origin
 from schemas.notifications import StateSealed
 from schemas.registry import Logical
 from streams.logic import OtherVersionError, check_logic
-from streams.rows import PARTITION_KEY, PartitionRow, RowError, decode_partition, encode_row
+from streams.row_codec import decode_partition, encode_row
+from streams.rows import PARTITION_KEY, PartitionRow, RowError
 
 RECORDS_AT_ONCE = 2_000
 """In one transaction."""

@@ -9,7 +9,8 @@ from agents.kafka.log_reader import log_reader
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG
 from streams.logic import OtherVersionError
-from streams.rows import PARTITION_KEY, RowError, ShellNotes, decode_partition
+from streams.row_codec import decode_partition
+from streams.rows import PARTITION_KEY, RowError, ShellNotes
 
 
 async def kept_notes(settings: Settings, numbers: Iterable[int]) -> dict[int, ShellNotes]:

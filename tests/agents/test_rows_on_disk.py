@@ -24,7 +24,8 @@ from schemas.decoding import decode_notification
 from schemas.notifications import Notification, TimeTick
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, next_fire_ms, restore_state, step
-from streams.rows import RowError, apply_changes
+from streams.row_codec import apply_changes
+from streams.rows import RowError
 from streams.sealing import state_digest
 from tests.bench.workload import workload
 from tests.zones import activation

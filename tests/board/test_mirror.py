@@ -17,7 +17,8 @@ from agents.phrases import order_link
 from schemas.codec import HOUR_MS
 from streams.due_list import Asked as DueAsked
 from streams.due_list import due_clocks
-from streams.rows import OrderRow, encode_row
+from streams.row_codec import encode_row
+from streams.rows import OrderRow
 from tests.board.scene import JP, KITCHEN, NORTH, ORDER, RETRACTED, TOYS, US, histories
 
 NOW_MS = 1_795_800_000_000

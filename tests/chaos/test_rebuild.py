@@ -19,7 +19,8 @@ from agents.kafka.topics import create_topics
 from agents.kafka.transactions import Outbox
 from agents.settings import Settings
 from schemas.registry import Logical
-from streams.rows import PARTITION_KEY, decode_partition, encode_row
+from streams.row_codec import decode_partition, encode_row
+from streams.rows import PARTITION_KEY
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, HOME, History, write
 from tests.broker.conftest import MakeLive

@@ -23,7 +23,7 @@ from schemas.policies import load_policies
 from schemas.policy_types import Policies, PolicyError
 from streams.engine import Line, restore_state
 from streams.replay import Replay
-from streams.rows import apply_changes
+from streams.row_codec import apply_changes
 from streams.sla_event import SlaEvent
 from streams.state import State
 from tests.core.instants import text

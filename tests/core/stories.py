@@ -20,7 +20,8 @@ from schemas.dead_letters import Rejected
 from schemas.events import decode_event
 from streams.engine import next_fire_ms
 from streams.replay import Replay
-from streams.rows import OPEN, PARTITION_KEY, POLICIES_KEY, marketplace_of
+from streams.row_codec import marketplace_of
+from streams.rows import OPEN, PARTITION_KEY, POLICIES_KEY
 from streams.state import State
 from tests.core.instants import a_year_later, text
 from tests.core.policy_texts import PLAIN

@@ -12,7 +12,8 @@ from schemas.policies import load_policies
 from schemas.policy_types import PolicyError
 from streams import logic
 from streams.engine import Line, restore_state, step
-from streams.rows import POLICIES_KEY, decode_partition, decode_policies
+from streams.row_codec import decode_partition, decode_policies
+from streams.rows import POLICIES_KEY
 from streams.state import new_state
 from streams.zones import zones_digest
 from tests.core.histories import replay_of

@@ -13,7 +13,8 @@ from streams.dealing import dealt
 from streams.engine import Line, restore_state, step
 from streams.partitioner import partition_of
 from streams.routing import account_key
-from streams.rows import PARTITION_KEY, account_of, decode_partition
+from streams.row_codec import account_of, decode_partition
+from streams.rows import PARTITION_KEY
 from streams.sealing import canonical_rows
 from streams.sla_event import SlaEvent
 from streams.state import State, new_state

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.rows import PARTITION_KEY, POLICIES_KEY, RowError, apply_changes
+from streams.row_codec import apply_changes
+from streams.rows import PARTITION_KEY, POLICIES_KEY, RowError
 from streams.spare import Spare
 from streams.state import State
 from streams.timer import Timer

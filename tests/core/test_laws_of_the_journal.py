@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from schemas.decoding import journal_value
 from streams.engine import step
-from streams.rows import AccountRow, decode_row, encode_row, kind_of
+from streams.row_codec import decode_row, encode_row, kind_of
+from streams.rows import AccountRow
 from streams.timer import FORGET
 from tests.core.histories import (
     History,

@@ -18,7 +18,8 @@ from streams import replay as replay_module
 from streams.engine import Line, restore_state, step
 from streams.logic import NEWEST, OtherVersionError
 from streams.replay import Replay, ZonesOf
-from streams.rows import PARTITION_KEY, decode_partition, encode_row
+from streams.row_codec import decode_partition, encode_row
+from streams.rows import PARTITION_KEY
 from streams.state import new_state
 from tests.core.histories import ignore, values
 from tests.core.instants import friday_9am, monday_9am, monday_noon, text, thursday_midnight

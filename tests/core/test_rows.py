@@ -10,6 +10,15 @@ import pytest
 from streams.engine import restore_state
 from streams.facts import MessageReceived, ReturnReceived, cents
 from streams.logic import OtherVersionError
+from streams.row_codec import (
+    account_of,
+    apply_changes,
+    decode_partition,
+    decode_policies,
+    decode_row,
+    encode_row,
+    kind_of,
+)
 from streams.rows import (
     PARTITION_KEY,
     POLICIES_KEY,
@@ -24,13 +33,6 @@ from streams.rows import (
     PoliciesRow,
     RowError,
     ShellNotes,
-    account_of,
-    apply_changes,
-    decode_partition,
-    decode_policies,
-    decode_row,
-    encode_row,
-    kind_of,
 )
 
 ORDER_ID = "SELLER/MARKET/order/111-0000001-0000001"

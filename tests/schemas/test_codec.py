@@ -90,6 +90,12 @@ def test_an_instant_shown_and_read_is_the_same(ms: int) -> None:
     assert parse_instant(format_instant(ms)) == ms
 
 
+def test_more_instants_than_are_kept_at_hand_are_each_shown_as_the_first_time() -> None:
+    shown = {ms: format_instant(ms) for ms in range(0, 20_000 * 61_001, 61_001)}
+    assert all(parse_instant(text) == ms for ms, text in shown.items())
+    assert {ms: format_instant(ms) for ms in shown} == shown
+
+
 @pytest.mark.parametrize(
     ("text", "ms"),
     [("0s", 0), ("90s", 90_000), ("30m", 1_800_000), ("24h", 86_400_000), ("2d", 172_800_000), ("007s", 7_000)],

@@ -16,7 +16,8 @@ from agents.settings import Settings
 from schemas.notifications import StateSealed
 from streams.engine import Line
 from streams.logic import CHANGES, NEWEST
-from streams.rows import PARTITION_KEY, decode_partition, encode_row
+from streams.row_codec import decode_partition, encode_row
+from streams.rows import PARTITION_KEY
 from tests.audit.conftest import Run, run, settings
 from tests.audit.history import BREACH, GOLDEN_ACCOUNT, HOME, POLICIES, History, write
 from tests.broker.conftest import MakeLive, make_live
