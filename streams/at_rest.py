@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from streams.own_ids import own_id
+from streams.pieces import texts_in_order
 
 
 class RowsAtRest(Protocol):
@@ -71,13 +72,12 @@ class RowsInMemory(dict[str, bytes]):
 
     def in_order(self) -> Iterator[tuple[str, bytes]]:
         """As in `RowsAtRest`, and so are the others."""
-        for row_id in sorted(self):
+        for row_id in texts_in_order(self):
             yield row_id, self[row_id]
 
     def as_they_lie(self) -> Iterator[tuple[str, bytes]]:
-        """In the order in which rows came to rest: sorting all ids would hold the loop."""
-        for row_id in list(self):
-            yield row_id, self[row_id]
+        """In the order in which rows came to rest."""
+        yield from self.items()
 
 
 class ParkedInMemory:

@@ -22,9 +22,9 @@ from streams.health import worst_status
 from streams.line import Line
 from streams.logic import BEFORE_LOGIC, FIRST, OtherVersionError, check_logic
 from streams.sla_event import SlaEvent
-from streams.state import State, load_rows, new_state
+from streams.state import State, new_state
 
-__all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "step", "unfold"]
+__all__ = ["Line", "State", "new_state", "next_fire_ms", "restore_state", "restoring", "step", "unfold"]
 
 
 def step(state: State, line: Line) -> list[SlaEvent]:
@@ -140,9 +140,22 @@ def restore_state(
     Raises RowError for a row of another form, OtherVersionError for what another version of the program has written,
     ValueError for rows without policies.
     """
-    state = load_rows(partition, rows, at_rest, parked)
+    state = new_state(partition, at_rest, parked)
+    for _ in restoring(state, rows):
+        pass
+    return state
+
+
+def restoring(state: State, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[None]:
+    """`restore_state` into a new state, in pieces of one row each, for whoever has other things to do between them.
+
+    Nothing else may be done with the state before the last piece; what is left of it half way is worth nothing.
+    """
+    for key, value in rows:
+        state.rest(key, value)
+        yield
     census, store = state.census, state.rows
-    for row_id, value in store.in_order():
+    for row_id, value in store.at_rest.as_they_lie():  # no index depends on their order, and sorting them costs as much
         matter = store.visited(row_id, value)
         if matter is None:
             census.count_row("account", +1)
@@ -154,5 +167,5 @@ def restore_state(
             state.index_matter(matter)
             state.ledger.arm(matter)
             census.count_clocks(matter.party.marketplace, matter.row.clocks, +1)
+        yield
     store.rest()
-    return state

@@ -6,14 +6,17 @@ go of what was gathered, are what a loop over pieces cannot cut by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from heapq import merge
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
 RUN: Final = 4_096
 """How many are sorted, or merged, in one piece: some milliseconds."""
+TEXTS: Final = 8 * RUN
+"""Of texts: sorted within 20 ms. Five million in one piece take four seconds."""
 
 
 def in_order(items: list[T], key: Callable[[T], Any]) -> Generator[None, None, list[T]]:
@@ -30,6 +33,15 @@ def in_order(items: list[T], key: Callable[[T], Any]) -> Generator[None, None, l
             yield
         ordered.append(item)
     return ordered
+
+
+def texts_in_order(texts: Iterable[str]) -> Iterator[str]:
+    """The texts sorted, never many in one call: that would hold the interpreter, and with it heartbeats."""
+    left = iter(texts)
+    runs: list[list[str]] = []
+    while run := sorted(islice(left, TEXTS)):
+        runs.append(run)
+    return merge(*runs)
 
 
 def let_go(items: list[T]) -> Iterator[T]:

@@ -7,7 +7,7 @@ policies made ready, counts of clocks and rows) is an index, rebuilt at recovery
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from schemas.codec import DAY_MS
 from schemas.notifications import Zones
@@ -274,19 +274,6 @@ def _leave(left: set[str], before: str, after: str) -> None:
     left.discard(after)
 
 
-def new_state(partition: int) -> State:
-    """The state of a partition without history: no lines, no policies."""
-    return State(partition)
-
-
-def load_rows(
-    partition: int,
-    rows: Iterable[tuple[bytes, bytes]],
-    at_rest: RowsAtRest | None = None,
-    parked: Parking | None = None,
-) -> State:
-    """The state with these rows and without timers; `engine.restore_state` completes it. RowError, PolicyError."""
-    state = State(partition, at_rest, parked)
-    for key, value in rows:
-        state.rest(key, value)
-    return state
+def new_state(partition: int, at_rest: RowsAtRest | None = None, parked: Parking | None = None) -> State:
+    """The state of a partition without history: no lines, no policies. Its rows rest where they are said to."""
+    return State(partition, at_rest, parked)

@@ -4,6 +4,7 @@ Readers of our own, in no group, committed records only: from the start of the c
 fence. Nothing of an open transaction can follow, since the fence has ended it.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
@@ -18,8 +19,8 @@ from schemas.headers import line_number
 
 FETCH_BYTES = 4 * 1024 * 1024
 POLL_MS = 50
-RECORDS_AT_ONCE = 20_000
-"""In one list: a fetch may hold millions that say nothing."""
+RECORDS_AT_ONCE = 5_000
+"""In one list: a fetch may hold millions that say nothing, and to unpack so many takes some 20 ms."""
 BACKOFF_MS = 20
 """aiokafka waits this long for each topic that it is asked about for the first time, and there are eight inputs."""
 TAIL_RECORDS = 64
@@ -139,6 +140,7 @@ class LogReader:
                 wanted = [record for record in records if record.offset < left[tp]]
                 refuse(wanted)
                 yield wanted
+            await asyncio.sleep(0)  # what has been fetched already is given without it, and nobody else has a turn
             for tp in list(left):
                 if await consumer.position(tp) >= left[tp]:
                     del left[tp]

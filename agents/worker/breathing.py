@@ -5,6 +5,7 @@ and a signal to stop have their turn between two pieces. No loop is to be held f
 """
 
 import asyncio
+from collections.abc import Iterable
 from time import monotonic
 from typing import Final
 
@@ -30,3 +31,10 @@ class Breath:
         """Let everything else have its turn, and rest for so long."""
         await asyncio.sleep(rest_s)
         self._until_s = monotonic() + self._held_s
+
+
+async def in_pieces(pieces: Iterable[None], breath: Breath) -> None:
+    """Do all pieces, and let others have their turn between two of them when it is time."""
+    for _ in pieces:
+        if breath.is_due:
+            await breath.take()

@@ -7,7 +7,7 @@ with the number of the journal line; the worker ends, and nothing of the slice h
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple, Protocol
 
@@ -21,7 +21,7 @@ from agents.worker.activating import Activator, Chosen
 from agents.worker.belonging import last_read
 from agents.worker.bench import Bench
 from agents.worker.binding import Binding
-from agents.worker.breathing import Breath
+from agents.worker.breathing import Breath, in_pieces
 from agents.worker.dead_letter_limit import DeadLetterLimit
 from agents.worker.journal_time import JournalTime
 from agents.worker.kept_slice import AT_ONCE, KeptSlice
@@ -150,7 +150,7 @@ class Keeper:
         floor_ms = self.time.floor_ms(self.hand.empty_topics())
         if floor_ms is None:
             return False
-        await _breathing(kept.fold(floor_ms), breath)
+        await in_pieces(kept.fold(floor_ms), breath)
         for topic, held in kept.last.items():
             if topic not in self.state.row.notes.topics:
                 self._last_read[topic] = held.record
@@ -230,12 +230,5 @@ class Keeper:
     async def _append(self, body: Body, journal_ms: int) -> bool:
         """A line of our own, as a transaction of its own."""
         kept, breath = KeptSlice(self._bench), Breath()
-        await _breathing(kept.append(Line(self.state.lines + 1, journal_ms, body)), breath)
+        await in_pieces(kept.append(Line(self.state.lines + 1, journal_ms, body)), breath)
         return await self._commit(kept, breath)
-
-
-async def _breathing(pieces: Iterator[None], breath: Breath) -> None:
-    """Do all pieces, and let others have their turn between two of them when it is time."""
-    for _ in pieces:
-        if breath.is_due:
-            await breath.take()

@@ -3,16 +3,19 @@
 The state rows, the journal and the input topics tell of the same history: the rows hold the number and time of the last
 journal line and the positions in the inputs. Where they disagree a broker has lost something; that is said in one
 sentence and never run over.
+
+Rows come by the million: they are taken in piece by piece, so that heartbeats, readiness and a signal to stop have
+their turn.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from agents.errors import UserError
 from agents.journal.sealing import Sealer
@@ -21,13 +24,14 @@ from agents.kafka.topics import tombstones_kept_s
 from agents.kafka.transactions import transactions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
+from agents.worker.breathing import Breath, in_pieces
 from agents.worker.keeper import Writer
 from agents.worker.partition import Partition
 from agents.worker.rows_folder import anew, open_store
-from agents.worker.rows_on_disk import RowsOnDisk, StoreFailedError, StoreUnfitError
+from agents.worker.rows_on_disk import TAKEN_IN_AT_ONCE, RowsOnDisk, StoreFailedError, StoreUnfitError
 from agents.worker.warm_copy import UNFIT, Copy, caught_up
 from schemas.policy_types import PolicyError
-from streams.engine import State, restore_state
+from streams.engine import State, new_state, restoring
 from streams.logic import OtherVersionError
 from streams.rows import RowError
 
@@ -84,7 +88,9 @@ async def open_partitions(
                     warm[number], producer, Sealer(settings, warm[number], journal[number].offset)
                 )
             else:
-                parts[number] = opened(settings, number, producer, rows.pop(number), journal[number], check)
+                parts[number] = await opened(
+                    settings, number, producer, _taken_out(rows.pop(number)), journal[number], check
+                )
     except BaseException:
         for part in parts.values():
             part.shelf.close()
@@ -142,27 +148,41 @@ class _Filling(NamedTuple):
     async def _filled(self, store: RowsOnDisk) -> State:
         tp = TopicPartition(self.settings.topic(CHANGELOG), self.number)
         ends = (await self.reader.ends([tp]))[tp]
-        begin = store.begin(self.stored.changelog_id, ends, self.stored.now_ms, self.tombstones_ms)
+        begin, breath = store.begin(self.stored.changelog_id, ends, self.stored.now_ms, self.tombstones_ms), Breath()
         async with aclosing(self.reader.spans({tp: (begin, ends.next)})) as spans:
             async for records in spans:
-                if records:
-                    store.take_in([(None, one.key, one.value, []) for one in records], records[-1].offset + 1)
-        state = restore_state(self.number, store.own_rows().items(), store, store)
+                await in_pieces(_taken_in(store, records), breath)
+        state = new_state(self.number, store, store)
+        await in_pieces(restoring(state, store.own_rows().items()), breath)
         store.confirm(ends.next, self.stored.now_ms)
         log.info("partition %d: rows on disk, the changelog read from offset %d to %d", self.number, begin, ends.next)
         return state
 
 
-def opened(
+def _taken_in(store: RowsOnDisk, records: Sequence[ConsumerRecord]) -> Iterator[None]:
+    """Put these records of the changelog into the store, some at a time."""
+    for first in range(0, len(records), TAKEN_IN_AT_ONCE):
+        some = records[first : first + TAKEN_IN_AT_ONCE]
+        store.take_in([(None, one.key, one.value, []) for one in some], some[-1].offset + 1)
+        yield
+
+
+def _taken_out(rows: dict[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Each row, let go of with its turn: to free millions at once takes seconds, and there is room for them once."""
+    while rows:
+        yield rows.popitem()
+
+
+async def opened(
     settings: Settings,
     number: int,
     producer: Writer,
-    rows: Mapping[bytes, bytes],
+    rows: Iterable[tuple[bytes, bytes]],
     end: JournalEnd,
     check: Callable[[State], None] = lambda _: None,
 ) -> Partition:
     """The partition that these rows and this end of its journal tell of. UserError where they disagree."""
-    state = _restored(number, rows)
+    state = await _restored(number, rows)
     check(state)
     _agree(state, end)
     return Partition(state, producer, Sealer(settings, state, end.offset))
@@ -188,11 +208,13 @@ async def read_positions(
     }
 
 
-def _restored(number: int, rows: Mapping[bytes, bytes]) -> State:
+async def _restored(number: int, rows: Iterable[tuple[bytes, bytes]]) -> State:
+    state = new_state(number)
     try:
-        return restore_state(number, rows.items())
+        await in_pieces(restoring(state, rows), Breath())
     except UNFIT as error:
         raise _unread(number, error) from None
+    return state
 
 
 def _unread(number: int, error: Exception) -> UserError:

@@ -20,6 +20,7 @@ from faust.types import TP
 from agents.errors import UserError
 from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
 from agents.kafka.transactions import BrokerAwayError, is_no_answer
+from agents.memory import sweep
 from agents.metrics.counters import Metrics
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, READ_TOPICS, REPARTITION
@@ -74,6 +75,8 @@ class Ownership:
         self._generation = -1
         self._seeks = 0
         self._is_open = False
+        self._is_to_be_swept = False
+        """Partitions were given away, and their rows are in memory still."""
         self._shared: Shared | None = None
         self._taking_over: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
@@ -223,6 +226,9 @@ class Ownership:
 
     async def _open(self, numbers: set[int]) -> None:
         """Make these partitions ready to be kept; with the broker away, try until it answers."""
+        if self._is_to_be_swept:
+            self._is_to_be_swept = False
+            sweep()  # a state knows itself by its timers: what was given away would lie beside what is read now
         while True:
             try:
                 await self._broker.start()
@@ -353,6 +359,7 @@ class Ownership:
             del self._partitions[part.number]
             self._tables.drop(part.number)
             part.shelf.close()
+        self._is_to_be_swept |= bool(gone)
         await asyncio.gather(*(part.transactions.stop() for part in gone), return_exceptions=True)
 
     async def close(self) -> None:

@@ -43,7 +43,9 @@ WRITE_BUFFER_BYTES: Final = 8 << 20
 """Of a partition; there may be three."""
 INLINE_RECORDS: Final = 256
 """More are written in a thread: the loop is not to be held."""
-PARKED_AT_ONCE: Final = 50_000
+PARKED_AT_ONCE: Final = 4_096
+TAKEN_IN_AT_ONCE: Final = 1_024
+"""Records of the changelog: the library holds the interpreter while it writes."""
 _FILES_OPEN: Final = 256
 _FILES_BEFORE_A_WAIT: Final = 64
 _BITS_A_KEY: Final = 10

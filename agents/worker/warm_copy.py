@@ -7,14 +7,14 @@ or the copy has been behind for so long that tombstones may have gone which it h
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 
 from aiokafka import ConsumerRecord, TopicPartition
 
 from agents.errors import UserError
 from agents.kafka.log_reader import LogEnds, LogReader
-from agents.worker.breathing import Breath
+from agents.worker.breathing import Breath, in_pieces
 from streams.spare import Spare
 from streams.state import State
 
@@ -81,7 +81,7 @@ async def caught_up(logs: LogReader, topic: str, topic_id: bytes, copies: Mappin
     try:
         for copy in fit.values():
             if copy.spare.is_indexing:
-                await _in_pieces(copy.spare.indexing(), breath)
+                await in_pieces(copy.spare.indexing(), breath)
         async for records in logs.spans(spans):
             for record in records:
                 copies[record.partition].take(record)
@@ -97,17 +97,11 @@ async def caught_up(logs: LogReader, topic: str, topic_id: bytes, copies: Mappin
 async def _indexed(copy: Copy, breath: Breath) -> State | None:
     """The state that a copy is when all of it is indexed; None where it cannot be."""
     try:
-        await _in_pieces(copy.spare.indexing(), breath)
+        await in_pieces(copy.spare.indexing(), breath)
         return copy.spare.state()
     except UNFIT as error:
         _not_used(copy.spare.partition, str(error))
         return None
-
-
-async def _in_pieces(pieces: Iterable[None], breath: Breath) -> None:
-    for _ in pieces:
-        if breath.is_due:
-            await breath.take()
 
 
 def _not_used(number: int, why: str) -> None:

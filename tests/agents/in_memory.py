@@ -163,7 +163,9 @@ class BrokerInMemory:
         try:
             await self.opening.pass_by()
             parts = {
-                number: opened(self._settings, number, producer, self.logs[number].rows, self.logs[number].end())
+                number: await opened(
+                    self._settings, number, producer, self.logs[number].rows.items(), self.logs[number].end()
+                )
                 for number, producer in producers.items()
             }
         except BaseException:

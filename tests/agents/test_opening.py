@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from agents.errors import UserError
@@ -69,4 +71,4 @@ def test_rows_that_have_our_form_and_make_no_sense_are_said_like_those_that_have
     else:
         rows[key] = value
     with pytest.raises(UserError, match=r"its state rows cannot be read .*rebuild --partition 0"):
-        _restored(0, rows)
+        asyncio.run(_restored(0, rows.items()))

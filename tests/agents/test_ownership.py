@@ -8,7 +8,9 @@ once and in order, and no producer is left open.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Final
@@ -445,6 +447,28 @@ async def test_a_partition_in_doubt_is_opened_anew_and_sees_and_the_others_go_on
     assert world.stages(0) == [LIVES["in doubt"], LIVES["in doubt"], TAKEN]
     assert world.stages(1) == [[*TAKEN, RELEASED, *TAKEN, RELEASED, *TAKEN]]
     assert world.group.failure is None
+
+
+async def test_the_rows_of_a_partition_in_doubt_are_gone_before_they_are_read_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten million would else be in memory twice."""
+    caplog.set_level(logging.CRITICAL, logger="dueclock.worker")  # what is captured would keep the error and its frames
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    world = World()
+    world.group.start(world.owner)
+    await world.rebalance(0)
+    await world.tell(0)
+    state = weakref.ref(world.owner.kept()[0].state)
+    gc.disable()
+    try:
+        world.broker.logs[0].fates.append(NOT_SENT)
+        await world.tell(0)
+        assert world.broker.opened == [0, 0]
+        assert state() is None
+    finally:
+        gc.enable()
+    await world.end()
 
 
 async def test_two_partitions_in_doubt_at_once_are_opened_anew_together(

@@ -222,6 +222,7 @@ class Installation:
         *,
         partitions: int = PARTITIONS,
         standby_replicas: int = 0,
+        rows_folder: str = "",
     ) -> None:
         self.bootstrap = bootstrap
         self.prefix = f"b{uuid4().hex[:8]}-"
@@ -237,9 +238,10 @@ class Installation:
             partitions=partitions,
             policies_path=str(policies_file),
             standby_replicas=standby_replicas,
+            rows_folder=rows_folder,
         )
         self.settings_file = self.folder / "dueclock.toml"
-        chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path", "standby_replicas")
+        chosen = ("broker", "group", "topic_prefix", "partitions", "policies_path", "standby_replicas", "rows_folder")
         self.settings_file.write_text(
             "".join(f"{name} = {json.dumps(getattr(self.settings, name))}\n" for name in chosen)
         )

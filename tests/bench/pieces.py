@@ -31,6 +31,7 @@ from schemas.headers import Origin, journal_headers
 from schemas.notifications import Body, Notification, StateSealed
 from schemas.policies import shipped_policies
 from schemas.registry import INPUT_TOPIC_OF, Logical
+from streams.admission import admit
 from streams.engine import Line, new_state, step
 from streams.partitioner import partition_of
 from streams.routing import account_key
@@ -66,7 +67,9 @@ class _Partition:
         self.seals = 0
 
     def tell(self, body: Body, journal_ms: int) -> None:
-        """One more line; before it a seal, if it is the first of its month."""
+        """One more line, if it may be journaled; before it a seal, if it is the first of its month."""
+        if isinstance(body, Notification) and admit(self._state, body, journal_ms, None) is not None:
+            return  # the largest account outgrows a bound
         if self._month and journal_ms // MONTH_MS > self._month:
             self._seal()
         self._month = journal_ms // MONTH_MS

@@ -38,12 +38,19 @@ NAIVE_TOPICS: Final = ("return-received", "refund-issued")
 
 
 def live(
-    bootstrap: str, folder: Path, *, seed: int, count: int, workers: int, slice_records: int | None = None
+    bootstrap: str,
+    folder: Path,
+    *,
+    seed: int,
+    count: int,
+    workers: int,
+    slice_records: int | None = None,
+    rows_folder: str = "",
 ) -> Measured:
     """The mixed load by one worker, or by several that share the partitions; their slices as large as said."""
     start_ms = int(time.time() * 1000) - SPAN_MS
     told = workload(seed, WARM_UP + count, start_ms=start_ms, span_ms=SPAN_MS)
-    measured = _kept(Installation(bootstrap, folder), told, workers, slice_records)
+    measured = _kept(Installation(bootstrap, folder, rows_folder=rows_folder), told, workers, slice_records)
     if workers > 1:
         return {"live2.per_second": measured["per_second"]}
     return {f"live.{name}": value for name, value in measured.items()}

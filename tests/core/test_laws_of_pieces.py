@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import firing, matters
-from streams.pieces import RUN, in_order, let_go
+from streams.engine import new_state, restore_state, restoring, step
+from streams.pieces import RUN, in_order, let_go, texts_in_order
 from streams.row_store import MATTERS_AT_WORK
-from tests.core.histories import History, Rows, collect, replay_of, told, values
+from streams.sealing import state_digest
+from tests.core.histories import History, Rows, bodies, collect, replay_of, told, values
 from tests.core.instants import DAY, HOUR, MINUTE, SECOND, monday_9am
 from tests.core.policy_texts import effective, policies
 from tests.core.stories import Story
@@ -112,6 +114,43 @@ def test_no_piece_of_sorting_takes_more_than_a_run() -> None:
     many = list(range(3 * RUN))
     random.Random(1).shuffle(many)
     assert len(list(in_order(many, int))) == 3 + 3
+
+
+@given(st.lists(st.text(max_size=3)), st.integers(1, 5))
+def test_texts_are_sorted_in_runs_as_at_once(texts: list[str], run: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("streams.pieces.TEXTS", run)
+        assert list(texts_in_order(texts)) == sorted(texts)
+
+
+@given(history=told(), asked=st.data(), chance=st.randoms(use_true_random=False))
+def test_a_state_restored_of_rows_in_any_order_goes_on_as_the_one_that_wrote_them(
+    history: History, asked: st.DataObject, chance: random.Random
+) -> None:
+    rows: Rows = {}
+    lines, one = bodies(history), replay_of(history.policies).state
+    at = asked.draw(st.integers(0, len(lines)))
+    for line in lines[:at]:
+        step(one, line)
+    collect(rows, one)
+    if one.book is None:
+        return
+    mixed = list(rows.items())
+    chance.shuffle(mixed)
+    other = restore_state(0, mixed)
+    for line in lines[at:]:
+        assert values(step(other, line)) == values(step(one, line))
+    assert state_digest(other) == state_digest(one)
+
+
+def test_no_piece_of_restoring_is_more_than_a_row() -> None:
+    story = Story()
+    for number in range(CROWD):
+        story.tell("message.received", monday_9am, thread_id=f"T-{number}", message_id=f"M-{number}")
+    rows = [(key, value) for key, value in story.state.take_changes() if value is not None]
+    state = new_state(0)
+    assert len(list(restoring(state, rows))) == len(rows) + CROWD + 1, "each is taken in, then looked at"
+    assert state_digest(state) == state_digest(story.state)
 
 
 def test_what_is_let_go_comes_in_its_order_and_none_of_it_stays() -> None:

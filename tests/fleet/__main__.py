@@ -126,7 +126,7 @@ def _wait_for_breaches(load: Load, watch: Watch) -> None:
 
 
 def _first_module(inject: str) -> str:
-    os.environ["DUECLOCK_TEST_INJECT"] = inject
+    os.environ["FLEET_INJECT"] = inject
     return "tests.fleet.faulty" if inject else "agents"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tests.model.guards import ALL, GUARDS
+from tests.model.guards import ALL, COPIES, GUARDS
 from tests.model.protocol import Bounds, Protocol
 from tests.model.search import Found, search
 
@@ -32,7 +32,8 @@ def main() -> int:
         print(found.way())
         status = 1
     for guard, (law, where) in GUARDS.items():
-        without = first_wrong(ALL - {guard}, bounds)
+        its_own = bounds._replace(copies=bounds.copies or 1) if guard in COPIES else bounds
+        without = first_wrong(ALL - {guard}, its_own)
         print(f"\nWithout {guard} ({where})\n  {law}\n{without.way() if without.wrong else '  nothing is wrong'}")
         status = status if without.wrong else 1
     return status

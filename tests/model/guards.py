@@ -69,5 +69,19 @@ GUARDS: Final = {
         "Rows and producer are kept only from the generation just before; any other is fenced and read again.",
         "agents.worker.ownership:Ownership.take_over",
     ),
+    "copy_doubted": Guard(
+        "A warm copy that may have missed a tombstone, or is of another topic, is not believed.",
+        "agents.worker.warm_copy:Copy.doubt",
+    ),
+    "copy_caught_up": Guard(
+        "The rest of the changelog is read behind the fence: a warm copy that lags may agree with a cut journal.",
+        "agents.worker.warm_copy:caught_up",
+    ),
+    "copy_agreed": Guard(
+        "What comes of a warm copy is held against the journal, as rows that were read are.",
+        "agents.worker.opening:_fits",
+    ),
 }
+COPIES: Final = frozenset({"copy_doubted", "copy_caught_up", "copy_agreed"})
+"""Those that hold warm copies, and stand for nothing where there are none."""
 ALL: Final = frozenset(GUARDS)

@@ -17,7 +17,9 @@ from typing import Final, NamedTuple
 from agents.worker.life import FIRST, MAY_BECOME, TAKES_SLICES, Stage
 from tests.model.guards import ALL
 from tests.model.worlds import (
+    Copy,
     Owner,
+    Row,
     Sending,
     Slice,
     Transaction,
@@ -40,7 +42,12 @@ class Bounds(NamedTuple):
     records: int = 2
     generations: int = 3
     faults: int = 1
-    """Kills, answers that do not come, refused batches, split transactions, and records taken by retention."""
+    """Kills, answers that do not come, refused batches, split transactions, and records taken by retention.
+
+    With copies also tombstones that are compacted away, and topics that are made anew.
+    """
+    copies: int = 0
+    """Whether each keeps a warm copy of what the other has (0 or 1)."""
 
 
 class Protocol:
@@ -57,6 +64,7 @@ class Protocol:
         yield from self._broker(world)
         for me in range(2):
             yield from self._membership(world, me)
+            yield from self._copying(world, me)
             yield from self._opening(world, me)
             yield from self._slices(world, me)
             yield from self._writing(world, me)
@@ -78,6 +86,7 @@ class Protocol:
                 f"retention takes record {world.first}",
                 world._replace(first=world.first + 1, faults=world.faults + 1),
             )
+        yield from self._spoiling(world)
         for commit in world.commits:
             me, producer, epoch = commit
             left = list(world.commits)
@@ -146,6 +155,47 @@ class Protocol:
             owner = self._given_away(owner)
         return owner._replace(generation=world.generation, is_mine=is_mine, is_let_go=False)
 
+    # --- warm copies --------------------------------------------------------------------------------------------------
+
+    def _copying(self, world: World, me: int) -> Iterator[Step]:
+        owner = world.owners[me]
+        if not self.bounds.copies or owner.is_mine or owner.stage is not None:
+            return
+        if owner.copy is None or owner.copy.row != world.row:
+            copy = Copy(world.row, is_spoiled=owner.copy is not None and owner.copy.is_spoiled)
+            yield f"{NAMES[me]} copies the rows (Standby._take)", with_owner(world, me, owner._replace(copy=copy))
+
+    def _spoiling(self, world: World) -> Iterator[Step]:
+        """What makes copies worthless without a word to them."""
+        if not self.bounds.copies or world.faults == self.bounds.faults:
+            return
+        for me, owner in enumerate(world.owners):
+            if owner.copy is not None and owner.copy.row != world.row and not owner.copy.is_spoiled:
+                yield (
+                    f"compaction takes a tombstone that the copy of {NAMES[me]} has not read",
+                    with_owner(world, me, _spoiled(owner))._replace(faults=world.faults + 1),
+                )
+        is_at_rest = not world.commits and all(owner.stage is None and not owner.has_read for owner in world.owners)
+        if is_at_rest and world.journal and not world.is_split:
+            owners = (_spoiled(world.owners[0]), _spoiled(world.owners[1]))
+            yield (
+                "somebody makes the topics of the partition anew",
+                world._replace(
+                    owners=owners, open=(None, None), journal=(), row=Row(), first=0, faults=world.faults + 1
+                ),
+            )
+
+    def _warmed(self, world: World, me: int) -> Owner | None:
+        """The owner with what comes of its copy, where that is believed (opening.open_partitions)."""
+        owner = world.owners[me]
+        copy = owner.copy
+        if copy is None or (copy.is_spoiled and "copy_doubted" in self.guards):
+            return None
+        row = world.row if "copy_caught_up" in self.guards else copy.row
+        if row.lines != len(world.journal) and "copy_agreed" in self.guards:
+            return None
+        return owner._replace(row=row, is_spoiled=copy.is_spoiled)
+
     # --- opening: fence, read, seek -----------------------------------------------------------------------------------
 
     def _opening(self, world: World, me: int) -> Iterator[Step]:
@@ -174,9 +224,13 @@ class Protocol:
         return with_owner(now, me, self._opened(owner) if owner.has_read else owner)
 
     def _read(self, world: World, me: int) -> World:
+        warm = self._warmed(world, me)
+        if warm is not None:
+            owner = warm._replace(has_read=True, has_news=False, copy=None)
+            return with_owner(world, me, self._opened(owner) if owner.has_fenced else owner)
         if world.row.lines != len(world.journal) and "agreed" in self.guards:
             return with_owner(world, me, anew(world))  # a sentence, and `dueclock rebuild`
-        owner = world.owners[me]._replace(row=world.row, has_read=True, has_news=False)
+        owner = world.owners[me]._replace(row=world.row, is_spoiled=False, has_read=True, has_news=False, copy=None)
         return with_owner(world, me, self._opened(owner) if owner.has_fenced else owner)
 
     @staticmethod
@@ -237,6 +291,10 @@ class Protocol:
         owner = world.owners[me]
         if owner.epoch != world.epochs[self._producer(me)]:
             yield f"{NAMES[me]} writes and is fenced (ProducerFenced)", self._fenced(world, me)
+            return
+        if owner.is_spoiled:
+            wrong = f"{NAMES[me]} goes on from rows that the changelog does not have"
+            yield f"{NAMES[me]} writes (Keeper.keep)", world._replace(wrong=wrong)
             return
         row = owner.row._replace(lines=owner.row.lines + len(owner.hand), position=owner.next)
         numbers = range(owner.row.lines + 1, row.lines + 1)
@@ -310,3 +368,7 @@ class Protocol:
 
     def _producer(self, me: int) -> int:
         return 0 if "one_id" in self.guards else me
+
+
+def _spoiled(owner: Owner) -> Owner:
+    return owner if owner.copy is None else owner._replace(copy=owner.copy._replace(is_spoiled=True))

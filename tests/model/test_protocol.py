@@ -16,6 +16,7 @@ from tests.model.worlds import Row
 REBALANCES = Bounds(records=2, generations=3, faults=0)
 ONE_FAULT = Bounds(records=2, generations=2, faults=1)
 TWO_FAULTS = Bounds(records=2, generations=2, faults=2)
+COPIED = ONE_FAULT._replace(copies=1)
 
 CAUGHT_WITHIN = {
     "one_id": ONE_FAULT._replace(faults=0),
@@ -31,6 +32,9 @@ CAUGHT_WITHIN = {
     "in_good_standing": ONE_FAULT,
     "finished_first": ONE_FAULT._replace(faults=0),
     "generation_before": REBALANCES,
+    "copy_doubted": COPIED,
+    "copy_caught_up": COPIED,
+    "copy_agreed": COPIED,
 }
 WRONG = {
     "one_id": "the journal's lines are numbered [1, 1]",
@@ -46,6 +50,9 @@ WRONG = {
     "in_good_standing": "B is fenced, though the group counts on it and it knows",
     "finished_first": "the journal's lines are numbered [2]",
     "generation_before": "A is fenced, though the group counts on it and it knows",
+    "copy_doubted": "B goes on from rows that the changelog does not have",
+    "copy_caught_up": "the journal's lines are numbered [1, 1]",
+    "copy_agreed": "the journal's lines are numbered [1, 1]",
 }
 
 
@@ -61,6 +68,13 @@ def test_exactly_once_holds_in_every_order_of_steps(bounds: Bounds) -> None:
     assert not found.wrong, found.way()
     assert told_of_all(found) > 1_000
     assert len({world.holder for world in found.worlds if world.row.position == bounds.records}) == 2
+
+
+def test_exactly_once_holds_with_warm_copies() -> None:
+    found = search(Protocol(bounds=COPIED))
+    assert not found.wrong, found.way()
+    assert told_of_all(found) > 1_000
+    assert any(owner.copy and owner.copy.is_spoiled for world in found.worlds for owner in world.owners)
 
 
 @pytest.mark.parametrize("guard", GUARDS)

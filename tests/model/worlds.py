@@ -49,6 +49,14 @@ class Sending(NamedTuple):
     """Only with `one_transaction` off: these were the lines alone."""
 
 
+class Copy(NamedTuple):
+    """A warm copy of the rows, as far as they were followed."""
+
+    row: Row
+    is_spoiled: bool = False
+    """It has rows that the changelog has not: a tombstone was compacted away unread, or the topic was another."""
+
+
 class Owner(NamedTuple):
     """One worker, as far as it has to do with this partition. The defaults: a process that has just been started."""
 
@@ -66,6 +74,8 @@ class Owner(NamedTuple):
     """The offset that a slice should have begun with and did not."""
     epoch: int = 0
     row: Row = Row()
+    is_spoiled: bool = False
+    """It goes on from a copy that was."""
     has_news: bool = False
     """The row holds a loss that is not written yet."""
     hand: tuple[int, ...] = ()
@@ -74,6 +84,8 @@ class Owner(NamedTuple):
     fetches_at: int = 0
     flight: Slice | None = None
     sending: Sending | None = None
+    copy: Copy | None = None
+    """Of the rows while the other keeps them."""
 
 
 class World(NamedTuple):
