@@ -112,6 +112,11 @@ def client_of(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -
     return user._client if isinstance(user, AIOKafkaConsumer | AIOKafkaAdminClient) else user.client
 
 
+def transports_of(client: Any) -> list[asyncio.WriteTransport]:
+    """What the open connections of a client stand on."""
+    return [connection._writer.transport for connection in client._conns.values() if connection._writer is not None]
+
+
 async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
     """The partitions that a topic has by now, none where there is no such topic. What a consumer knows may be old."""
     metadata = await consumer._client.fetch_all_metadata()
