@@ -418,6 +418,15 @@ def connection_to(host: str, port: int, client_id: str, connection: Connection, 
     )
 
 
+async def ended(connection: Any, *, within_s: float) -> None:
+    """Close a connection; cut it where the other side does not let go of it in time, as TLS waits for that."""
+    protocol = connection._protocol
+    if protocol is not None:  # else there was never one
+        await asyncio.wait([connection.close()], timeout=within_s)
+        if protocol._transport is not None:
+            protocol._transport.abort()
+
+
 async def first_answer(connection: Any) -> Any:
     """Ask for the brokers and no topics: the first thing that a broker answers only to those whom it lets in."""
     return await connection.send(MetadataRequest([]))
