@@ -3,6 +3,7 @@
     AIOKafkaClient._metadata_update, coordinator_lookup   a broker that is away is waited for, with pauses
     AIOKafkaClient._security_protocol, _ssl_context,      protocol, certificates and login, as they are when a
       _sasl_..., bootstrap, _get_conn, _conns               connection is made
+    AIOKafkaConnection._writer, _protocol                 a connection is cut whose other side does not let go
     AIOKafkaAdminClient._client                           the client of an admin client
     AIOKafkaConsumer._client                              the client of a consumer
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
