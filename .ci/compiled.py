@@ -9,6 +9,7 @@ The environment looks into .venv for everything but dueclock itself. The tree is
 modules beside their sources, so that the tests run there as they run here (`make test-compiled`).
 """
 
+import filecmp
 import hashlib
 import os
 import shutil
@@ -150,13 +151,17 @@ def put_together(made: Path) -> None:
 
 
 def copy(names: tuple[str, ...]) -> None:
-    """Put these files and folders of the clone into the tree, in the place of those that are there."""
+    """Bring these files and folders of the tree up to date; what is the same is not touched: tests may be running."""
     for name in names:
-        if (ROOT / name).is_dir():
-            shutil.rmtree(TREE / name, ignore_errors=True)
-            shutil.copytree(ROOT / name, TREE / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, TREE / name)
+        wanted = {path.relative_to(ROOT) for path in files_of(ROOT / name)}
+        for path in files_of(TREE / name):
+            if path.relative_to(TREE) not in wanted:
+                path.unlink()
+        for inside in wanted:
+            there = TREE / inside
+            if not there.exists() or not filecmp.cmp(ROOT / inside, there, shallow=False):
+                there.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / inside, there)
 
 
 def pip(arguments: list[str], environment: dict[str, str]) -> None:

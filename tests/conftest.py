@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 
 import pytest
 
+from agents.build import build_name
 from deploy import jars
 from tests.kafka_fixtures import kafka, kafka_prefix, own_kafka
 
@@ -15,6 +17,8 @@ __all__ = ["kafka", "kafka_prefix", "own_kafka"]
 
 def pytest_configure() -> None:
     """Programs that are started here heed Ctrl-C, also where a shell in the background had these tests ignore it."""
+    if os.environ.get("DUECLOCK_TEST_COMPILED") == "1" and build_name() != "compiled":
+        raise pytest.UsageError("this is not the compiled build; make has the targets that try it, with COMPILED=1")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -18,11 +18,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError,
 from agents.errors import UserError
 from agents.kafka.connection import Connection
 from agents.kafka.diagnosis import why_no_connection
-from agents.kafka.private import be_patient, client_of, connect_as, read_all_batches
+from agents.kafka.private import be_patient, client_of, connect_as, read_all_batches, transports_of
 from agents.kafka.refusals import REFUSALS, refused
 from agents.settings import Settings
 
 Result = TypeVar("Result")
+_Ending = Coroutine[Any, Any, None]
 
 _ANSWERS_WITHIN_S = 15.0
 _STOPS_WITHIN_S = 1.0
@@ -116,7 +117,7 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
         await _started(admin, settings)
         yield admin
     finally:
-        await _stopped(admin.close())
+        await _stopped(admin, admin.close())
 
 
 @asynccontextmanager
@@ -128,7 +129,7 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
         await _started(consumer, settings)
         yield consumer
     finally:
-        await _stopped(consumer.stop())
+        await _stopped(consumer, consumer.stop())
 
 
 @asynccontextmanager
@@ -139,7 +140,7 @@ async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaPr
         await _started(producer, settings)
         yield producer
     finally:
-        await _stopped(producer.stop())
+        await _stopped(producer, producer.stop())
 
 
 async def _started(client: _Client, settings: Settings) -> None:
@@ -153,9 +154,21 @@ async def _started(client: _Client, settings: Settings) -> None:
         raise why from None
 
 
-async def _stopped(stopping: Coroutine[Any, Any, None]) -> None:
-    """Stop a client. One whose broker is gone may wait without end, or raise what it has cancelled: neither is news."""
-    task = asyncio.ensure_future(stopping)
+async def _stopped(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient, stopping: _Ending) -> None:
+    """Stop a client. One whose broker is gone may wait without end, or raise what it has cancelled: neither is news.
+
+    In either case it has closed none of its connections, which a process that goes on would keep.
+    """
+    client = client_of(user)
+    transports = transports_of(client)
+    await _within_its_time(stopping)
+    await _within_its_time(client.close())
+    for transport in transports:
+        transport.abort()  # of what is closed there is nothing left to do
+
+
+async def _within_its_time(ending: _Ending) -> None:
+    task = asyncio.ensure_future(ending)
     await asyncio.wait([task], timeout=_STOPS_WITHIN_S)
     if not task.done():
         task.cancel()

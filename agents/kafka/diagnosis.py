@@ -19,7 +19,7 @@ from aiokafka.errors import (
 
 from agents.errors import UserError
 from agents.kafka.connection import Connection
-from agents.kafka.private import connection_to, first_answer
+from agents.kafka.private import connection_to, ended, first_answer
 from agents.kafka.refusals import who
 from agents.kafka.tokens import NoTokenError
 from agents.settings import Settings
@@ -98,7 +98,7 @@ async def _why_not_connected(settings: Settings, host: str, port: int) -> str | 
         return await _of_silence(settings, host, port, error)
     finally:
         # A broker takes a moment before it lets go of whom it has refused.
-        await asyncio.wait([asyncio.ensure_future(connection.close())], timeout=_CLOSES_WITHIN_S)
+        await ended(connection, within_s=_CLOSES_WITHIN_S)
     return None
 
 
@@ -173,7 +173,8 @@ async def _speaks_tls(host: str, port: int) -> bool:
         return False
     writer.close()
     with suppress(OSError, ssl.SSLError, TimeoutError):
-        await asyncio.wait_for(writer.wait_closed(), 1.0)
+        await asyncio.wait_for(writer.wait_closed(), _CLOSES_WITHIN_S)
+    writer.transport.abort()  # who never says goodbye is left
     return True
 
 

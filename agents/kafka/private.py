@@ -3,6 +3,7 @@
     AIOKafkaClient._metadata_update, coordinator_lookup   a broker that is away is waited for, with pauses
     AIOKafkaClient._security_protocol, _ssl_context,      protocol, certificates and login, as they are when a
       _sasl_..., bootstrap, _get_conn, _conns               connection is made
+    AIOKafkaConnection._writer, _protocol                 a connection is cut whose other side does not let go
     AIOKafkaAdminClient._client                           the client of an admin client
     AIOKafkaConsumer._client                              the client of a consumer
     AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
@@ -110,6 +111,11 @@ def connect_as(client: Any, connection: Connection) -> None:
 def client_of(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -> Any:
     """The client through which a consumer, producer or admin client talks."""
     return user._client if isinstance(user, AIOKafkaConsumer | AIOKafkaAdminClient) else user.client
+
+
+def transports_of(client: Any) -> list[asyncio.WriteTransport]:
+    """What the open connections of a client stand on."""
+    return [connection._writer.transport for connection in client._conns.values() if connection._writer is not None]
 
 
 async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
@@ -411,6 +417,15 @@ def connection_to(host: str, port: int, client_id: str, connection: Connection, 
         sasl_oauth_token_provider=connection.tokens,
         sasl_kerberos_service_name=connection.kerberos_service,
     )
+
+
+async def ended(connection: Any, *, within_s: float) -> None:
+    """Close a connection; cut it where the other side does not let go of it in time, as TLS waits for that."""
+    protocol = connection._protocol
+    if protocol is not None:  # else there was never one
+        await asyncio.wait([connection.close()], timeout=within_s)
+        if protocol._transport is not None:
+            protocol._transport.abort()
 
 
 async def first_answer(connection: Any) -> Any:

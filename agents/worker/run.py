@@ -8,10 +8,12 @@ import asyncio
 import logging
 from collections.abc import Set
 from functools import partial
+from importlib.metadata import version
 from typing import cast
 
 import faust
 
+from agents.build import build_name
 from agents.kafka.acls import lacks, missing_rights
 from agents.kafka.refusals import is_refusal, refused
 from agents.kafka.skipped import NOTHING_SKIPPED, Skipped
@@ -73,7 +75,8 @@ def run_worker(
 
     app.on_failure = partial(stop_worker, worker)
     metrics.clocks_page = ClocksPage(cast(Ownership, app.owner).rows_at_rest, loop).answer
-    log.info("worker %s starts on %s", settings.group, settings.broker)
+    what = f"dueclock {version('dueclock')}, {build_name()}"
+    log.info("worker %s starts on %s (%s)", settings.group, settings.broker, what)
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:

@@ -11,7 +11,8 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
-from agents.kafka.private import RECONNECT_S
+from agents.kafka.clients import writer
+from agents.kafka.private import RECONNECT_S, client_of, transports_of
 from agents.kafka.transactions import Outbox, Transactions
 from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
@@ -54,6 +55,20 @@ async def test_a_producer_does_not_look_for_a_broker_that_is_away_without_a_paus
     assert min(later - earlier for earlier, later in pairwise(failed_s)) > 0.9 * RECONNECT_S
     await asyncio.to_thread(own_kafka.start)  # a producer that has something to send ends only when it is sent
     await producer.stop()
+
+
+@pytest.mark.timeout(120)
+async def test_a_client_that_cannot_end_what_it_does_leaves_no_connection_open(own_kafka: EmbeddedKafka) -> None:
+    await create_topics(own_kafka.bootstrap, {"silent": 1})
+    async with writer(Settings(broker=own_kafka.bootstrap, client_id="test")) as producer:
+        await producer.send_and_wait("silent", b"v")
+        await asyncio.to_thread(own_kafka.pause)
+        await producer.send("silent", b"never acknowledged")
+        transports = transports_of(client_of(producer))
+        assert transports
+        assert not any(transport.is_closing() for transport in transports)
+    await asyncio.to_thread(own_kafka.resume)
+    assert all(transport.is_closing() for transport in transports)
 
 
 async def test_a_connection_that_breaks_while_a_producer_asks_for_its_coordinator_costs_nothing(

@@ -11,6 +11,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,6 +134,17 @@ def wait_until(holds: Callable[[], bool], missing: Callable[[], str], *, within_
         time.sleep(0.02)
 
 
+BUILD = "compiled" if os.environ.get("DUECLOCK_TEST_COMPILED") == "1" else "pure Python"
+"""Which build is tried, as `dueclock --version` says it; workers have to be of it."""
+
+
+def require_build(log: str, build: str = BUILD) -> None:
+    """By its log, a worker that has started is of the build that is tried, and not of the other one by accident."""
+    named = re.findall(r" starts on \S+ \(dueclock \S+, (.+)\)", log)
+    assert set(named) <= {build}, named
+    assert named or "recovered: partitions" not in log, "nothing says which build this worker is"
+
+
 class WorkerProcess:
     """One `dueclock worker`, as a process, with its log in a file."""
 
@@ -179,6 +191,7 @@ class WorkerProcess:
             within_s=within_s,
         )
         assert self.log().count(words) >= times, f"{self.name} ended without {words!r}:\n{self.log()[-3000:]}"
+        require_build(self.log())
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -197,9 +210,11 @@ class WorkerProcess:
     def wait_for_end(self, *, within_s: float = 40.0) -> int:
         """Its exit status, when it ends."""
         try:
-            return self.process.wait(within_s)
+            status = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} does not end:\n{self.log()[-3000:]}") from None
+        require_build(self.log())
+        return status
 
     def wait_until_it_knows(self, *, recovered: int) -> None:
         """Wait until a worker that was frozen has ended, or is a member again and has recovered so many times."""

@@ -18,6 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from agents.build import build_name
+
 HERE = Path(__file__).parent
 SHORTER = ("test_workers.py", "test_brokers.py", "test_rotation.py")
 
@@ -36,7 +38,7 @@ def main() -> int:
         table = Path(folder) / "table.jsonl"
         table.touch()
         for seed in range(chosen.first, chosen.first + chosen.seeds):
-            print(f"Seed {seed}", flush=True)
+            print(f"Seed {seed}, {build_name()}", flush=True)
             variables = {"DUECLOCK_TEST_SEED": str(seed), "DUECLOCK_TEST_TABLE": str(table), **kafka}
             command = [sys.executable, "-m", "pytest", "-q", "-n0", "--show-capture=no", *(others or own)]
             failed += bool(subprocess.run(command, env={**os.environ, **variables}, check=False).returncode)

@@ -26,7 +26,7 @@ from tests.audit.history import BREACH, HOME, PARTITIONS, History
 from tests.cli.command import Ended, dueclock
 from tests.kafka_fixtures import Outgoing, read_to_end
 
-pytestmark = [pytest.mark.broker, pytest.mark.chaos]
+pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import ast
 import hashlib
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,13 @@ import pytest
 
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
+from tests.broker.conftest import MakeLive, make_live
+from tests.broker.harness import BUILD, require_build
 from tests.repository.tree import ROOT
 
-IS_COMPILED = os.environ.get("DUECLOCK_TEST_COMPILED") == "1"
+__all__ = ["make_live"]
+
+IS_COMPILED = BUILD == "compiled"
 only_compiled = pytest.mark.skipif(not IS_COMPILED, reason="make test-compiled runs this on the compiled build")
 needs_compiler = pytest.mark.skipif(
     shutil.which("cc") is None or not Path(sysconfig.get_path("include"), "Python.h").exists(),
@@ -122,6 +125,16 @@ def test_children_run_compiled_too_wherever_they_are_started(tmp_path: Path) -> 
             [sys.executable, "-m", "agents", "--version"], cwd=folder, capture_output=True, text=True, check=True
         )
         assert ran.stdout.rstrip().endswith("(compiled)")
+
+
+@pytest.mark.broker
+def test_a_worker_says_which_build_it_is_and_would_fail_its_test_if_it_were_the_other(make_live: MakeLive) -> None:
+    said = make_live().worker().log()
+    require_build(said)
+    with pytest.raises(AssertionError):
+        require_build(said, "pure Python" if IS_COMPILED else "compiled")
+    with pytest.raises(AssertionError):
+        require_build(said.replace(" starts on ", " is somewhere at "))
 
 
 @only_compiled

@@ -29,6 +29,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from agents.build import build_name
 from schemas.decoded import Decoded
 from schemas.decoding import decode_notification, journal_value
 from schemas.headers import judged_by, line_header
@@ -269,7 +270,7 @@ def main(shapes: tuple[Shape, ...] = SHAPES, out: Callable[[str], object] = prin
             found.append(worst_of(shape, seed))
             if console.is_terminal:
                 out(f"  seed {seed}: {found[-1].shape}")
-        out(f"Seed {seed}: CPU at a yardstick of {YARDSTICK_US} µs")
+        out(f"Seed {seed}, {build_name()}: CPU at a yardstick of {YARDSTICK_US} µs")
         show(found, console)
         failed += [f"seed {seed}: {said}" for said in broken(found)]
     for said in failed:
