@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
+from agents.kafka.private import partitions_now
 from deploy.embedded import EmbeddedKafka
 from tests.secured.observed import new_kafka
 
@@ -135,7 +136,7 @@ async def read_to_end(
     )
     await consumer.start()
     try:
-        partitions = [TopicPartition(name, number) for name in names for number in await _partitions(consumer, name)]
+        partitions = await _partitions(consumer, names)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -153,20 +154,16 @@ async def read_to_end(
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    found: set[int] = set()
+async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """All partitions of these topics. Asked for by name: the broker of all tests comes to have thousands of topics."""
+    found: dict[str, int] = {}
 
-    async def is_known() -> bool:
-        found.update(consumer.partitions_for_topic(topic) or await _fetch_partitions(consumer, topic))
-        return bool(found)
+    async def are_known() -> bool:
+        found.update(await partitions_now(consumer, topics))
+        return len(found) == len(set(topics))
 
-    await eventually(is_known, f"the topic {topic}")
-    return sorted(found)
-
-
-async def _fetch_partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    metadata = await consumer._client.fetch_all_metadata()
-    return set(metadata.partitions_for_topic(topic) or ())
+    await eventually(are_known, lambda: f"the topics {sorted(set(topics) - set(found))}")
+    return [TopicPartition(topic, number) for topic in topics for number in range(found[topic])]
 
 
 async def eventually(
@@ -175,6 +172,7 @@ async def eventually(
     """Wait until the condition holds; fail with what was missing when it does not within the time."""
     deadline = time.monotonic() + within_s
     while True:
+        asked_s = time.monotonic()
         holds: Any = condition()
         if inspect.isawaitable(holds):
             holds = await holds
@@ -182,7 +180,15 @@ async def eventually(
             return
         if time.monotonic() > deadline:
             pytest.fail(f"after {within_s} s still missing: {missing if isinstance(missing, str) else missing()}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause_s(time.monotonic() - asked_s))
+
+
+def pause_s(took_s: float) -> float:
+    """How long to let be before a condition is looked at again that took so long to look at.
+
+    As long as that: whoever waits takes no more than half of a core from what is waited for.
+    """
+    return min(0.25, max(0.02, took_s))
 
 
 def eventually_now(condition: Callable[[], bool], missing: str | Callable[[], str], *, within_s: float = 20.0) -> None:
