@@ -392,12 +392,19 @@ class Told:
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        self.inputs = live.read(*INPUTS)
-        self.repartition = live.read("sla-repartition")
-        self.journal = live.read("sla-journal")
-        self.dead_letters = live.read("dead-letter")
-        self.outputs = live.read(*OUTPUTS)
-        self.rows = live.read("changelog")
+        by_topic: dict[str, list[ConsumerRecord]] = defaultdict(list)
+        for record in live.read(*INPUTS, "sla-repartition", "sla-journal", "dead-letter", *OUTPUTS, "changelog"):
+            by_topic[record.topic].append(record)
+
+        def of(*logical: Logical) -> list[ConsumerRecord]:
+            return [record for name in logical for record in by_topic[live.settings.topic(name)]]
+
+        self.inputs = of(*INPUTS)
+        self.repartition = of("sla-repartition")
+        self.journal = of("sla-journal")
+        self.dead_letters = of("dead-letter")
+        self.outputs = of(*OUTPUTS)
+        self.rows = of("changelog")
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The events on the output topics, by topic and partition."""

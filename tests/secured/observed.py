@@ -21,6 +21,9 @@ from deploy.embedded import EmbeddedKafka
 from deploy.embedded_folder import HOST, free_port
 from deploy.embedded_secured import SUPER_USER
 
+BRIEF = ("-XX:TieredStopAtLevel=1",)
+"""Options of the JVM for a broker that does little: it does not compile with great care what is hardly run."""
+
 _of_observers: dict[str, ObservedKafka] = {}
 """The brokers that run, by their observers' addresses."""
 _CONNECTS_BY = (
@@ -46,7 +49,7 @@ class ObservedKafka(EmbeddedKafka):
             "listener.security.protocol.map": "OBSERVERS:PLAINTEXT",
             "super.users": everybody,
         }
-        super().__init__(self.state / "kafka-secured", settings=settings, users=ROLES)
+        super().__init__(self.state / "kafka-secured", settings=settings, users=ROLES, options=BRIEF)
 
     def start(self) -> None:
         super().start()
@@ -71,7 +74,7 @@ class ObservedKafka(EmbeddedKafka):
 
 def new_kafka() -> EmbeddedKafka:
     """A broker of the kind that DUECLOCK_TEST_KAFKA names; a plain one where it is not set."""
-    return ObservedKafka() if os.environ.get("DUECLOCK_TEST_KAFKA") == "secured" else EmbeddedKafka()
+    return ObservedKafka() if os.environ.get("DUECLOCK_TEST_KAFKA") == "secured" else EmbeddedKafka(options=BRIEF)
 
 
 def settings_as(role: str, settings: Settings) -> Settings:
