@@ -22,7 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
 from agents.kafka.private import partitions_now
-from deploy.embedded import EmbeddedKafka
+from deploy.embedded import EmbeddedKafka, status
 from tests.secured.observed import new_kafka
 
 _counter = itertools.count(1)
@@ -32,15 +32,21 @@ _session = uuid4().hex[:6]
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[EmbeddedKafka]:
     """The broker that all tests share. `kafka.bootstrap` is its address."""
-    with new_kafka() as broker:
-        yield broker
+    yield from _broker()
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[EmbeddedKafka]:
     """A broker for one test, to stop, kill, pause and start again."""
+    yield from _broker()
+
+
+def _broker() -> Iterator[EmbeddedKafka]:
+    """A broker that is killed in the end: nobody wants what it has, and to lay down thousands of topics takes long."""
     with new_kafka() as broker:
         yield broker
+        if status(broker.folder).is_running:
+            broker.kill()
 
 
 @pytest.fixture

@@ -189,7 +189,9 @@ def test_deleted_topics_are_gone(kafka: EmbeddedKafka, kafka_prefix: str) -> Non
 def test_of_a_cluster_of_thousands_of_topics_nothing_is_asked_but_of_ours(
     kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only who makes topics asks for all, once: so aiokafka finds the controller."""
+    """Only who makes topics asks for all, once: so aiokafka finds the controller. And who waits for the very first
+    transaction of a broker.
+    """
     asked: list[list[str] | None] = []
     send = AIOKafkaConnection.send
 
@@ -199,10 +201,11 @@ def test_of_a_cluster_of_thousands_of_topics_nothing_is_asked_but_of_ours(
         return send(connection, request, **how)
 
     settings = Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=1)
+    where = ("--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix)
     create_topics(settings)
+    assert dueclock_here("rebuild", *where, folder=tmp_path).status == 0, "from here on there are transactions"
     monkeypatch.setattr(AIOKafkaConnection, "send", noted)
     run_with_broker(settings, lambda: make_probe_topic(settings))
-    where = ("--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix)
     at = ("--seller", "A1", "--marketplace", "ATVPDKIKX0DER", "--case-id", "C1")
     for words in ("topics check", "rebuild", "audit", "clocks", "deadletter list"):
         assert dueclock_here(*words.split(), *where, folder=tmp_path).status == 0, words
