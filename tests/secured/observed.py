@@ -26,7 +26,9 @@ from deploy.embedded_secured import SUPER_USER
 from deploy.private import private_files
 
 BRIEF = ("-XX:TieredStopAtLevel=1",)
-"""Options of the JVM for a broker that does little: it does not compile with great care what is hardly run."""
+"""Options of the JVM for a broker that does little: it does not compile with great care what is hardly run. Not for one
+that encrypts, whose arithmetic is quick only where it is compiled so.
+"""
 
 _of_observers: dict[str, ObservedKafka] = {}
 """The brokers that run, by their observers' addresses."""
@@ -53,7 +55,7 @@ class ObservedKafka(EmbeddedKafka):
             "listener.security.protocol.map": "OBSERVERS:PLAINTEXT",
             "super.users": everybody,
         }
-        super().__init__(self.state / "kafka-secured", settings=settings, users=ROLES, options=BRIEF)
+        super().__init__(self.state / "kafka-secured", settings=settings, users=ROLES)
 
     def start(self) -> None:
         super().start()
