@@ -31,6 +31,7 @@ run: .venv/.installed ## Play the demonstration on an embedded Kafka (FOR=60s en
 	@echo "Running dueclock demo"
 	@fastest=$$($(BIN)/python .ci/compiled.py --or-pure) && PYTHONSAFEPATH=1 $$fastest/dueclock demo $(if $(FOR),--for $(FOR)) $(if $(SECURED),--secured) $(ARGS)
 
+# Whole files are dealt out, so that what a file's tests share is made once; the long ones first (tests/conftest.py).
 # What failed beside another test is tried once more, alone: two brokers at a time on two cores can cost a test its deadline.
 # A fault fails again, and the summary of the first run stays to be read.
 ifdef COMPILED
@@ -41,7 +42,7 @@ test: .venv/.installed ## Run all tests and demand every branch of streams/ and 
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
-	@$(BIN)/python -m pytest --cov -n 2 --dist worksteal --durations=40 --durations-min=5 || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
+	@$(BIN)/python -m pytest --cov -n 2 --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 || { [ $$? = 1 ] && echo "Trying once more, alone, what failed" \
 		&& $(BIN)/python -m pytest --cov --cov-append --last-failed --last-failed-no-failures none; }
 endif
 endif

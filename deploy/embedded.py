@@ -78,7 +78,7 @@ class EmbeddedKafka:
     """A broker for as long as a `with` lasts, in a temporary folder unless one is given.
 
     It keeps its address over kill and restart. It ends with this process, and its temporary folder goes too, even when
-    the process is killed with -9.
+    the process is killed with -9. `settings`, `users` and `options` are those of `start`.
     """
 
     def __init__(
@@ -88,11 +88,20 @@ class EmbeddedKafka:
         settings: Mapping[str, str] | None = None,
         report: Report | None = None,
         users: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> None:
         self._is_temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="dueclock-kafka-")) if folder is None else folder
         self._home = BrokerFolder(self.folder)
-        self._wish = Wish(None, report, settings or {}, is_bound=True, is_temporary=self._is_temporary, users=users)
+        self._wish = Wish(
+            None,
+            report,
+            settings or {},
+            is_bound=True,
+            is_temporary=self._is_temporary,
+            users=users,
+            options=options,
+        )
         self._status: KafkaStatus | None = None
 
     def __enter__(self) -> Self:

@@ -23,6 +23,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that need a broker come first: they take long, and `make test` deals out whole files to two processes.
+
+    What is left for the end is short then, and neither waits for the other.
+    """
+    with_broker = {item.path for item in items if item.get_closest_marker("broker")}
+    items.sort(key=lambda item: item.path not in with_broker)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetch Kafka's jars before the tests if one needs them: the download must not count against a test's time."""
     needed = any({"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())) for item in session.items)

@@ -21,7 +21,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-from deploy.embedded import EmbeddedKafka
+from agents.kafka.private import partitions_now
+from deploy.embedded import EmbeddedKafka, status
 from tests.secured.observed import new_kafka
 
 _counter = itertools.count(1)
@@ -31,15 +32,21 @@ _session = uuid4().hex[:6]
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[EmbeddedKafka]:
     """The broker that all tests share. `kafka.bootstrap` is its address."""
-    with new_kafka() as broker:
-        yield broker
+    yield from _broker()
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[EmbeddedKafka]:
     """A broker for one test, to stop, kill, pause and start again."""
+    yield from _broker()
+
+
+def _broker() -> Iterator[EmbeddedKafka]:
+    """A broker that is killed in the end: nobody wants what it has, and to lay down thousands of topics takes long."""
     with new_kafka() as broker:
         yield broker
+        if status(broker.folder).is_running:
+            broker.kill()
 
 
 @pytest.fixture
@@ -135,7 +142,7 @@ async def read_to_end(
     )
     await consumer.start()
     try:
-        partitions = [TopicPartition(name, number) for name in names for number in await _partitions(consumer, name)]
+        partitions = await _partitions(consumer, names)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -153,20 +160,16 @@ async def read_to_end(
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    found: set[int] = set()
+async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """All partitions of these topics. Asked for by name: the broker of all tests comes to have thousands of topics."""
+    found: dict[str, int] = {}
 
-    async def is_known() -> bool:
-        found.update(consumer.partitions_for_topic(topic) or await _fetch_partitions(consumer, topic))
-        return bool(found)
+    async def are_known() -> bool:
+        found.update(await partitions_now(consumer, topics))
+        return len(found) == len(set(topics))
 
-    await eventually(is_known, f"the topic {topic}")
-    return sorted(found)
-
-
-async def _fetch_partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    metadata = await consumer._client.fetch_all_metadata()
-    return set(metadata.partitions_for_topic(topic) or ())
+    await eventually(are_known, lambda: f"the topics {sorted(set(topics) - set(found))}")
+    return [TopicPartition(topic, number) for topic in topics for number in range(found[topic])]
 
 
 async def eventually(
@@ -175,6 +178,7 @@ async def eventually(
     """Wait until the condition holds; fail with what was missing when it does not within the time."""
     deadline = time.monotonic() + within_s
     while True:
+        asked_s = time.monotonic()
         holds: Any = condition()
         if inspect.isawaitable(holds):
             holds = await holds
@@ -182,7 +186,15 @@ async def eventually(
             return
         if time.monotonic() > deadline:
             pytest.fail(f"after {within_s} s still missing: {missing if isinstance(missing, str) else missing()}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause_s(time.monotonic() - asked_s))
+
+
+def pause_s(took_s: float) -> float:
+    """How long to let be before a condition is looked at again that took so long to look at.
+
+    As long as that: whoever waits takes no more than half of a core from what is waited for.
+    """
+    return min(0.25, max(0.02, took_s))
 
 
 def eventually_now(condition: Callable[[], bool], missing: str | Callable[[], str], *, within_s: float = 20.0) -> None:

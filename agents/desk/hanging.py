@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from agents.kafka.clients import reader
 from agents.kafka.log_cursor import LogCursor
-from agents.kafka.log_reader import FETCH_BYTES
+from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
@@ -51,15 +51,14 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
     tps = {TopicPartition(settings.topic(logical), partition): logical for logical in WRITTEN_TOPICS}
     async with AsyncExitStack() as stack:
         committed = await stack.enter_async_context(reader(settings))
-        everything = await stack.enter_async_context(
-            reader(settings, isolation_level="read_uncommitted", max_partition_fetch_bytes=FETCH_BYTES)
-        )
-        stable, ends = await committed.end_offsets(list(tps)), await everything.end_offsets(list(tps))
-        found = [tp for tp in tps if stable[tp] < ends[tp]]
+        options = {"fetch_max_wait_ms": 50, "max_partition_fetch_bytes": FETCH_BYTES}
+        everything = await stack.enter_async_context(reader(settings, isolation_level="read_uncommitted", **options))
+        stable, ends = await LogReader(committed).ends(tps), await LogReader(everything).ends(tps)
+        found = [tp for tp in tps if stable[tp].next < ends[tp].next]
         records: dict[str, list[ConsumerRecord]] = {}
         cursor = LogCursor(everything)
         for tp in found:
-            await cursor.start(tp.topic, partition, from_offset=stable[tp])
+            await cursor.start(tp.topic, partition, from_offset=stable[tp].next)
             while batch := await cursor.batch():
                 records.setdefault(tps[tp], []).extend(batch)
     if not list(_letters(records.get(DEAD_LETTER, []))):  # what is open there is a redrive, which ends by itself

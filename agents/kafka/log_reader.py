@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from agents.errors import UserError
 from agents.kafka.batches import refuse_unreadable
 from agents.kafka.clients import reader
+from agents.kafka.private import learn_topics
 from agents.settings import Settings
 from schemas.headers import line_number
 
@@ -22,7 +23,7 @@ POLL_MS = 50
 RECORDS_AT_ONCE = 5_000
 """In one list: a fetch may hold millions that say nothing, and to unpack so many takes some 20 ms."""
 BACKOFF_MS = 20
-"""aiokafka waits this long for each topic that it is asked about for the first time, and there are eight inputs."""
+"""How long aiokafka rests before it looks again for what was not there, e.g. the leader of a topic just made."""
 TAIL_RECORDS = 64
 """How far before the end its last line is looked for first: markers and aborted lines stand there too."""
 
@@ -63,6 +64,7 @@ class LogReader:
     async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogEnds]:
         """Where these partitions begin and end now."""
         wanted = list(partitions)
+        await learn_topics(self._consumer, (tp.topic for tp in wanted))
         first = await self._consumer.beginning_offsets(wanted)
         following = await self._consumer.end_offsets(wanted)
         return {tp: LogEnds(first[tp], following[tp]) for tp in wanted}
@@ -132,6 +134,8 @@ class LogReader:
         """
         consumer = self._consumer
         left = {tp: end for tp, (start, end) in spans.items() if start < end}
+        if not left:
+            return  # assigned to nothing, it would ask for all topics that there are
         consumer.assign(list(left))
         for tp in left:
             consumer.seek(tp, spans[tp][0])

@@ -6,7 +6,8 @@
     AIOKafkaConnection._writer, _protocol                 a connection is cut whose other side does not let go
     AIOKafkaAdminClient._client                           the client of an admin client
     AIOKafkaConsumer._client                              the client of a consumer
-    AIOKafkaClient.fetch_all_metadata                     the broker is asked anew what partitions there are
+    AIOKafkaClient.fetch_all_metadata                     an older broker is asked anew what partitions there are
+    AIOKafkaClient.add_topic, cluster                     a consumer learns of many topics by one question
     AIOKafkaProducer._txn_manager, _message_accumulator   a partition joins a transaction without a record; a
                                                             transaction that has failed is given up at once
     aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
@@ -52,7 +53,7 @@ from agents.kafka.connection import Connection
 ENOUGH_UNPACKED_BYTES = MOST_UNPACKED_BYTES // 4
 """After so much no further batch of a fetch is unpacked: the next fetch brings it again."""
 RECONNECT_S = 0.2
-_NO_ERROR, _UNKNOWN_TOPIC, _NO_LEADER = 0, 3, 5
+_NO_ERROR, _UNKNOWN_TOPIC, _NO_LEADER, _REFUSED = 0, 3, 5, 29
 
 
 def be_patient(client: Any) -> None:
@@ -118,10 +119,15 @@ def transports_of(client: Any) -> list[asyncio.WriteTransport]:
     return [connection._writer.transport for connection in client._conns.values() if connection._writer is not None]
 
 
-async def partitions_now(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    """The partitions that a topic has by now, none where there is no such topic. What a consumer knows may be old."""
-    metadata = await consumer._client.fetch_all_metadata()
-    return sorted(metadata.partitions_for_topic(topic) or ())
+async def learn_topics(consumer: AIOKafkaConsumer, names: Iterable[str]) -> None:
+    """Let a consumer know where these topics are, by one question for all of them.
+
+    By itself it asks for each topic when it meets it, and rests `retry_backoff_ms` each time before it looks at what it
+    was answered. What nobody tells it here it goes on to ask for in that way.
+    """
+    client = consumer._client
+    unknown = sorted({name for name in names if client.cluster.partitions_for_topic(name) is None})
+    await asyncio.gather(*(client.add_topic(name) for name in unknown))
 
 
 class TopicNow(NamedTuple):
@@ -131,29 +137,49 @@ class TopicNow(NamedTuple):
     partitions: int
 
 
-async def topics_now(consumer: AIOKafkaConsumer, names: Iterable[str]) -> dict[str, TopicNow]:
+async def topics_now(user: AIOKafkaConsumer | AIOKafkaProducer, names: Iterable[str]) -> dict[str, TopicNow]:
     """Those of these topics that are there now. KafkaError where the broker does not say.
 
     A topic that was deleted and made anew has another id (KIP-516). Brokers before Kafka 2.8, and some that only speak
     its protocol, have none.
     """
-    client, wanted = consumer._client, list(names)
+    found, refused = await _asked_for(client_of(user), list(names))
+    for name, code in refused.items():
+        raise for_code(code)(name)
+    return found
+
+
+async def partitions_now(user: AIOKafkaConsumer | AIOKafkaProducer, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions each of these topics has now: those that are there, and that this login may see."""
+    found, refused = await _asked_for(client_of(user), list(names))
+    for name, code in refused.items():
+        if code != _REFUSED:
+            raise for_code(code)(name)
+    return {name: topic.partitions for name, topic in found.items() if topic.partitions}
+
+
+async def _asked_for(client: Any, wanted: list[str]) -> tuple[dict[str, TopicNow], dict[str, int]]:
+    """Those that are there, and the codes of those of which the broker says something else than that they are not.
+
+    By name, for a cluster may have thousands; only a broker that does not speak that version is asked for all.
+    """
     node = client.get_random_node()
     if node is None:
         raise NodeNotReadyError("no broker is known")
     try:
         answer = await client.send(node, _TopicsRequest(wanted))
-    except NotImplementedError:  # the broker does not speak that version
+    except NotImplementedError:
         metadata = await client.fetch_all_metadata()
         counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in wanted}
-        return {name: TopicNow(b"", count) for name, count in counts.items() if count}
+        return {name: TopicNow(b"", count) for name, count in counts.items() if count}, {}
     found: dict[str, TopicNow] = {}
+    refused: dict[str, int] = {}
     for code, name, topic_id, _, partitions, *_ in answer.topics:
         if code == _NO_ERROR:
             found[name] = TopicNow(topic_id, len(partitions))
         elif code not in (_UNKNOWN_TOPIC, _NO_LEADER):
-            raise for_code(code)(name)
-    return found
+            refused[name] = code
+    return found, refused
 
 
 class _Uuid:

@@ -17,7 +17,7 @@ from aiokafka.errors import for_code
 
 from agents.errors import UserError
 from agents.kafka.clients import admin_client, reader, run_with_broker
-from agents.kafka.private import partitions_now
+from agents.kafka.private import client_of, partitions_now
 from agents.kafka.refusals import who
 from agents.kafka.wire import TopicsWithRights, ask
 from agents.settings import Settings
@@ -27,6 +27,7 @@ from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOP
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
 _TOPIC_REFUSED = 29
+_NO_LEADER_YET = 5
 _LIMITS_DOWN = {(DEAD_LETTER, "retention.ms")}  # the originals may hold personal data: a longer keep is the wrong one
 _KEEPS_LONGER = {"segment.ms", "max.compaction.lag.ms"}
 _LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes", "min.insync.replicas"}
@@ -201,9 +202,10 @@ async def make_probe_topic(settings: Settings) -> None:
     """Make the topic of the probe where it is missing. UserError where the broker will not."""
     async with admin_client(settings) as admin:
         name = settings.topic(PROBE)
-        if name not in await admin.list_topics():
-            if await _forbidden_of(admin, [name]):
-                raise UserError(_forbidden(settings, name))
+        there, forbidden = await _seen(admin, [name])
+        if forbidden:
+            raise UserError(_forbidden(settings, name))
+        if not there:
             await _make(admin, settings, {name: (1, PROBE_TOPIC.kafka_settings())})
 
 
@@ -211,7 +213,7 @@ async def _make(
     admin: AIOKafkaAdminClient, settings: Settings, missing: Mapping[str, tuple[int, dict[str, str]]]
 ) -> None:
     """Make topics of so many partitions with these settings."""
-    copies = settings.replication or min(3, len((await admin.describe_cluster())["brokers"]))
+    copies = settings.replication or min(3, len(client_of(admin).cluster.brokers()))
     asked = {name: (count, {**configs, **_durable(copies)}) for name, (count, configs) in missing.items()}
     new = [NewTopic(name, count, copies, topic_configs=configs) for name, (count, configs) in asked.items()]
     response = await admin.create_topics(new, timeout_ms=int(_LEADERS_WITHIN_S * 1000))
@@ -250,9 +252,8 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> N
 
 
 async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, OnBroker]:
-    described = await _described(admin, settings)
-    hidden = [name for name in map(settings.topic, LOGICAL_TOPICS) if name not in described]
-    forbidden = dict.fromkeys(await _forbidden_of(admin, hidden), FORBIDDEN)
+    described, hidden = await _seen(admin, list(map(settings.topic, LOGICAL_TOPICS)))
+    forbidden = dict.fromkeys(hidden, FORBIDDEN)
     if not described:
         return forbidden
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in described]
@@ -275,17 +276,23 @@ async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, On
     return found | forbidden
 
 
-async def _forbidden_of(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[str]:
-    """Those that this login may not see. Asked by name, and made by no broker."""
-    if not names:
-        return []
-    return [name for code, name, *_ in (await ask(admin, TopicsWithRights(names))).topics if code == _TOPIC_REFUSED]
-
-
 async def _described(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, dict[str, Any]]:
-    """Our topics among all. Not asked for by name: a broker may create what is asked for."""
-    ours = set(map(settings.topic, LOGICAL_TOPICS))
-    return {topic["topic"]: topic for topic in await admin.describe_topics() if topic["topic"] in ours}
+    """Those of our topics that are there and may be seen."""
+    return (await _seen(admin, list(map(settings.topic, LOGICAL_TOPICS))))[0]
+
+
+async def _seen(admin: AIOKafkaAdminClient, names: Sequence[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Those of these topics that are there, and those that this login may not see.
+
+    Asked by name, for a cluster may have thousands, and in a way in which no broker makes what is asked for; one that
+    is too old for that is asked for all that it has.
+    """
+    try:
+        told = (await ask(admin, TopicsWithRights(names))).to_object()["topics"]
+    except NotImplementedError:
+        told = [topic for topic in await admin.describe_topics() if topic["topic"] in names]
+    there = {topic["topic"]: topic for topic in told if topic["error_code"] in (0, _NO_LEADER_YET)}
+    return there, [topic["topic"] for topic in told if topic["error_code"] == _TOPIC_REFUSED]
 
 
 def _has_leaders(topic: dict[str, Any]) -> bool:
@@ -305,15 +312,15 @@ async def partitions_of(settings: Settings, *logical: Logical) -> int:
     """How many partitions these topics have. UserError where one is missing or may not be seen, or they differ."""
     names = [settings.topic(name) for name in logical]
     async with reader(settings) as consumer:
-        partitions = {topic: await partitions_now(consumer, topic) for topic in names}
+        partitions = await partitions_now(consumer, names)
     counts: set[int] = set()
-    for topic, found in partitions.items():
-        if not found:
+    for topic in names:
+        if topic not in partitions:
             await _require_sight(settings, topic)
             raise UserError(
                 f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics.", 2
             )
-        counts.add(len(found))
+        counts.add(partitions[topic])
     if len(counts) > 1:
         raise UserError("The topics have different numbers of partitions; `dueclock topics check` says which.", 2)
     return counts.pop()
@@ -323,7 +330,7 @@ async def has_topic(settings: Settings, logical: Logical) -> bool:
     """Whether there is this topic. UserError where it may not be seen: then nobody knows."""
     topic = settings.topic(logical)
     async with reader(settings) as consumer:
-        is_there = bool(await partitions_now(consumer, topic))
+        is_there = topic in await partitions_now(consumer, [topic])
     if not is_there:
         await _require_sight(settings, topic)
     return is_there
@@ -332,7 +339,7 @@ async def has_topic(settings: Settings, logical: Logical) -> bool:
 async def _require_sight(settings: Settings, topic: str) -> None:
     """UserError where this login may not see a topic: it may be there."""
     async with admin_client(settings) as admin:
-        if await _forbidden_of(admin, [topic]):
+        if (await _seen(admin, [topic]))[1]:
             raise UserError(_forbidden(settings, topic), 2)
 
 

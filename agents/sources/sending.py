@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents.errors import UserError
 from agents.kafka.clients import run_with_broker, writer
+from agents.kafka.private import partitions_now
 from agents.settings import Settings
 from schemas.decoding import journal_value
 from schemas.notifications import Notification, type_name
@@ -69,9 +70,10 @@ def _rank(notification: Notification) -> int:
 async def _require_topics(
     producer: AIOKafkaProducer, settings: Settings, notifications: Sequence[Notification]
 ) -> None:
-    metadata = await producer.client.fetch_all_metadata()
-    for topic in sorted({_topic(settings, one) for one in notifications}):
-        if not metadata.partitions_for_topic(topic):
+    needed = sorted({_topic(settings, one) for one in notifications})
+    there = await partitions_now(producer, needed)
+    for topic in needed:
+        if topic not in there:
             raise UserError(
                 f"There is no topic {topic} at {settings.broker}; `dueclock topics create` makes the topics.", 2
             )

@@ -16,6 +16,7 @@ Written for faust-streaming 0.15.3, aiokafka 0.14.0, mode-streaming 0.7.1 (pinne
   aiokafka AIOKafkaClient, Fetcher          certificates, login, a broker that is away; batches are unpacked within a
                                             bound (agents/kafka/private.py)
   faust Producer._new_producer              the producer that Faust starts and we never use connects as the others do
+  mode Worker._sentinel_task                the loop is closed as soon as nothing runs on it any more
   faust Recovery._restart_recovery,         recovery is the owner's (ownership.py): fence, read rows, seek, resume
     _slurp_changelogs; TableManager.on_start
 First to fail when a version changes under it: tests/agents/test_faust_private.py (names and signatures), then
@@ -51,6 +52,7 @@ from agents.worker.slices import MAX_RECORDS_IN_HAND, Answer, Slice
 log = logging.getLogger("dueclock.worker")
 
 LAST_COMMIT_S = 2.0
+LAST_TASKS_S = 1.0
 POLL_S = 1.0
 POLL_WHEN_FULL_S = 0.02
 """With a topic suspended the fetcher does not tell when it may go on: look again soon."""
@@ -444,6 +446,17 @@ class SliceApp(App):
         """A service of Faust has failed: mode tells every service that it has."""
         self.failure = self.failure or reason
         super()._crash(reason)
+
+
+class SliceWorker(faust.Worker):
+    """Faust's worker, without its second of waiting at the end."""
+
+    async def _sentinel_task(self) -> None:
+        """What the loop runs last: the tasks that mode has cancelled end, if there are any; it gives them a second."""
+        await asyncio.sleep(0)
+        if left := asyncio.all_tasks() - {cast("asyncio.Task[None]", asyncio.current_task())}:
+            await asyncio.wait(left, timeout=LAST_TASKS_S)
+        await asyncio.sleep(0)
 
 
 def stop_worker(worker: faust.Worker) -> None:

@@ -11,8 +11,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import cast
 
-import faust
-
 from agents.build import build_name
 from agents.kafka.acls import lacks, missing_rights
 from agents.kafka.refusals import is_refusal, refused
@@ -27,7 +25,7 @@ from agents.worker.activating import Chosen
 from agents.worker.app import build_app
 from agents.worker.belonging import require_together
 from agents.worker.clocks_page import ClocksPage
-from agents.worker.faust_private import quiet, stop_worker
+from agents.worker.faust_private import SliceWorker, quiet, stop_worker
 from agents.worker.last_words import last_words
 from agents.worker.ownership import Ownership
 from agents.worker.rows_folder import require_store
@@ -68,7 +66,7 @@ def run_worker(
     metrics.freshness.follow(loop)
     app = build_app(settings, choice, metrics, skipped=skipped, anew=anew)
     look_for_cycles_when_asked()
-    worker = faust.Worker(
+    worker = SliceWorker(
         app, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True, loop=loop
     )
     quiet(worker)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import time
 from importlib.metadata import version
+from typing import cast
 
 import aiokafka
+import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -20,7 +24,14 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from mode import Worker
 from mode.services import ServiceTask
 
-from agents.worker.faust_private import SliceConsumer, SliceRecovery, SliceTableManager, SliceThread, SliceTopic
+from agents.worker.faust_private import (
+    SliceConsumer,
+    SliceRecovery,
+    SliceTableManager,
+    SliceThread,
+    SliceTopic,
+    SliceWorker,
+)
 
 MEASURED_WITH = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -48,6 +59,8 @@ def test_what_is_overridden_exists_under_these_names_and_with_these_parameters()
     assert callable(TableManager._update_channels)
     assert App.on_first_start.__code__.co_names == ("_create_directories",), "nothing else is lost with it"
     assert parameters(Worker._schedule_shutdown) == ["self", "signal"]
+    assert parameters(Worker._sentinel_task) == ["self"]
+    assert "self._sentinel_task()" in inspect.getsource(Worker._shutdown_loop), "the last that its loop runs"
 
 
 def test_what_is_called_exists() -> None:
@@ -56,6 +69,7 @@ def test_what_is_called_exists() -> None:
     assert parameters(Fetcher._create_fetch_waiter) == ["self"]
     assert parameters(GroupCoordinator._do_heartbeat) == ["self"]
     assert parameters(AIOKafkaClient._metadata_update) == ["self", "cluster_metadata", "topics"]
+    assert parameters(AIOKafkaClient.add_topic) == ["self", "topic"]
     assert parameters(AIOKafkaClient.coordinator_lookup) == ["self", "coordinator_type", "coordinator_key"]
     for name in ("has_valid_position", "position"):
         assert isinstance(getattr(TopicPartitionState, name), property)
@@ -77,6 +91,29 @@ def test_a_full_batch_still_drops_the_record_and_says_none() -> None:
     batch = BatchBuilder(200, 0, is_transactional=1)
     assert batch.append(timestamp=1, key=b"k", value=b"x" * 400, headers=[]) is not None, "the first always fits"
     assert batch.append(timestamp=1, key=b"k", value=b"x", headers=[]) is None
+
+
+@pytest.mark.parametrize("tasks", [0, 1])
+def test_a_loop_is_closed_when_its_last_tasks_have_ended_and_not_a_second_later(tasks: int) -> None:
+    ended: list[str] = []
+
+    async def last_words() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append("said")
+
+    loop = asyncio.new_event_loop()
+    cancelled = [loop.create_task(last_words()) for _ in range(tasks)]
+    loop.run_until_complete(asyncio.sleep(0))
+    for task in cancelled:
+        task.cancel()
+    began_s = time.monotonic()
+    loop.run_until_complete(SliceWorker._sentinel_task(cast(SliceWorker, None)))
+    loop.close()
+    assert len(ended) == tasks
+    assert time.monotonic() - began_s < 0.9
 
 
 def test_our_classes_are_still_those_that_faust_would_use() -> None:

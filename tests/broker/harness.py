@@ -38,7 +38,7 @@ from streams.engine import Line, new_state, step
 from streams.partitioner import partition_of
 from streams.replay import Replay
 from streams.rows import PARTITION_KEY
-from tests.kafka_fixtures import Outgoing, produce, read_to_end, topic_config
+from tests.kafka_fixtures import Outgoing, pause_s, produce, read_to_end, topic_config
 from tests.secured.observed import settings_as
 
 ROOT = Path(__file__).parents[2]
@@ -129,9 +129,11 @@ def seller_on(partition: int, partitions: int, number: int = 0) -> str:
 def wait_until(holds: Callable[[], bool], missing: Callable[[], str], *, within_s: float) -> None:
     """Wait until the condition holds; fail with what was missing when it does not within the time."""
     deadline = time.monotonic() + within_s
+    asked_s = time.monotonic()
     while not holds():
         assert time.monotonic() < deadline, f"after {within_s} s still missing: {missing()}"
-        time.sleep(0.02)
+        time.sleep(pause_s(time.monotonic() - asked_s))
+        asked_s = time.monotonic()
 
 
 BUILD = "compiled" if os.environ.get("DUECLOCK_TEST_COMPILED") == "1" else "pure Python"
@@ -270,7 +272,7 @@ class Live:
             topic_prefix=prefix,
             partitions=partitions,
             policies_path=str(self.policies_file),
-            **{"session_timeout_s": 6.0, "heartbeat_s": 1.0, **changes},
+            **{"session_timeout_s": 6.0, "heartbeat_s": 0.3, **changes},
         )
         self.as_worker = settings_as("worker", self.settings)
         self.settings_file = self._write_settings("dueclock.toml", self.as_worker)
@@ -405,12 +407,19 @@ class Told:
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        self.inputs = live.read(*INPUTS)
-        self.repartition = live.read("sla-repartition")
-        self.journal = live.read("sla-journal")
-        self.dead_letters = live.read("dead-letter")
-        self.outputs = live.read(*OUTPUTS)
-        self.rows = live.read("changelog")
+        by_topic: dict[str, list[ConsumerRecord]] = defaultdict(list)
+        for record in live.read(*INPUTS, "sla-repartition", "sla-journal", "dead-letter", *OUTPUTS, "changelog"):
+            by_topic[record.topic].append(record)
+
+        def of(*logical: Logical) -> list[ConsumerRecord]:
+            return [record for name in logical for record in by_topic[live.settings.topic(name)]]
+
+        self.inputs = of(*INPUTS)
+        self.repartition = of("sla-repartition")
+        self.journal = of("sla-journal")
+        self.dead_letters = of("dead-letter")
+        self.outputs = of(*OUTPUTS)
+        self.rows = of("changelog")
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The events on the output topics, by topic and partition."""

@@ -15,6 +15,7 @@ from deploy.embedded import EmbeddedKafka
 from schemas.codec import DAY_MS, HOUR_MS
 from schemas.registry import DEAD_LETTER_TOPIC, INPUT_TOPICS, TOPICS, Topic
 from tests.kafka_fixtures import Outgoing, create_topics, produce
+from tests.secured.observed import BRIEF
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "privacy.md"
 LOOKS_EVERY_S = 0.5
@@ -29,7 +30,7 @@ def broker_that_looks_often() -> Iterator[EmbeddedKafka]:
         "log.initial.task.delay.ms": every_ms,
         "log.segment.delete.delay.ms": every_ms,
     }
-    with EmbeddedKafka(settings=settings) as broker:
+    with EmbeddedKafka(settings=settings, options=BRIEF) as broker:
         yield broker
 
 

@@ -37,21 +37,21 @@ def test_a_killed_worker_reads_what_its_store_has_missed_and_a_damaged_store_is_
     make_live: MakeLive, tmp_path: Path
 ) -> None:
     live = make_live(rows_folder=str(tmp_path / "rows"))
-    worker = live.worker("killed")
+    worker = live.worker("killed", instance="pod-0")  # it comes back at once, not after its session
     tell(live, "a")
     worker.kill()
-    worker = live.worker("ended")
+    worker = live.worker("ended", instance="pod-0")
     assert all(0 < first <= end for first, end in read_from(worker).values()), worker.log()
     tell(live, "b")
     assert worker.terminate() == 0
-    worker = live.worker("read at once")
+    worker = live.worker("read at once", instance="pod-0")
     assert all(end - first <= 1 for first, end in read_from(worker).values()), "all that was committed is there"
     assert worker.terminate() == 0
     for file in stores(live)[0].glob("*.sst"):
         content = bytearray(file.read_bytes())
         content[len(content) // 3] ^= 0x10
         file.write_bytes(content)
-    worker = live.worker("anew")
+    worker = live.worker("anew", instance="pod-0")
     assert "made anew" in worker.log()
     assert {first == 0 for first, _ in read_from(worker).values()} == {True, False}, "one of two was damaged"
     tell(live, "c")

@@ -25,6 +25,7 @@ from schemas.registry import Logical
 from tests.audit.history import BREACH, HOME, PARTITIONS, History
 from tests.cli.command import Ended, dueclock
 from tests.kafka_fixtures import Outgoing, read_to_end
+from tests.secured.observed import BRIEF
 
 pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(180)]
 
@@ -32,7 +33,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.chaos, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def loose_kafka() -> Iterator[EmbeddedKafka]:
     """A broker that takes records of a transaction for a partition that is no part of it."""
-    with EmbeddedKafka(settings={"transaction.partition.verification.enable": "false"}) as broker:
+    with EmbeddedKafka(settings={"transaction.partition.verification.enable": "false"}, options=BRIEF) as broker:
         yield broker
 
 

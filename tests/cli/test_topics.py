@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.errors import UserError
-from agents.kafka.topics import OnBroker, create_topics, delete_topics, differences, require_topics
+from agents.kafka.clients import run_with_broker
+from agents.kafka.topics import OnBroker, create_topics, delete_topics, differences, make_probe_topic, require_topics
 from agents.settings import Settings
 from agents.topic_roles import LOGICAL_TOPICS, PROBE
 from deploy.embedded import EmbeddedKafka
@@ -17,6 +21,7 @@ from schemas.registry import INPUT_TOPICS, PROBE_TOPIC, TOPICS, Logical
 from tests.cli.command import dueclock, sentence_of
 from tests.kafka_fixtures import create_topics as make_topics
 from tests.kafka_fixtures import topic_config
+from tests.sources.here import dueclock_here
 
 SETTINGS = Settings()
 RIGHT = {topic.name: OnBroker(4, True, topic.kafka_settings()) for topic in TOPICS}
@@ -178,6 +183,36 @@ def test_deleted_topics_are_gone(kafka: EmbeddedKafka, kafka_prefix: str) -> Non
     delete_topics(settings)
     with pytest.raises(UserError, match="is missing"):
         require_topics(settings)
+
+
+@pytest.mark.broker
+def test_of_a_cluster_of_thousands_of_topics_nothing_is_asked_but_of_ours(
+    kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who makes topics asks for all, once: so aiokafka finds the controller. And who waits for the very first
+    transaction of a broker.
+    """
+    asked: list[list[str] | None] = []
+    send = AIOKafkaConnection.send
+
+    def noted(connection: AIOKafkaConnection, request: Any, **how: Any) -> Any:
+        if request.API_KEY == MetadataRequest.API_KEY:
+            asked.append(getattr(request, "_topics" if hasattr(request, "_topics") else "_names"))
+        return send(connection, request, **how)
+
+    settings = Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=1)
+    where = ("--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix)
+    create_topics(settings)
+    assert dueclock_here("rebuild", *where, folder=tmp_path).status == 0, "from here on there are transactions"
+    monkeypatch.setattr(AIOKafkaConnection, "send", noted)
+    run_with_broker(settings, lambda: make_probe_topic(settings))
+    at = ("--seller", "A1", "--marketplace", "ATVPDKIKX0DER", "--case-id", "C1")
+    for words in ("topics check", "rebuild", "audit", "clocks", "deadletter list"):
+        assert dueclock_here(*words.split(), *where, folder=tmp_path).status == 0, words
+    assert dueclock_here("notify", "case.closed", *at, *where, folder=tmp_path).status == 0
+    assert None not in asked
+    ours = set(map(settings.topic, LOGICAL_TOPICS))
+    assert {name for names in asked for name in names or ()} <= ours
 
 
 @pytest.mark.parametrize("command", ["topics check", "topics create", "worker", "journal export"])

@@ -33,6 +33,7 @@ from tests.cli.command import dueclock
 from tests.docs.blocks import ROOT, Block, blocks_of, name_of, pages, with_outputs
 from tests.docs.session import GOES_ON, Session, fill_bin
 from tests.kafka_fixtures import eventually, eventually_now, read_to_end
+from tests.secured.observed import BRIEF
 
 RUN_BY_CI = {"make run", "make test", "make check", "make docs"}
 """Lines that CI types itself, or that `tests/demo` runs."""
@@ -110,7 +111,7 @@ class World(NamedTuple):
 @pytest.fixture(scope="module")
 def broker() -> Iterator[EmbeddedKafka]:
     """The reader's Kafka: each page finds it without a topic of ours."""
-    with EmbeddedKafka() as started:
+    with EmbeddedKafka(options=BRIEF) as started:
         yield started
 
 

@@ -7,6 +7,8 @@ an observers' address.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import tempfile
@@ -18,8 +20,15 @@ from agents.kafka.embedded import give_rights, settings_of, start_secured
 from agents.kafka.rights import ROLES
 from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
-from deploy.embedded_folder import HOST, free_port
+from deploy.embedded_folder import HOST, BrokerFolder, Ports, free_port
+from deploy.embedded_java import format_storage
 from deploy.embedded_secured import SUPER_USER
+from deploy.private import private_files
+
+BRIEF = ("-XX:TieredStopAtLevel=1",)
+"""Options of the JVM for a broker that does little: it does not compile with great care what is hardly run. Not for one
+that encrypts, whose arithmetic is quick only where it is compiled so.
+"""
 
 _of_observers: dict[str, ObservedKafka] = {}
 """The brokers that run, by their observers' addresses."""
@@ -71,7 +80,23 @@ class ObservedKafka(EmbeddedKafka):
 
 def new_kafka() -> EmbeddedKafka:
     """A broker of the kind that DUECLOCK_TEST_KAFKA names; a plain one where it is not set."""
-    return ObservedKafka() if os.environ.get("DUECLOCK_TEST_KAFKA") == "secured" else EmbeddedKafka()
+    if os.environ.get("DUECLOCK_TEST_KAFKA") == "secured":
+        return ObservedKafka()
+    storage = _new_storage()
+    broker = EmbeddedKafka(options=BRIEF)
+    shutil.copytree(storage, broker.folder / "data")
+    return broker
+
+
+@functools.cache
+def _new_storage() -> Path:
+    """The storage of a new broker, formatted once: a copy of it saves each further broker a JVM."""
+    home = BrokerFolder(Path(tempfile.mkdtemp(prefix="dueclock-storage-")))
+    atexit.register(shutil.rmtree, home.path, ignore_errors=True)
+    home.create()
+    with private_files():
+        format_storage(home, Ports(free_port(), free_port()), None)
+    return home.storage
 
 
 def settings_as(role: str, settings: Settings) -> Settings:

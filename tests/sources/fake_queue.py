@@ -12,6 +12,8 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from agents.sources import sqs_source
+
 REGION = "us-east-1"
 
 
@@ -53,5 +55,6 @@ def queue(moto: str, monkeypatch: pytest.MonkeyPatch) -> Queue:
         "AWS_SECRET_ACCESS_KEY": "nothing",
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sqs_source, "_ONCE_WAIT_S", 1)  # this queue has at once what it has
     requests.post(f"{moto}/moto-api/reset", timeout=10).raise_for_status()
     return Queue(moto)

@@ -65,11 +65,11 @@ VARIABLES = {"HELPDESK_TOKEN": TOKEN, "WAREHOUSE_SECRET": SECRET, "HOOK_PATH": P
 class Served:
     """A gateway as a process; `kill` names a step of `tests.sources.killed`, and at which passing."""
 
-    def __init__(self, folder: Path, settings: Path, *, kill: str = "") -> None:
+    def __init__(self, folder: Path, settings: Path, *, kill: str = "", module: str = "agents") -> None:
         (folder / "clients.toml").write_text(CLIENTS)
         self._log = (folder / "gateway.log").open("wb")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DUECLOCK_")}
-        module = "tests.sources.killed" if kill else "agents"
+        module = "tests.sources.killed" if kill else module
         command = [sys.executable, "-m", module, "--settings", str(settings), "gateway"]
         self.process = subprocess.Popen(
             [*command, "--listen", "127.0.0.1:0", "--clients", "clients.toml"],
@@ -284,7 +284,7 @@ def test_without_an_acknowledgement_there_is_no_promise(
     own_kafka: EmbeddedKafka, kafka_prefix: str, tmp_path: Path
 ) -> None:
     live = Live(own_kafka.bootstrap, kafka_prefix, tmp_path, shipped_policies())
-    served = Served(tmp_path, live.settings_file)
+    served = Served(tmp_path, live.settings_file, module="tests.sources.hurried")
     try:
         assert served.post(evidence("1")).status_code == 202
         with socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), 40) as slow:

@@ -137,7 +137,8 @@ def test_how_far_the_queue_is_read_is_known_and_stands_while_a_message_waits(
     refused = 'sla_source_left_out_total{kind="held_back",reason="report_failed",source="sqs"}'
     api.status[RETURNS] = "IN_QUEUE"  # told to be ready, and not ready when it is asked for
     queue.put(report_ready(RETURNS, 1), report_ready(RETURNS, 2, processingStatus="FATAL"))
-    with going(live, arguments(live, queue, api, "--metrics-port", str(port))) as (source, log_file):
+    said = arguments(live, queue, api, "--metrics-port", str(port))
+    with going(live, said, module="tests.sources.hurried") as (source, log_file):
         wait_until(lambda: (sample(url, refused) or 0) == 1, log_file.read_text, within_s=60)
         wait_until(
             lambda: (sample(url, 'sla_source_errors_total{source="sqs"}') or 0) >= 2, log_file.read_text, within_s=30
