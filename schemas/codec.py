@@ -86,19 +86,19 @@ def _ms_of_day(text: str) -> int | None:
 
 def format_instant(ms: int) -> str:
     """The output form, `2026-02-03T18:15:00.000Z`. ValueError outside the years 0001 to 9999."""
-    text = _SAID.get(ms)
+    text = _SHOWN.get(ms)
     if text is None:
         minute, second = ms % DAY_MS // MINUTE_MS, ms % MINUTE_MS // 1_000
         text = f"{_date_part(ms // DAY_MS)}{_MINUTES[minute]}{_SECONDS[second]}{_FRACTIONS[ms % 1_000]}"
-        if len(_SAID) >= _MOST_SAID:
-            _SAID.clear()
-        _SAID[ms] = text
+        if len(_SHOWN) >= _MOST_SHOWN:
+            _SHOWN.clear()
+        _SHOWN[ms] = text
     return text
 
 
-_MOST_SAID: Final = 8_192
-_SAID: Final[dict[int, str]] = {}
-"""The instants said lately: a cache of functools takes twice the time of a dictionary to find one."""
+_MOST_SHOWN: Final = 8_192
+_SHOWN: Final[dict[int, str]] = {}
+"""The instants shown lately; the cache of functools orders its entries anew whenever it finds one."""
 
 
 @lru_cache(maxsize=4_096)

@@ -235,7 +235,7 @@ def _urge(ledger: Ledger, matter: Matter, called: Called, opened: dict[str, Cloc
     """Urgent escalations, by (clock, message or claim), each once (rules.md: SFP 1, PLAN); then the fact is applied."""
     row = cast(OrderRow, matter.row)
     places = {source: place for place, source in enumerate(row.urged)}
-    urgents = sorted(_urgents(row, called, opened, places), key=lambda said: said[0].place())
+    urgents = sorted(_urgents(row, called, opened, places), key=lambda pair: pair[0].place())
     for urgent, clock in urgents:
         yield
         place = places.setdefault(urgent.source, len(places))

@@ -66,8 +66,8 @@ class Duty:
         self.marked_ms = marked_ms
         self.program = program
 
-    def said(self) -> tuple[object, ...]:
-        """All that it says: of two that say the same neither changes what the other has settled."""
+    def fields(self) -> tuple[object, ...]:
+        """All that it holds, to compare two duties by."""
         end = None if self.end is None else self.end.place()
         return (self.rule, self.subject, self.start_ms, end, self.order_id, self.obligor, self.marked_ms, self.program)
 
@@ -132,4 +132,4 @@ def earliest(ends: list[End]) -> End | None:
 
 def are_same(one: Duty | None, other: Duty | None) -> bool:
     """Whether two duties say the same, or there is none of both."""
-    return one is other if one is None or other is None else one.said() == other.said()
+    return one is other if one is None or other is None else one.fields() == other.fields()
