@@ -407,13 +407,13 @@ def test_slices_of_any_size_bring_the_same_records_and_leave_the_same_state(monk
         assert kept_in_slices_of(size, given, 200.0, monkeypatch) == whole
 
 
-def test_records_too_large_for_a_stretch_are_read_one_by_one_and_bring_the_same(
+def test_records_too_large_for_a_whole_stretch_are_read_in_shorter_ones_and_bring_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given: list[Given] = []
     for number in range(70):
         value = message(f"m{number}", 101)
-        padding = b" " * (65_000 if 5 < number < 40 else 66_000 if number == 50 else 0)
+        padding = b" " * (65_000 if 5 < number < 20 else 5_000 if number < 45 else 66_000 if number == 50 else 0)
         given.append(("buyer-message", 101, value + padding))
     whole = kept_in_slices_of(1_000, given, 200.0, monkeypatch)
     assert [dict(headers)["dl_reason"] for _, _, _, headers in whole[0]["dead-letter"]] == [b"too_large"]
