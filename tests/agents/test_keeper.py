@@ -23,7 +23,7 @@ from agents.worker.sizes import Sizes
 from agents.worker.slices import Answer, Hand, Slice
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
-from streams import events, matters
+from streams import events
 from streams.engine import new_state
 from streams.sealing import state_digest
 from tests.agents.records import InputRecord
@@ -179,7 +179,7 @@ def test_one_transaction_holds_lines_events_dead_letters_rows_and_positions(desk
 
 
 def bug(*_: Any) -> Any:
-    """In the place of what is never compiled: functions that are call each other directly, whatever their names."""
+    """In the place of what cannot be compiled, a struct: what is compiled calls its own, whatever their names."""
     raise RuntimeError("bug")
 
 
@@ -208,7 +208,7 @@ def test_a_record_that_makes_the_core_fail_is_named_with_what_to_do(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_force(desk)
-    monkeypatch.setattr(matters, "Taken", bug)
+    monkeypatch.setattr(events, "SlaEvent", bug)
     desk.give("buyer-message", 101, message("m1", 101))
     with pytest.raises(UserError) as refused:
         desk.until_idle()

@@ -102,20 +102,21 @@ def kill_at(told: str) -> None:
 
 
 def poison(event_id: str) -> None:
-    """Make the core raise on one notification when its fact is taken: behind the timers, and half way through a line.
+    """Make the core raise on one notification when it says what came of it: behind the timers, half way through a line.
 
-    It raises in the place of what is never compiled: functions that are call each other directly, whatever their names.
+    It raises in the place of what cannot be compiled, a struct: what is compiled calls its own, whatever their names.
     """
-    from streams import matters
+    from streams import events
 
-    original = vars(matters)["Taken"]  # fails where a fact is taken by another name: nothing would be injected
+    original = vars(events)["SlaEvent"]  # fails where an event is said by another name: nothing would be injected
+    cause = f'"cause":"{event_id}"'.encode()
 
-    def taken(row_id: str, fact: Any, *how: Any) -> Any:
-        if fact.event_id == event_id:
+    def said(topic: str, kind: str, value: bytes, *more: Any) -> Any:
+        if cause in value:
             raise RuntimeError(f"the tests make the core fail on {event_id}")
-        return original(row_id, fact, *how)
+        return original(topic, kind, value, *more)
 
-    setattr(matters, "Taken", taken)  # noqa: B010 - as above
+    setattr(events, "SlaEvent", said)  # noqa: B010 - as above
 
 
 def connect_through(told: str) -> None:
