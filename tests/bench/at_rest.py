@@ -12,13 +12,14 @@ import asyncio
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from agents.kafka.log_reader import LogEnds
 from agents.kafka.transactions import Outgoing
+from agents.memory import look_for_cycles_when_asked, sweep
 from agents.worker.breathing import Breath, in_pieces
 from agents.worker.opening import _taken_out
 from agents.worker.rows_folder import anew, open_store
@@ -149,6 +150,8 @@ def in_memory(count: int) -> dict[str, float]:
     with _Stretch(figures, "copy"):
         copied = state.rows_at_rest()
     del copied
+    with _Stretch(figures, "sweep"):
+        sweep()
     return figures
 
 
@@ -227,19 +230,25 @@ def _lines(state: State, store: RowsOnDisk | None) -> dict[str, float]:
     return {"line_cpu_us": cpu_us, "line_passes": yardstick.passes(cpu_us)}
 
 
-WAYS: Final = ("memory", "anew", "again")
+WAYS: Final[Mapping[str, Callable[[str, int], dict[str, float]]]] = {
+    "memory": lambda _, count: in_memory(count),
+    "anew": rebuilt,
+    "again": reopened,
+}
+
+
+def measured(way: str, folder: str, count: int) -> dict[str, float]:
+    """One way, in a process that looks for cycles as a worker does: each look would visit every row."""
+    look_for_cycles_when_asked()
+    return WAYS[way](folder, count)
 
 
 def main(words: Sequence[str]) -> None:
     """Print the figures, a line for each way."""
-    folder, count, ways = words[0], int(words[1]), words[2:] or WAYS
+    folder, count, ways = words[0], int(words[1]), words[2:] or list(WAYS)
     for way in WAYS:
         if way in ways:
-            figures = {
-                "memory": lambda: alone(in_memory, count),
-                "anew": lambda: alone(rebuilt, folder, count),
-                "again": lambda: alone(reopened, folder, count),
-            }[way]()
+            figures = alone(measured, way, folder, count)
             print(f"{way}:", " ".join(f"{name}={value:.2f}" for name, value in figures.items()), flush=True)
 
 

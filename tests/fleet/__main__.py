@@ -40,7 +40,6 @@ from tests.fleet.proof import found_in, verdict
 from tests.fleet.steps import NEWER, Fleet, sealing
 from tests.fleet.watch import Watch
 
-IDLE_S: Final = 15.0
 _LEAST_ACCOUNTS: Final = 20
 """For each partition, so that none is without."""
 
@@ -102,7 +101,7 @@ def _with_workers(
     load = Load(live.settings, people, rate=chosen.rate, due=chosen.due, seed=chosen.seed)
     watch.start()
     try:
-        took_s |= _prepare(fleet)
+        took_s |= _prepare(fleet, chosen.idle)
         load.start()
         with doing("The first question falls due"):
             wait_until(lambda: bool(watch.visible), lambda: "a breach", within_s=AHEAD_MS / 1000 + 60)
@@ -135,7 +134,7 @@ def _seed(people: Population, live: Live) -> None:
         seed_into(live.settings, (people.seeded(partition) for partition in range(people.partitions)))
 
 
-def _prepare(fleet: Fleet) -> dict[str, float]:
+def _prepare(fleet: Fleet, idle_s: float) -> dict[str, float]:
     """Start all, let them be idle, have each partition sealed once, and start all again; seconds of the starts."""
     took_s: dict[str, float] = {}
     fleet.be(sealing())
@@ -145,7 +144,7 @@ def _prepare(fleet: Fleet) -> dict[str, float]:
         fleet.wait_until_kept()
     took_s["start"] = time.monotonic() - began_s
     with doing("Idle"):
-        fleet.be_idle(IDLE_S)
+        fleet.be_idle(idle_s)
     with doing("Each partition is sealed, its snapshot taken"):
         fleet.seal_all()
     with doing("All workers stop"):
@@ -244,6 +243,7 @@ def main() -> int:
     parser.add_argument("--clocks", type=int, default=1_000_000)
     parser.add_argument("--rate", type=int, default=40, help="mixed notifications a second")
     parser.add_argument("--due", type=int, default=20, help="clocks that fall due each second")
+    parser.add_argument("--idle", type=float, default=15.0, help="seconds in which nothing is told")
     parser.add_argument("--steady", type=float, default=60.0, help="seconds of the first steady step")
     parser.add_argument("--calm", type=float, default=15.0, help="seconds between the others")
     parser.add_argument("--seed", type=int, default=1)

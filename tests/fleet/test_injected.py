@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not os.environ.get("DUECLOCK_TEST_YEARS"), reason="takes its time: `make years`"),
 ]
 
-SMALL = ["--workers", "2", "--partitions", "4", "--clocks", "2000", "--only", "steady", "--steady", "10"]
+SMALL = ["--workers", "2", "--partitions", "4", "--clocks", "2000", "--idle", "2", "--only", "steady", "--steady", "10"]
 
 
 @pytest.mark.timeout(400)
