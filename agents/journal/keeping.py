@@ -2,20 +2,22 @@
 
 Into a topic they go by a producer of their own, one for each partition of it: starting it fences whoever wrote there
 before, as with the partition itself, and only then the catalogue is read that is to be followed. So of two owners at
-once one is refused, and no catalogue forgets what another had. The pieces go out in transactions of a few, the catalogue
-in the last: it names a snapshot whose pieces all stand. Whatever ends the owner in between, the catalogue before it
-holds, and the next one takes what it left away. None of this can touch the partition's own transactions: a snapshot that fails is a warning (sealing.py).
+once one is refused, and no catalogue forgets what another had. The pieces go out in transactions of a few, the
+catalogue in the last: it names a snapshot whose pieces all stand. Whatever ends the owner in between, the catalogue
+before it holds, and the next owner takes away what was left. None of this touches the partition's own transactions: a
+snapshot that fails is a warning (sealing.py).
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from time import monotonic
 from typing import Final, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.journal.snapshot_topic import (
@@ -44,6 +46,8 @@ PIECE_BYTES: Final = 850_000
 PIECES_AT_ONCE: Final = 16
 """In one transaction: so many are in memory, and so long a reader may have to wait."""
 _STARTS_WITHIN_S: Final = 30
+_SEEN_WITHIN_S: Final = 5
+_LOOKS_EVERY_S: Final = 0.02
 
 
 def place_to_keep(settings: Settings) -> WritableStore | None:
@@ -80,7 +84,7 @@ class KeptTopic(SnapshotTopic):
                     async with asyncio.timeout(_STARTS_WITHIN_S):
                         await transactions.start()
                     found = await found_in(consumer, place)
-                    yield _Owner(place, transactions, found, await unnamed_in(consumer, place, found))
+                    yield _Owner(consumer, place, transactions, found, await unnamed_in(consumer, place, found))
                 except ProducerFenced:
                     raise StoreError(f"another owner of its partition writes to {self.place}") from None
                 except BrokerAwayError as error:
@@ -97,6 +101,7 @@ def _id_of(settings: Settings, place: TopicPartition) -> str:
 class _Owner(NamedTuple):
     """The one who writes to a partition of the topic, and what was found there when all others had been fenced."""
 
+    consumer: AIOKafkaConsumer
     place: TopicPartition
     transactions: Transactions
     found: Found
@@ -122,14 +127,20 @@ class _Owner(NamedTuple):
         return Kept(name, upload, self.found.end, last + 1, pieces, length, digest.hexdigest())
 
     async def say(self, kept: Sequence[Kept]) -> None:
-        """A catalogue of these, and that nothing else is left."""
+        """A catalogue of these, and that nothing else is left; whoever looks from now on finds it.
+
+        A broker marks a transaction as committed shortly after it has said so.
+        """
         outbox = Outbox()
         gone = [one for one in self.found.snapshots if one not in kept]
         for key in (*self.unnamed, *(key for one in gone for key in one.piece_keys())):
             outbox.put(*self.place, key, None)
         catalogue = Catalogue(FORMAT, tuple(kept))
         outbox.put(*self.place, CATALOGUE_KEY, canonical_json(msgspec.to_builtins(catalogue)))
-        await self.transactions.write(outbox)
+        last = (await self.transactions.write(outbox)).get((self.place.topic, self.place.partition), -1)
+        deadline_s = monotonic() + _SEEN_WITHIN_S
+        while (await self.consumer.end_offsets([self.place]))[self.place] <= last and monotonic() < deadline_s:
+            await asyncio.sleep(_LOOKS_EVERY_S)
 
     async def _written(self, outbox: Outbox) -> int:
         """The offset of the last record of the outbox, which stands."""
