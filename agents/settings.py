@@ -290,7 +290,7 @@ MEANINGS = {
     "seal_every_s": "the journal is sealed once in so many seconds of journal time; 0 = never",
     "rows_folder": "folder for the rows at rest, for a state larger than memory; empty = they rest in memory",
     "snapshots": "`topic`, a folder or `s3://bucket/prefix` for the state at each seal; empty = none",
-    "archive": "folder or `s3://bucket/prefix` for the journal's archive; empty = where `snapshots` are, unless in a topic",
+    "archive": "folder or `s3://bucket/prefix` for the archive; empty = where `snapshots` are, unless in a topic",
     "snapshots_kept_days": "a snapshot is kept for so many days of journal time, longer than the journal's retention",
     "partitions": "partitions of each topic that `topics create` makes; equal for all",
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",

@@ -110,14 +110,14 @@ class _Owner(NamedTuple):
 
     async def put(self, name: str, parts: Iterator[bytes]) -> Kept:
         """The pieces of a snapshot, which no catalogue names yet."""
-        before = self.found.catalogue
+        (topic, partition), before = self.place, self.found.catalogue
         headers = [] if before is None else [(HEADER_CATALOGUE, str(before).encode())]
         upload, digest, length, pieces, last = uuid4().hex, sha256(), 0, 0, -1
         outbox = Outbox()
         async for piece in _pieces_of(parts):
             digest.update(piece)
             length += len(piece)
-            outbox.put(*self.place, piece_key(upload, pieces), piece, headers=headers)
+            outbox.put(topic, partition, piece_key(upload, pieces), piece, headers=headers)
             pieces += 1
             if pieces % PIECES_AT_ONCE == 0:
                 last = await self._written(outbox)
@@ -131,15 +131,18 @@ class _Owner(NamedTuple):
 
         A broker marks a transaction as committed shortly after it has said so.
         """
-        outbox = Outbox()
+        (topic, partition), outbox = self.place, Outbox()
         gone = [one for one in self.found.snapshots if one not in kept]
         for key in (*self.unnamed, *(key for one in gone for key in one.piece_keys())):
-            outbox.put(*self.place, key, None)
+            outbox.put(topic, partition, key, None)
         catalogue = Catalogue(FORMAT, tuple(kept))
-        outbox.put(*self.place, CATALOGUE_KEY, canonical_json(msgspec.to_builtins(catalogue)))
-        last = (await self.transactions.write(outbox)).get((self.place.topic, self.place.partition), -1)
+        outbox.put(topic, partition, CATALOGUE_KEY, canonical_json(msgspec.to_builtins(catalogue)))
+        last = (await self.transactions.write(outbox)).get((topic, partition), -1)
         deadline_s = monotonic() + _SEEN_WITHIN_S
-        while (await self.consumer.end_offsets([self.place]))[self.place] <= last and monotonic() < deadline_s:
+        while True:
+            ends = await self.consumer.end_offsets([self.place])
+            if ends[self.place] > last or monotonic() > deadline_s:
+                return
             await asyncio.sleep(_LOOKS_EVERY_S)
 
     async def _written(self, outbox: Outbox) -> int:

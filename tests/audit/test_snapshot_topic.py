@@ -27,7 +27,8 @@ from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from agents.topic_roles import SNAPSHOTS
 from deploy.embedded import EmbeddedKafka
-from tests.kafka_fixtures import Outgoing, eventually_now, produce, read_to_end
+from tests.broker.harness import wait_until
+from tests.kafka_fixtures import Outgoing, produce, read_to_end
 
 pytestmark = pytest.mark.broker
 of_years = pytest.mark.skipif("DUECLOCK_TEST_YEARS" not in os.environ, reason="takes its time: `make years`")
@@ -117,7 +118,7 @@ def test_an_owner_that_is_killed_before_its_catalogue_leaves_the_one_before_it(s
         assert owner.stdout is not None
         assert owner.stdout.readline() == "most of it is there\n"
         owner.kill()
-    eventually_now(lambda: len(keys(settings)) == 6 + 1 + 6, "pieces that no catalogue names")
+    wait_until(lambda: len(keys(settings)) == 6 + 1 + 6, lambda: "pieces that no catalogue names", within_s=20)
     left = keys(settings)[6 + 1 :]
 
     async def looked() -> None:
@@ -282,7 +283,7 @@ def test_what_is_thinned_out_leaves_the_disk_and_what_is_kept_is_read(
         asyncio.run(store.write(name(DAYS), iter([b"x"])))  # a segment ends when something follows it
         return on_disk() <= bound
 
-    eventually_now(is_clean, lambda: f"at most {bound:,} bytes on disk, there are {on_disk():,}", within_s=200)
+    wait_until(is_clean, lambda: f"at most {bound:,} bytes on disk, there are {on_disk():,}", within_s=200)
     assert asyncio.run(store.names(HERE)) == [*map(name, kept), name(DAYS)]
     for number in kept:
         assert asyncio.run(store.read(name(number))) == content(number, STATE_BYTES)

@@ -144,13 +144,13 @@ def test_snapshots_may_be_in_a_topic_and_an_archive_may_not() -> None:
 
 
 def test_an_archive_lies_where_snapshots_do_unless_they_are_in_a_topic() -> None:
-    def archive(**changes: str) -> str | None:
-        store = archive_store(Settings(**changes))
+    def archive(snapshots: str, archive: str = "") -> str | None:
+        store = archive_store(Settings(snapshots=snapshots, archive=archive))
         return None if store is None else store.place
 
-    assert archive(snapshots="here") == "here"
-    assert archive(snapshots="here", archive="there") == archive(snapshots="topic", archive="there") == "there"
-    assert archive(snapshots="topic") is archive(snapshots="") is None
+    assert archive("here") == "here"
+    assert archive("here", "there") == archive("topic", "there") == archive("", "there") == "there"
+    assert archive("topic") is archive("") is None
 
 
 def test_a_topic_that_is_none_of_ours_is_refused(file: Path) -> None:
