@@ -74,7 +74,8 @@ def topics_page() -> str:
         "## Topic settings",
         "`dueclock topics create` sets them, `dueclock topics check` says each difference. Where "
         "`message.timestamp.type` or `cleanup.policy` differs no worker starts, but for `sla-snapshots`. "
-        "With three copies or more each topic also has `min.insync.replicas=2`: a write that stood on its leader alone could be lost with it.",
+        "With three copies or more each topic also has `min.insync.replicas=2`: a write that stood on its leader alone "
+        "could be lost with it.",
         table(("topic", "Kafka's settings"), settings),
     )
 
