@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ from tests.cli.command import sentence_of
 
 pytestmark = pytest.mark.broker
 QUESTION = "10a-reply-at-exactly-24h"
+PLACES = ("folder", "topic")
+ARE_YEARS = bool(os.environ.get("DUECLOCK_TEST_YEARS"))
 
 
 def cut(settings: Settings, before_offset: int, logical: Logical = "sla-journal") -> None:
@@ -80,7 +83,7 @@ def past(settings: Settings, run: Run, tmp_path: Path) -> Past:
     return Past(settings, run, tmp_path)
 
 
-@pytest.fixture(params=["folder", "topic"])
+@pytest.fixture
 def kept(request: pytest.FixtureRequest, past: Past, monkeypatch: pytest.MonkeyPatch) -> str:
     """A snapshot of the first seal, in a place of each kind, which the commands are told."""
     place = "topic" if request.param == "topic" else str(past.folder / "from-a-snapshot")
@@ -161,6 +164,7 @@ def test_without_archive_and_snapshot_a_cut_journal_is_named_as_such(
         assert f"the journal begins with line {past.sealed + 1}" in sentence_of(ended)
 
 
+@pytest.mark.parametrize("kept", PLACES, indirect=True)
 @pytest.mark.usefixtures("kept")
 def test_from_a_snapshot_each_command_says_from_which_line_on(past: Past) -> None:
     cut(past.settings, past.sealed - 1)
@@ -192,6 +196,7 @@ def test_from_a_snapshot_each_command_says_from_which_line_on(past: Past) -> Non
     assert (same["changed"], same["lines"]) == (0, len(past.history.lines) - past.sealed + 1)
 
 
+@pytest.mark.parametrize("kept", PLACES, indirect=True)
 @pytest.mark.usefixtures("kept")
 def test_an_export_whose_head_is_gone_has_its_snapshot_beside_it(past: Past) -> None:
     cut(past.settings, past.sealed - 1)
@@ -205,6 +210,7 @@ def test_an_export_whose_head_is_gone_has_its_snapshot_beside_it(past: Past) -> 
     assert story["outcome"] == "closed_late"
 
 
+@pytest.mark.parametrize("kept", PLACES if ARE_YEARS else PLACES[:1], indirect=True)
 @pytest.mark.usefixtures("kept")
 def test_a_rebuild_from_a_snapshot_makes_the_rows_that_the_whole_journal_makes(past: Past) -> None:
     assert past.run("rebuild", "--partition", str(HOME)).status == 0

@@ -262,6 +262,7 @@ def test_a_state_that_was_changed_on_the_way_is_found_by_the_audit(generations: 
     assert len(findings) == NEXT
 
 
+@pytest.mark.skipif(not ARE_YEARS, reason="`make years`: it differs by where snapshots lie alone")
 @pytest.mark.parametrize("generations", ["topic"], indirect=True)
 def test_with_snapshots_in_a_topic_the_border_is_crossed_by_the_topic_of_the_next_generation(
     generations: Generations,
