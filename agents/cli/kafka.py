@@ -183,9 +183,10 @@ def _cut(snapshot: bytes | None, output: str | None) -> str:
 @with_settings("broker", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
 def archive(settings: Settings, partition: tuple[int, ...]) -> None:
-    """Put the sealed lines of each journal partition into the place that `archive` names; go on where it was.
+    """Put the sealed lines of each journal partition into the place that `archive` names, else `snapshots`.
 
-    Audit, explain, what-if, rebuild and export read them from there when retention has taken them from the topic.
+    It goes on where it was. Audit, explain, what-if, rebuild and export read them from there when retention has taken
+    them from the topic.
     """
     from agents.journal.archive import archive as archiving
     from agents.journal.places import archive_store
