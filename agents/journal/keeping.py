@@ -10,7 +10,7 @@ snapshot that fails is a warning (sealing.py).
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from time import monotonic
 from typing import Final, NamedTuple
@@ -45,7 +45,8 @@ PIECE_BYTES: Final = 850_000
 """Of a snapshot in one record: with its key and header it has to fit into a batch (`MAX_BATCH_BYTES`)."""
 PIECES_AT_ONCE: Final = 16
 """In one transaction: so many are in memory, and so long a reader may have to wait."""
-_STARTS_WITHIN_S: Final = 30
+_ANSWERS_WITHIN_S: Final = 30
+"""A broker that is away is not waited for longer: the partition rests meanwhile."""
 _SEEN_WITHIN_S: Final = 5
 _LOOKS_EVERY_S: Final = 0.02
 
@@ -81,21 +82,32 @@ class KeptTopic(SnapshotTopic):
                     raise StoreError(f"there is no topic {self.place}; `dueclock topics create` makes it")
                 transactions = Transactions(_id_of(self._settings, place), self._settings)
                 try:
-                    async with asyncio.timeout(_STARTS_WITHIN_S):
+                    async with asyncio.timeout(_ANSWERS_WITHIN_S):
                         await transactions.start()
-                    found = await found_in(consumer, place)
-                    yield _Owner(consumer, place, transactions, found, await unnamed_in(consumer, place, found))
+                        found = await found_in(consumer, place)
+                    yield _Owner(consumer, place, transactions, found, await _left_in(consumer, place, found))
                 except ProducerFenced:
                     raise StoreError(f"another owner of its partition writes to {self.place}") from None
                 except BrokerAwayError as error:
                     raise StoreError(f"the Kafka at {self._settings.broker} did not answer ({error})") from None
                 finally:
-                    await transactions.stop()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                            await transactions.stop()
 
 
 def _id_of(settings: Settings, place: TopicPartition) -> str:
     """The transactional id that all who write to a partition of the topic have."""
     return f"{transactional_prefix(settings)}snapshots-{place.partition}"
+
+
+async def _left_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: Found) -> list[bytes]:
+    """The keys of what others have left. Where there is too much of it to be read, it stays until it goes by age."""
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+            return await unnamed_in(consumer, place, found)
+    except TimeoutError:
+        return []
 
 
 class _Owner(NamedTuple):
@@ -137,20 +149,24 @@ class _Owner(NamedTuple):
             outbox.put(topic, partition, key, None)
         catalogue = Catalogue(FORMAT, tuple(kept))
         outbox.put(topic, partition, CATALOGUE_KEY, canonical_json(msgspec.to_builtins(catalogue)))
-        last = (await self.transactions.write(outbox)).get((topic, partition), -1)
+        last = await self._sent(outbox)
         deadline_s = monotonic() + _SEEN_WITHIN_S
         while True:
             ends = await self.consumer.end_offsets([self.place])
-            if ends[self.place] > last or monotonic() > deadline_s:
+            if last is None or ends[self.place] > last or monotonic() > deadline_s:
                 return
             await asyncio.sleep(_LOOKS_EVERY_S)
 
     async def _written(self, outbox: Outbox) -> int:
         """The offset of the last record of the outbox, which stands."""
-        last = (await self.transactions.write(outbox)).get((self.place.topic, self.place.partition))
+        last = await self._sent(outbox)
         if last is None:  # it was asked twice, and says only that it has them
             raise StoreError(f"the Kafka did not say where in {self.place.topic} its pieces stand")
         return last
+
+    async def _sent(self, outbox: Outbox) -> int | None:
+        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+            return (await self.transactions.write(outbox)).get((self.place.topic, self.place.partition))
 
 
 async def _pieces_of(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
