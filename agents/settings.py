@@ -20,13 +20,15 @@ from agents.errors import UserError
 from agents.files import read_text
 from agents.source_tables import AccountTable, SourceTable, check_tables
 from agents.subscriptions import Delivery
-from agents.topic_roles import CHANGELOG, LOGICAL_TOPICS
+from agents.topic_roles import CHANGELOG, LOGICAL_TOPICS, SNAPSHOTS
 from schemas.registry import Logical
 from streams.logic import NEWEST
 
 LEAST_TOKEN = 16
 DEFAULT_FILE = "dueclock.toml"
 PREFIX = "DUECLOCK_"
+_TOPIC = "topic"
+"""What `snapshots` is where they are kept in a topic; a folder of that name is `./topic`."""
 TOPIC_PREFIX = "DUECLOCK_TOPIC_"
 
 # Its logical name says too little among the topics of others.
@@ -98,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seal_every_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400
     rows_folder: str = ""
     snapshots: str = ".dueclock/snapshots"
+    archive: str = ""
     snapshots_kept_days: Annotated[int, Meta(ge=1)] = 430
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 4
     replication: Annotated[int, Meta(ge=0, le=9)] = 0
@@ -141,10 +144,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"`clocks_token` must have at least {LEAST_TOKEN} characters")
         if bool(self.http_tls_cert) != bool(self.http_tls_key):
             raise ValueError("`http_tls_cert` and `http_tls_key` go together")
-        if self.snapshots == "topic":
+        if self.archive == _TOPIC:
             raise ValueError(
-                "`snapshots` cannot be a topic: a state is larger than a record; name a folder (`./topic`, if it is "
-                "called so) or `s3://bucket/prefix`"
+                "`archive` cannot be a topic: it is there for what retention takes from one; name a folder (`./topic`, "
+                "if it is called so) or `s3://bucket/prefix`"
             )
         self._check_security()
         if self.heartbeat_s * 3 > self.session_timeout_s:
@@ -218,6 +221,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return self.topic_prefix + _DEFAULT_NAMES.get(logical, logical)
 
     @property
+    def has_snapshot_topic(self) -> bool:
+        """Whether snapshots are kept in a topic."""
+        return self.snapshots == _TOPIC
+
+    @property
+    def logical_topics(self) -> tuple[Logical, ...]:
+        """The topics that such an installation has, by their logical names."""
+        return tuple(name for name in LOGICAL_TOPICS if name != SNAPSHOTS or self.has_snapshot_topic)
+
+    @property
     def bootstrap_servers(self) -> list[str]:
         """The brokers to try first, each `host:port`."""
         parts = (part.strip() for part in self.broker.replace(";", ",").split(","))
@@ -276,7 +289,8 @@ MEANINGS = {
     "logic": "number of the rules' logic to activate, to hold a worker back while others are upgraded; 0 = the newest",
     "seal_every_s": "the journal is sealed once in so many seconds of journal time; 0 = never",
     "rows_folder": "folder for the rows at rest, for a state larger than memory; empty = they rest in memory",
-    "snapshots": "folder or `s3://bucket/prefix` for the state at each seal and for the archive; empty = none",
+    "snapshots": "`topic`, a folder or `s3://bucket/prefix` for the state at each seal; empty = none",
+    "archive": "folder or `s3://bucket/prefix` for the archive; empty = where `snapshots` are, unless in a topic",
     "snapshots_kept_days": "a snapshot is kept for so many days of journal time, longer than the journal's retention",
     "partitions": "partitions of each topic that `topics create` makes; equal for all",
     "replication": "copies of each partition that `topics create` asks for; 0 = three, fewer on fewer brokers",

@@ -1,4 +1,4 @@
-"""What the owner of a partition reads and writes, and the one topic that belongs to no partition: the clock probe's.
+"""What the owner of a partition reads and writes, and two topics beside: the clock probe's, and that of snapshots.
 
 Names of the registry's topics (`schemas/registry.py`) for the rooms that need one or several: none spells them itself.
 """
@@ -14,6 +14,7 @@ from schemas.registry import (
     OUTPUT_TOPICS,
     PROBE_TOPIC,
     REPARTITION_TOPIC,
+    SNAPSHOTS_TOPIC,
 )
 
 JOURNAL: Final = JOURNAL_TOPIC.name
@@ -25,6 +26,8 @@ READ_TOPICS: Final = (*(topic.name for topic in INPUT_TOPICS), REPARTITION)
 WRITTEN_TOPICS: Final = (JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER)
 
 PROBE: Final = PROBE_TOPIC.name
+SNAPSHOTS: Final = SNAPSHOTS_TOPIC.name
+"""There only where the settings ask for it (`Settings.logical_topics`)."""
 
 LOGICAL_TOPICS: Final = tuple(topic.name for topic in ALL_TOPICS)
 """Every topic of ours by its logical name."""

@@ -64,9 +64,10 @@ Logical: TypeAlias = Literal[
     "dead-letter",
     "changelog",
     "sla-clock-probe",
+    "sla-snapshots",
 ]
 """The name of a topic, whatever an installation calls it: a slip in one does not pass the type checker."""
-Kind: TypeAlias = Literal["input", "repartition", "journal", "output", "dead-letter", "changelog", "probe"]
+Kind: TypeAlias = Literal["input", "repartition", "journal", "output", "dead-letter", "changelog", "probe", "snapshots"]
 TimestampType: TypeAlias = Literal["LogAppendTime", "CreateTime"]
 
 ANY_TIME_MS: Final = 2**63 - 1  # Kafka's own "no limit" for timestamps
@@ -98,8 +99,10 @@ class Topic(NamedTuple):
     segment_ms: int = 7 * DAY_MS  # a record goes with its segment: so long after its time at the latest
 
     @property
-    def cleanup_policy(self) -> Literal["delete", "compact"]:
-        """Whether old records go by age or give way to newer ones of their key."""
+    def cleanup_policy(self) -> Literal["delete", "compact", "compact,delete"]:
+        """Whether old records go by age, give way to newer ones of their key, or both."""
+        if self.kind == "snapshots":
+            return "compact,delete"
         return "compact" if self.retention_ms is None else "delete"
 
     def kafka_settings(self) -> dict[str, str]:
@@ -121,7 +124,7 @@ class Topic(NamedTuple):
         if self.retention_ms is not None:
             settings["retention.ms"] = str(self.retention_ms)
             settings["retention.bytes"] = "-1"  # age alone decides, never size
-        else:
+        if "compact" in self.cleanup_policy:
             settings["max.compaction.lag.ms"] = str(_COMPACTED_WITHIN_MS)  # what was forgotten goes, though little does
         if self.timestamp_type == "CreateTime":
             # Journal time is what was known, not what the wall clock says: it lies hours back after an outage, and it
@@ -243,6 +246,16 @@ PROBE_TOPIC: Final = Topic(
     "A few bytes of each worker every few seconds, read by nobody: the answer tells the broker's time.",
     HOUR_MS,
 )
+SNAPSHOTS_TOPIC: Final = Topic(
+    "sla-snapshots",
+    "snapshots",
+    (),
+    437 * DAY_MS,  # as long as a snapshot is kept unless told otherwise, and a week
+    "LogAppendTime",
+    _INPUT_BYTES,
+    "The state at each seal, in pieces, where the setting `snapshots` is `topic`. The system's own.",
+    _ORIGINALS_SEGMENT_MS,
+)
 
 TOPICS: Final[tuple[Topic, ...]] = (
     *INPUT_TOPICS,
@@ -252,7 +265,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     DEAD_LETTER_TOPIC,
     CHANGELOG_TOPIC,
 )
-"""Those of the partitions: all have as many. The probe's has one and belongs to none."""
-ALL_TOPICS: Final = (*TOPICS, PROBE_TOPIC)
+"""Those of the partitions: all have as many. The probe's has one and belongs to none; snapshots may lie elsewhere."""
+ALL_TOPICS: Final = (*TOPICS, PROBE_TOPIC, SNAPSHOTS_TOPIC)
 """Every topic of ours."""
 INPUT_TOPIC_OF: Final[dict[str, Logical]] = {name: topic.name for topic in INPUT_TOPICS for name in topic.types}

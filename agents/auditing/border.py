@@ -16,12 +16,12 @@ from streams.dealing import dealt
 from streams.sealing import rows_digest
 
 
-def border_differences(
+async def border_differences(
     store: Store, inherited: Sequence[Inherited], partition: int, partitions: int, start: Snapshot
 ) -> list[str]:
     """A sentence for what does not agree between a journal's first line and the partitions that it goes on from."""
     try:
-        sealed = [_sealed(store, one) for one in inherited]
+        sealed = [await _sealed(store, one) for one in inherited]
     except (UserError, StoreError) as error:
         return [f"what it goes on from cannot be read: {error}"]
     for one, snapshot in zip(inherited, sealed, strict=True):
@@ -32,10 +32,10 @@ def border_differences(
     return _dealt_again([one.rows for one in sealed if one is not None], partition, partitions, start)
 
 
-def _sealed(store: Store, one: Inherited) -> Snapshot | None:
-    named = snapshots_in(store, journal_folder(one.topic, one.topic_id), one.partition)
+async def _sealed(store: Store, one: Inherited) -> Snapshot | None:
+    named = await snapshots_in(store, journal_folder(one.topic, one.topic_id), one.partition)
     found = next((name for name in named if name.line == one.line), None)
-    return None if found is None else fetched_snapshot(store, found)
+    return None if found is None else await fetched_snapshot(store, found)
 
 
 def _dealt_again(

@@ -168,7 +168,7 @@ class _PartitionAudit:
         if broken is None:
             await self._judge_later()
         comparison.close(await first_offsets(self._settings, self._cursors, comparison))
-        comparison.findings += self._border()
+        comparison.findings += await self._border()
         later = sum(len(output.later) for output in self._outputs)
         return closed(comparison, fold, broken, later)._replace(taken=self._check.taken)
 
@@ -202,7 +202,7 @@ class _PartitionAudit:
             check.first_taken,
             check.taken,
             bool(check.inherited),
-            self._border(),
+            await self._border(),
             (self._first_offset, check.last_offset),
         )
 
@@ -237,12 +237,12 @@ class _PartitionAudit:
             found = await output.take(self._fold.state.lines)
             self._comparison.hold(output.topic, expected[output.topic], found)
 
-    def _border(self) -> list[Finding]:
+    async def _border(self) -> list[Finding]:
         """What does not agree with the generation of partitions before this one, where there was one."""
         begin, store, check = self._begin, self._begin.store, self._check
         if begin.start is None or store is None or not check.inherited:
             return []
-        sentences = border_differences(store, check.inherited, self._partition, check.partitions, begin.start)
+        sentences = await border_differences(store, check.inherited, self._partition, check.partitions, begin.start)
         return [Finding("journal", self._partition, JOURNAL, 1, None, None, sentence) for sentence in sentences]
 
     async def _rest(self, lines: int) -> None:

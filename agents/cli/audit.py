@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.group(short_help="Prove that what was sent follows from the journal.", invoke_without_command=True)
-@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
 @click.option("--snapshot", multiple=True, metavar="FILE", help="Begin at this snapshot of a partition (repeatable).")
 @click.option("--journal", metavar="FILE", help="Audit an exported journal instead of a cluster.")

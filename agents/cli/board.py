@@ -7,7 +7,7 @@ from agents.settings import Settings
 
 
 @click.command(short_help="Show what is due in a browser.")
-@with_settings("broker", "client_id", "topic_prefix", "state_dir", "snapshots", "log_level", "log_format")
+@with_settings("broker", "client_id", "topic_prefix", "state_dir", "snapshots", "archive", "log_level", "log_format")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option(
     "--port", type=click.IntRange(0, 65_535), default=8470, show_default=True, metavar="N", help="0 is any free port."

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Tell the story of one clock.")
 @click.argument("clock_id", metavar="CLOCK_ID")
-@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--at", metavar="INSTANT", help="Tell also what was known at this time (journal time).")
 @click.option("--journal", metavar="FILE", help="Read an exported journal instead of a cluster.")
 @click.option("--snapshot", metavar="FILE", help="With --journal: the snapshot that it follows, if its head is gone.")
@@ -85,7 +85,7 @@ def explain(
 
 
 @click.command("what-if", short_help="What other policies would have changed.")
-@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--policies", "file", required=True, metavar="NEW", help="The policies to try.")
 @click.option("--journal", multiple=True, metavar="FILE", help="Exported journals instead of a cluster (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="For scripts: all clocks that would have differed.")

@@ -105,7 +105,7 @@ def topics() -> None:
 
 
 @topics.command()
-@with_settings("broker", "topic_prefix", "partitions", "replication", "state_dir")
+@with_settings("broker", "topic_prefix", "partitions", "replication", "state_dir", "snapshots")
 def create(settings: Settings) -> None:
     """Create the topics that are missing; refuse to go on where one that exists is wrong."""
     from agents.kafka.topics import create_topics
@@ -115,7 +115,7 @@ def create(settings: Settings) -> None:
 
 
 @topics.command()
-@with_settings("broker", "topic_prefix", "state_dir")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def check(settings: Settings, as_json: bool) -> int:
     """Say each difference between the topics and what dueclock needs; exit status 1 if there is one."""
@@ -132,7 +132,7 @@ def check(settings: Settings, as_json: bool) -> int:
 
 
 @topics.command()
-@with_settings("topic_prefix", "partitions", "replication")
+@with_settings("topic_prefix", "partitions", "replication", "snapshots")
 @click.option("--cluster", default="kafka", show_default=True, metavar="NAME", help="Name of the `Kafka` resource.")
 def strimzi(settings: Settings, cluster: str) -> None:
     """Print the topics as manifests for Strimzi's topic operator, instead of `topics create`; nothing is changed."""
@@ -147,7 +147,7 @@ def journal() -> None:
 
 
 @journal.command()
-@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--partition", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Which one.")
 @click.option("--output", metavar="FILE", help="Write here (default: standard output).")
 def export(settings: Settings, partition: int, output: str | None) -> None:
@@ -180,20 +180,22 @@ def _cut(snapshot: bytes | None, output: str | None) -> str:
 
 
 @journal.command(short_help="Put what is sealed where retention does not reach.")
-@with_settings("broker", "topic_prefix", "state_dir", "snapshots")
+@with_settings("broker", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
 def archive(settings: Settings, partition: tuple[int, ...]) -> None:
-    """Put the sealed lines of each journal partition into the place that `snapshots` names; go on where it was.
+    """Put the sealed lines of each journal partition into the place that `archive` names, else `snapshots`.
 
-    Audit, explain, what-if, rebuild and export read them from there when retention has taken them from the topic.
+    It goes on where it was. Audit, explain, what-if, rebuild and export read them from there when retention has taken
+    them from the topic.
     """
     from agents.journal.archive import archive as archiving
-    from agents.journal.store import Store
+    from agents.journal.places import archive_store
     from agents.kafka.clients import run_with_broker
 
-    if not settings.snapshots:
-        raise UserError("There is no place for an archive: name a folder or s3://bucket/prefix by `snapshots`.", 2)
-    store = Store(settings.snapshots)
+    store = archive_store(settings)
+    if store is None:
+        why = " (a topic is none: retention would take it too)" if settings.has_snapshot_topic else ""
+        raise UserError(f"There is no place for an archive{why}: name a folder or s3://bucket/prefix by `archive`.", 2)
     with or_could_not_run(), telling("archiving", is_shown=True) as tell:
         progress: Progress = lambda place, lines: tell(f"partition {place}: {lines:,} lines")  # noqa: E731 - a name for its type
         done = run_with_broker(settings, lambda: archiving(settings, store, partition, progress))

@@ -21,6 +21,7 @@ _METAVARS = {
     "rows_folder": "FOLDER",
     "state_dir": "FOLDER",
     "snapshots": "PLACE",
+    "archive": "PLACE",
 }
 
 

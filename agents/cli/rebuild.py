@@ -9,7 +9,7 @@ from agents.terminal import for_people, print_document
 
 
 @click.command(short_help="Make the state of a partition again from its journal.")
-@with_settings("broker", "group", "topic_prefix", "state_dir", "snapshots")
+@with_settings("broker", "group", "topic_prefix", "state_dir", "snapshots", "archive")
 @click.option("--partition", type=click.IntRange(min=0), multiple=True, metavar="N", help="This one only (repeatable).")
 @click.option("--force", "is_forced", is_flag=True, help="Also while workers of the group run: it fences them.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be done; fence and write nothing.")

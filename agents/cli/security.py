@@ -10,7 +10,7 @@ from agents.terminal import print_document
 
 
 @click.command(short_help="The rights that a role needs, as commands.")
-@with_settings("broker", "group", "topic_prefix", "state_dir")
+@with_settings("broker", "group", "topic_prefix", "state_dir", "snapshots")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="Who is to have the rights.")
 @click.option("--principal", required=True, metavar="User:NAME", help="As the broker calls who logs in.")
 @click.option("--topic", metavar="NAME", help="For a producer or subscriber of one topic: its logical name.")
@@ -24,7 +24,7 @@ def acls(settings: Settings, role: Role, principal: str, topic: str | None, form
 
 
 @click.command(short_help="Try the way to Kafka step by step, and say what is missing.")
-@with_settings("broker", "group", "client_id", "topic_prefix", "state_dir")
+@with_settings("broker", "group", "client_id", "topic_prefix", "state_dir", "snapshots")
 @click.option("--role", type=click.Choice(ROLES), default="worker", show_default=True, help="Whose rights to look for.")
 @click.option("--topic", metavar="NAME", help="For a producer or subscriber of one topic: its logical name.")
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")

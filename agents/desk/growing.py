@@ -15,9 +15,10 @@ from agents.desk.last_seal import LastSeal, last_seal, mark
 from agents.desk.rebuild import refuse_while_workers_run
 from agents.desk.unread import Passed, pass_on
 from agents.errors import COULD_NOT_RUN, UserError
+from agents.journal.keeping import place_to_keep
 from agents.journal.notes import kept_notes
 from agents.journal.snapshots import journal_folder, keep_snapshot
-from agents.journal.store import Store, StoreError
+from agents.journal.store import StoreError, WritableStore
 from agents.kafka.clients import failures_of
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader
@@ -57,12 +58,11 @@ async def grow(old: Settings, new: Settings, tell: Tell, skipped: Skipped = NOTH
     """
     if old.topic(JOURNAL) == new.topic(JOURNAL) and old.bootstrap_servers == new.bootstrap_servers:
         raise UserError("The next generation needs topics of its own: give another prefix.", COULD_NOT_RUN)
-    if not new.snapshots:
+    if (store := place_to_keep(new)) is None:
         raise UserError("A new journal begins at a snapshot: name a place for it by `snapshots`.", COULD_NOT_RUN)
     count_old = await _ready(old)
     with failures_of(new):
         count_new = await _ready(new)
-    store = Store(new.snapshots)
     try:
         sealed: list[LastSeal] = []
         for number in range(count_old):
@@ -108,7 +108,7 @@ def _dealt(sealed: Sequence[LastSeal], count: int) -> list[Rows]:
 class _Beginner:
     """Begins one new partition."""
 
-    def __init__(self, settings: Settings, number: int, store: Store) -> None:
+    def __init__(self, settings: Settings, number: int, store: WritableStore) -> None:
         self._settings = settings
         self._number = number
         self._store = store
@@ -167,7 +167,7 @@ class _Beginner:
         async with log_cursor(self._settings) as cursor:
             folder = journal_folder(self._journal, await cursor.topic_id(self._journal))
         kept_days = self._settings.snapshots_kept_days
-        keep_snapshot(self._store, folder, self._number, kept_days, rows, seal, journal_ms)
+        await keep_snapshot(self._store, folder, self._number, kept_days, rows, seal, journal_ms)
 
     async def _changes(self, rows: dict[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:
         """What the changelog lacks, and what an attempt that was broken off has left there."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.sealing import Sealer
 from agents.journal.snapshots import journal_folder, keep_snapshot
-from agents.journal.store import Store
+from agents.journal.store import WritableStore
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import JournalEnd, log_reader
 from agents.kafka.transactions import Outbox, Transactions, transactions_of
@@ -38,7 +38,7 @@ class LastSeal(NamedTuple):
     row: PartitionRow
 
 
-async def last_seal(settings: Settings, number: int, store: Store, kept_days: int) -> LastSeal | None:
+async def last_seal(settings: Settings, number: int, store: WritableStore, kept_days: int) -> LastSeal | None:
     """Seal this partition, unless it ends with a seal; None where it has no line. UserError (status 2) if it fails."""
     producer = transactions_of(settings, number)
     try:
@@ -55,7 +55,7 @@ async def last_seal(settings: Settings, number: int, store: Store, kept_days: in
     topic = settings.topic(JOURNAL)
     async with log_cursor(settings) as cursor:
         topic_id = await cursor.topic_id(topic)
-    keep_snapshot(store, journal_folder(topic, topic_id), number, kept_days, rows, seal, state.journal_ms)
+    await keep_snapshot(store, journal_folder(topic, topic_id), number, kept_days, rows, seal, state.journal_ms)
     return LastSeal(
         Inherited(topic, topic_id, number, seal.line, seal.offset, seal.state.lower()), seal, rows, state.row
     )

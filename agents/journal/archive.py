@@ -20,7 +20,7 @@ from agents.journal.lines import JournalCheck, JournalError, Progress
 from agents.journal.records import Record
 from agents.journal.snapshots import journal_folder
 from agents.journal.spool import Spool
-from agents.journal.store import Store, StoreError
+from agents.journal.store import Store, StoreError, WritableStore
 from agents.kafka.log_cursor import LogCursor, log_cursor
 from agents.kafka.topics import chosen_partitions, partitions_of
 from agents.settings import Settings
@@ -65,10 +65,10 @@ class Archived(NamedTuple):
     unsealed: int
 
 
-def segments_in(store: Store, folder: str, partition: int) -> list[Segment]:
+async def segments_in(store: Store, folder: str, partition: int) -> list[Segment]:
     """The newest segments that join each other without a gap, the oldest first. StoreError from the store."""
     found = []
-    for name in store.names(f"{folder}/{partition}/segments"):
+    for name in await store.names(f"{folder}/{partition}/segments"):
         if match := _NAME.fullmatch(name.rpartition("/")[2]):
             found.append(Segment(name, *map(int, match.groups())))
     joined: list[Segment] = []
@@ -88,7 +88,7 @@ async def archived_records(
     for segment in segments:
         if segment.last_line <= behind_line:
             continue
-        _, lines = _read(store, segment)
+        _, lines = await _read(store, segment)
         batch: list[Record] = []
         for place, line in enumerate(lines, segment.first_line):
             if place > behind_line:
@@ -99,11 +99,11 @@ async def archived_records(
         yield batch
 
 
-def _read(store: Store, segment: Segment) -> tuple[dict[str, Any], list[bytes]]:
+async def _read(store: Store, segment: Segment) -> tuple[dict[str, Any], list[bytes]]:
     """The head of a segment, and its lines, which have the digest that the head says."""
     where = f"{store.place}/{segment.name}"
     try:
-        first, _, rest = store.read(segment.name).partition(b"\n")
+        first, _, rest = (await store.read(segment.name)).partition(b"\n")
         head = orjson.loads(first)
         body = bytes(cramjam.zstd.decompress(rest))
         if head["format"] != FORMAT or sha256(body).hexdigest() != head["sha256"]:
@@ -128,7 +128,9 @@ def _record(told: dict[str, Any]) -> ArchivedRecord:
     )
 
 
-async def archive(settings: Settings, store: Store, wanted: Sequence[int], progress: Progress) -> list[Archived]:
+async def archive(
+    settings: Settings, store: WritableStore, wanted: Sequence[int], progress: Progress
+) -> list[Archived]:
     """Archive what these partitions, or all, have sealed since the last time. UserError (status 2) where it fails."""
     topic = settings.topic(JOURNAL)
     count = await partitions_of(settings, JOURNAL)
@@ -137,7 +139,9 @@ async def archive(settings: Settings, store: Store, wanted: Sequence[int], progr
         folder = journal_folder(topic, await cursor.topic_id(topic))
         for partition in chosen_partitions(wanted, count):
             try:
-                done.append(await _Archiving(store, folder, partition, count).run(cursor, topic, progress))
+                before = await _last_seal(store, await segments_in(store, folder, partition))
+                archiving = _Archiving(store, folder, partition, count, before)
+                done.append(await archiving.run(cursor, topic, progress))
             except JournalError as error:
                 sentence = f"Partition {partition} of the journal is not archived beyond line {error.line - 1}"
                 raise UserError(f"{sentence}: {error.sentence}; `dueclock audit` says more.", COULD_NOT_RUN) from None
@@ -149,11 +153,12 @@ async def archive(settings: Settings, store: Store, wanted: Sequence[int], progr
 class _Archiving:
     """One partition, from the last seal that is archived on."""
 
-    def __init__(self, store: Store, folder: str, partition: int, count: int) -> None:
+    def __init__(
+        self, store: WritableStore, folder: str, partition: int, count: int, before: StateSealed | None
+    ) -> None:
         self._store = store
         self._folder = f"{folder}/{partition}/segments"
         self._partition = partition
-        before = _last_seal(store, segments_in(store, folder, partition))
         self._check = JournalCheck(partition, count, start=before)
         self._from_offset = 0 if before is None else before.offset + 1
         self._sealed = self._first = 0 if before is None else before.line
@@ -166,24 +171,24 @@ class _Archiving:
         try:
             while records := await cursor.batch():
                 for record in records:
-                    self._take(record)
+                    await self._take(record)
                 progress(self._partition, self._check.last_line)
         finally:
             for piece in self._waiting:
                 piece.rows.drop()
         return Archived(self._partition, self._sealed - first, self._sealed, self._check.last_line - self._sealed)
 
-    def _take(self, record: Record) -> None:
+    async def _take(self, record: Record) -> None:
         one = self._check.line(record)
         if isinstance(one.line.body, StateSealed) and self._waiting:
             for piece in self._waiting:
-                self._put(piece, one.line.body if piece is self._waiting[-1] else None)
+                await self._put(piece, one.line.body if piece is self._waiting[-1] else None)
             self._waiting, self._sealed = [], one.line.number - 1
         if not self._waiting or self._waiting[-1].lines == SEGMENT_LINES:
             self._waiting.append(_Piece(one.line.number, record.offset))
         self._waiting[-1].add(record)
 
-    def _put(self, piece: "_Piece", seal: StateSealed | None) -> None:
+    async def _put(self, piece: "_Piece", seal: StateSealed | None) -> None:
         last_line = piece.first_line + piece.lines - 1
         name = f"{piece.first_line:012d}-{last_line:012d}-{piece.first_offset}-{piece.last_offset}.jsonl.zst"
         head = {
@@ -193,7 +198,7 @@ class _Archiving:
             "sha256": piece.digest.hexdigest(),
             "seal": None if seal is None else msgspec.to_builtins(seal),
         }
-        self._store.write(f"{self._folder}/{name}", piece.rows.whole(canonical_json(head) + b"\n"))
+        await self._store.write(f"{self._folder}/{name}", piece.rows.whole(canonical_json(head) + b"\n"))
 
 
 class _Piece:
@@ -224,10 +229,10 @@ class _Piece:
         self.last_offset = record.offset
 
 
-def _last_seal(store: Store, segments: Sequence[Segment]) -> StateSealed | None:
+async def _last_seal(store: Store, segments: Sequence[Segment]) -> StateSealed | None:
     """The seal that confirms the last segment that one confirms; what lies behind it is written again."""
     for segment in reversed(segments):
-        head, _ = _read(store, segment)
+        head, _ = await _read(store, segment)
         if head["seal"] is not None:
             return msgspec.convert(head["seal"], StateSealed)
     return None

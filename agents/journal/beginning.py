@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.archive import Segment, segments_in
+from agents.journal.places import archive_store, snapshot_store
 from agents.journal.records import Snapshot
 from agents.journal.snapshots import Named, fetched_snapshot, journal_folder, snapshots_in
 from agents.journal.store import Store, StoreError
@@ -21,21 +22,22 @@ from schemas.notifications import StateSealed
 class Beginning(NamedTuple):
     """A state to begin with (None: there was none before), archived segments, then the topic from this offset on.
 
-    `named` is the name of the snapshot in the store; None too where a person gave it as a file.
+    `named` is the name of the snapshot in its store; None too where a person gave it as a file.
     """
 
     start: Snapshot | None = None
     named: str | None = None
     store: Store | None = None
+    archive: Store | None = None
     segments: tuple[Segment, ...] = ()
     from_offset: int = 0
 
-    def snapshot_file(self) -> bytes | None:
-        """The snapshot's file as it lies in the store. UserError (status 2) where the store does not give it."""
+    async def snapshot_file(self) -> bytes | None:
+        """The snapshot's file as it lies in its store. UserError (status 2) where the store does not give it."""
         if self.named is None or self.store is None:
             return None
         try:
-            return self.store.read(self.named)
+            return await self.store.read(self.named)
         except StoreError as error:
             raise UserError(f"The snapshot cannot be read: {error}; try again.", COULD_NOT_RUN) from None
 
@@ -60,13 +62,17 @@ async def beginning_of(settings: Settings, cursor: LogCursor, partition: int) ->
     kept = await _kept(settings, cursor, partition)
     if kept is None:
         return Beginning()
-    store, named, segments = kept
-    if named is None:
-        return Beginning(None, None, store, tuple(segments), segments[-1].last_offset + 1) if segments else Beginning()
-    start = fetched_snapshot(store, named)
-    segments = [one for one in segments if one.last_line > start.seal.line]
+    begin = Beginning(None, None, kept.store, kept.archive, tuple(kept.segments), 0)
+    if kept.named is None or kept.store is None:
+        return begin._replace(from_offset=kept.segments[-1].last_offset + 1) if kept.segments else Beginning()
+    return _begun(begin, await fetched_snapshot(kept.store, kept.named), kept.named)
+
+
+def _begun(begin: Beginning, start: Snapshot, named: Named) -> Beginning:
+    """Begin at this snapshot instead, with what of these segments lies behind it."""
+    segments = tuple(one for one in begin.segments if one.last_line > start.seal.line)
     from_offset = segments[-1].last_offset + 1 if segments else _behind(start)
-    return Beginning(start, named.name, store, tuple(segments), from_offset)
+    return begin._replace(start=start, named=named.name, segments=segments, from_offset=from_offset)
 
 
 async def line_before(settings: Settings, cursor: LogCursor, partition: int) -> int:
@@ -78,8 +84,9 @@ async def line_before(settings: Settings, cursor: LogCursor, partition: int) -> 
 class _Kept(NamedTuple):
     """What is kept of a journal whose first line is not on the topic, or no first one: a snapshot to begin at."""
 
-    store: Store
+    store: Store | None
     named: Named | None
+    archive: Store | None
     segments: list[Segment]
 
 
@@ -87,29 +94,30 @@ async def _kept(settings: Settings, cursor: LogCursor, partition: int) -> _Kept 
     """What is needed beside the topic; None: nothing is."""
     topic = settings.topic(JOURNAL)
     await cursor.start(topic, partition)
-    if not settings.snapshots:
+    store, archive = snapshot_store(settings), archive_store(settings)
+    if store is None and archive is None:
         return None
     first = next(iter(await cursor.batch()), None)
     first_line = 0 if first is None else line_of(first.headers) or 0
     if first is not None and first_line == 1 and not inherited_by(first.headers):
         return None
     folder = journal_folder(topic, await cursor.topic_id(topic))
-    store = Store(settings.snapshots)
     try:
-        segments = segments_in(store, folder, partition)
+        segments = [] if archive is None else await segments_in(archive, folder, partition)
         if not segments or (first_line and segments[-1].last_line + 1 < first_line):
             segments = []  # what it has does not reach what is left
         first_line = segments[0].first_line if segments else first_line
-        found = [one for one in snapshots_in(store, folder, partition) if first_line and one.line + 1 >= first_line]
+        kept = [] if store is None else await snapshots_in(store, folder, partition)
+        found = [one for one in kept if first_line and one.line + 1 >= first_line]
     except StoreError as error:
         raise UserError(
             f"The head of partition {partition} of the journal is gone, and what is kept of it cannot be read: "
-            f"{error}; see the setting `snapshots`.",
+            f"{error}; see the settings `snapshots` and `archive`.",
             COULD_NOT_RUN,
         ) from None
     if first_line == 1 and found and found[0].line:
         found = []  # it is whole, and goes on from nothing
-    return _Kept(store, found[0] if found else None, segments)
+    return _Kept(store, found[0] if found else None, archive, segments)
 
 
 async def beginning_behind(settings: Settings, cursor: LogCursor, partition: int, line: int) -> Beginning:
@@ -121,26 +129,29 @@ async def beginning_behind(settings: Settings, cursor: LogCursor, partition: int
         return await beginning_of(settings, cursor, partition)
     topic = settings.topic(JOURNAL)
     await cursor.start(topic, partition)
-    folder, store = journal_folder(topic, await cursor.topic_id(topic)), Store(settings.snapshots)
+    folder, store = journal_folder(topic, await cursor.topic_id(topic)), snapshot_store(settings)
+    begin = Beginning(store=store, archive=archive_store(settings))
     try:
-        named = next((one for one in snapshots_in(store, folder, partition) if one.line == line), None)
-        if named is None:
+        kept = [] if store is None else await snapshots_in(store, folder, partition)
+        named = next((one for one in kept if one.line == line), None)
+        if named is None or store is None:
             raise UserError(f"There is no snapshot of partition {partition}, line {line}, any more.", COULD_NOT_RUN)
-        start = fetched_snapshot(store, named)
-        if cursor.first <= _behind(start):
-            return Beginning(start, named.name, store, from_offset=_behind(start))
-        segments = tuple(one for one in segments_in(store, folder, partition) if one.last_line > line)
+        start = await fetched_snapshot(store, named)
+        if cursor.first > _behind(start) and begin.archive is not None:
+            begin = begin._replace(segments=tuple(await segments_in(begin.archive, folder, partition)))
     except StoreError as error:
         raise UserError(f"A snapshot cannot be read: {error}", COULD_NOT_RUN) from None
-    return Beginning(start, named.name, store, segments, segments[-1].last_offset + 1 if segments else _behind(start))
+    return _begun(begin, start, named)
 
 
 async def snapshot_lines(settings: Settings, cursor: LogCursor, partition: int) -> list[int]:
     """The lines of this partition that a snapshot is kept of, the first of all first; none where nobody can say."""
-    topic = settings.topic(JOURNAL)
+    topic, store = settings.topic(JOURNAL), snapshot_store(settings)
+    if store is None:
+        return []
     folder = journal_folder(topic, await cursor.topic_id(topic))
     try:
-        return [one.line for one in snapshots_in(Store(settings.snapshots), folder, partition)]
+        return [one.line for one in await snapshots_in(store, folder, partition)]
     except StoreError:
         return []
 

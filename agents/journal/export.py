@@ -49,7 +49,7 @@ def export_journal(settings: Settings, partition: int, out: BinaryIO) -> Exporte
                         )
                     first, last = first or number, number
                     out.write(file_line(record))
-            return Exported(last - first + 1 if last else 0, first or 1, begin.snapshot_file())
+            return Exported(last - first + 1 if last else 0, first or 1, await begin.snapshot_file())
 
     return run_with_broker(settings, export)
 

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import logging
 
+from agents.journal.keeping import place_to_keep
 from agents.journal.snapshots import SnapshotWriter, journal_folder
-from agents.journal.store import Store, StoreError
+from agents.journal.store import StoreError
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL
 from schemas.notifications import StateSealed
@@ -26,7 +27,7 @@ class Sealer:
     def __init__(self, settings: Settings, state: State, offset: int | None) -> None:
         self._state = state
         self._every_ms = settings.seal_every_s * 1000
-        self._store = Store(settings.snapshots) if settings.snapshots else None
+        self._store = place_to_keep(settings)
         self._kept_days = settings.snapshots_kept_days
         self._topic = settings.topic(JOURNAL)
         self._offset = offset
@@ -90,7 +91,7 @@ class Sealer:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             try:
-                await asyncio.to_thread(snapshot.finish, seal, self._state.row.journal_ms)
+                await snapshot.finish(seal, self._state.row.journal_ms)
             except (OSError, StoreError) as error:
                 self._give_up(str(error))
 

@@ -20,7 +20,7 @@ import orjson
 from agents.errors import UserError
 from agents.journal.records import Snapshot
 from agents.journal.spool import Spool
-from agents.journal.store import Store, StoreError
+from agents.journal.store import Store, StoreError, WritableStore
 from schemas.codec import canonical_json, format_instant, parse_instant
 from schemas.notifications import StateSealed
 from streams.logic import BEFORE_LOGIC
@@ -51,7 +51,7 @@ def journal_folder(topic: str, topic_id: str) -> str:
 class SnapshotWriter:
     """A snapshot being written, its rows in a nameless file until it has a seal. OSError, StoreError from all of it."""
 
-    def __init__(self, store: Store, folder: str, partition: int, kept_days: int) -> None:
+    def __init__(self, store: WritableStore, folder: str, partition: int, kept_days: int) -> None:
         self._store = store
         self._folder = f"{folder}/{partition}/snapshots"
         self._partition = partition
@@ -64,7 +64,7 @@ class SnapshotWriter:
             self._rows.add(_LENGTHS.pack(len(key), len(value)) + key + value)
             yield key, value
 
-    def finish(self, seal: StateSealed, journal_ms: int) -> None:
+    async def finish(self, seal: StateSealed, journal_ms: int) -> None:
         """Put it into the store, behind the head that its seal gives it, and take away what is not kept any longer."""
         stamp = format_instant(journal_ms).replace("-", "").replace(":", "")
         name = f"{self._folder}/{seal.line:012d}-{stamp[:15]}Z.snapshot"
@@ -78,19 +78,19 @@ class SnapshotWriter:
             "logic": seal.logic,
         }
         try:
-            self._store.write(name, self._rows.whole(canonical_json(head) + b"\n"))
+            await self._store.write(name, self._rows.whole(canonical_json(head) + b"\n"))
         finally:
             self._rows.drop()
-        for old in thinned(_named(self._store, self._folder), self._kept_days):
-            self._store.remove(old.name)
+        if gone := thinned(await _named(self._store, self._folder), self._kept_days):
+            await self._store.remove([one.name for one in gone])
 
     def drop(self) -> None:
         """It will not be finished."""
         self._rows.drop()
 
 
-def keep_snapshot(
-    store: Store,
+async def keep_snapshot(
+    store: WritableStore,
     folder: str,
     partition: int,
     kept_days: int,
@@ -102,17 +102,17 @@ def keep_snapshot(
     writer = SnapshotWriter(store, folder, partition, kept_days)
     for _ in writer.passing(rows):
         pass
-    writer.finish(seal, journal_ms)
+    await writer.finish(seal, journal_ms)
 
 
-def snapshots_in(store: Store, folder: str, partition: int) -> list[Named]:
+async def snapshots_in(store: Store, folder: str, partition: int) -> list[Named]:
     """The snapshots of a partition, the oldest first. StoreError where the store does not say."""
-    return _named(store, f"{folder}/{partition}/snapshots")
+    return await _named(store, f"{folder}/{partition}/snapshots")
 
 
-def _named(store: Store, folder: str) -> list[Named]:
+async def _named(store: Store, folder: str) -> list[Named]:
     found = []
-    for name in store.names(folder):
+    for name in await store.names(folder):
         if match := _NAME.fullmatch(name.rpartition("/")[2]):
             day, time = match[2][:8], match[2][9:15]
             at = f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z"
@@ -145,10 +145,10 @@ def read_snapshot(path: Path) -> Snapshot:
     return snapshot_of(raw, str(path))
 
 
-def fetched_snapshot(store: Store, named: Named) -> Snapshot:
+async def fetched_snapshot(store: Store, named: Named) -> Snapshot:
     """A snapshot from a store. UserError (status 2) where it is none, or the store does not give it."""
     try:
-        raw = store.read(named.name)
+        raw = await store.read(named.name)
     except StoreError as error:
         raise UserError(f"A snapshot cannot be read: {error}; try again, or name another with --snapshot.", 2) from None
     return snapshot_of(raw, f"{store.place}/{named.name}")

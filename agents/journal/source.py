@@ -42,8 +42,8 @@ async def records_of(
 ) -> AsyncGenerator[list[Record], None]:
     """Its records in batches: first those of the archive, then those of the topic, to where it ends now."""
     await cursor.start(settings.topic(JOURNAL), partition, from_offset=begin.from_offset)
-    if begin.store is not None:
-        async for archived in archived_records(begin.store, begin.segments, begin.behind_line):
+    if begin.archive is not None:
+        async for archived in archived_records(begin.archive, begin.segments, begin.behind_line):
             yield archived
     while records := await cursor.batch():
         yield records

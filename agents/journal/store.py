@@ -1,14 +1,17 @@
-"""Where what is kept of a journal beside Kafka lies: a folder, or a bucket behind the S3 API (`s3://bucket/prefix`).
+"""Where what is kept of a journal lies: what is asked of a store, and one of files.
 
-A file is there whole or not at all. Where a bucket answers, and with which keys, is told as other programs are told it:
-`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, or the machine's own role. What fails is
-a `StoreError`, one sentence without a secret.
+Files lie in a folder, or in a bucket behind the S3 API (`s3://bucket/prefix`); the other store is a topic
+(agents/journal/snapshot_topic.py). A file is there whole or not at all. Where a bucket answers, and with which keys, is
+told as other programs are told it: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`, or
+the machine's own role. What fails is a `StoreError`, one sentence without a secret. No store holds the loop while it
+works.
 """
 
+import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
@@ -28,30 +31,63 @@ class MissingError(StoreError):
     """The store has no file of this name."""
 
 
-class Store:
-    """Files by their names, which have `/` between their parts."""
+class Store(Protocol):
+    """What those who look back ask: files by their names, which have `/` between their parts."""
+
+    @property
+    def place(self) -> str:
+        """What a person calls it."""
+
+    async def names(self, prefix: str) -> list[str]:
+        """The names in this folder, in their order."""
+
+    async def read(self, name: str) -> bytes:
+        """A whole file. MissingError where there is none."""
+
+
+class WritableStore(Store, Protocol):
+    """What those ask who keep something."""
+
+    async def write(self, name: str, parts: Iterator[bytes]) -> None:
+        """A file with this content; whoever looks meanwhile sees the one before it, or none.
+
+        OSError from `parts` is a StoreError, or passes as it is.
+        """
+
+    async def remove(self, names: Sequence[str]) -> None:
+        """Take files away."""
+
+
+class Files:
+    """A folder or a bucket."""
 
     def __init__(self, place: str) -> None:
         self.place = place
         self._store: LocalStore | S3Store | None = None
 
-    def names(self, prefix: str) -> list[str]:
-        """The names that begin with this folder, in their order."""
+    async def names(self, prefix: str) -> list[str]:
+        """The names in this folder, in their order."""
         return sorted(
-            self._tried(lambda store: [one["path"] for some in obstore.list(store, prefix) for one in some], prefix)
+            await self._asked(
+                lambda store: [one["path"] for some in obstore.list(store, prefix) for one in some], prefix
+            )
         )
 
-    def read(self, name: str) -> bytes:
+    async def read(self, name: str) -> bytes:
         """A whole file."""
-        return self._tried(lambda store: bytes(obstore.get(store, name).bytes()), name)
+        return await self._asked(lambda store: bytes(obstore.get(store, name).bytes()), name)
 
-    def write(self, name: str, parts: Iterator[bytes]) -> None:
-        """A file with this content; whoever looks meanwhile sees the one before it, or none."""
-        self._tried(lambda store: obstore.put(store, name, parts, use_multipart=True), name)
+    async def write(self, name: str, parts: Iterator[bytes]) -> None:
+        """A file with this content."""
+        await self._asked(lambda store: obstore.put(store, name, parts, use_multipart=True), name)
 
-    def remove(self, name: str) -> None:
-        """Take a file away."""
-        self._tried(lambda store: obstore.delete(store, name), name)
+    async def remove(self, names: Sequence[str]) -> None:
+        """Take files away."""
+        for name in names:
+            await self._asked(lambda store, name=name: obstore.delete(store, name), name)  # type: ignore[misc] # bound now
+
+    async def _asked(self, ask: Callable[[LocalStore | S3Store], Answer], name: str) -> Answer:
+        return await asyncio.to_thread(self._tried, ask, name)
 
     def _tried(self, ask: Callable[[LocalStore | S3Store], Answer], name: str) -> Answer:
         try:

@@ -90,6 +90,8 @@ def _write_settings(settings: Settings, user: str, broker: str) -> None:
         "sasl_username": user,
         "sasl_password_file": str(secrets.password_file(user).absolute()),
     }
+    if settings.has_snapshot_topic:  # their rights go by it
+        lines["snapshots"] = settings.snapshots
     secrets.write(f"{user}.toml", "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items()))
 
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from agents.errors import UserError
 from agents.settings import Settings
-from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, OUTPUTS, PROBE, READ_TOPICS, REPARTITION
+from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, OUTPUTS, PROBE, READ_TOPICS, REPARTITION, SNAPSHOTS
 from schemas.registry import INPUT_TOPICS, Logical
 
 Role: TypeAlias = Literal[
@@ -100,11 +100,17 @@ def _topics(settings: Settings, logical: Iterable[Logical], *operations: Operati
             yield Right("topic", settings.topic(name), operation)
 
 
+def _snapshots(settings: Settings, *operations: Operation) -> Iterator[Right]:
+    """To their topic, where they are kept in one; who writes there reads what is there already."""
+    yield from _topics(settings, (SNAPSHOTS,) if settings.has_snapshot_topic else (), *operations)
+
+
 def _worker(settings: Settings) -> Iterator[Right]:
     yield from _topics(settings, READ_TOPICS, "Read")
     yield from _topics(settings, (JOURNAL, CHANGELOG), "Read", "Write")
     yield from _topics(settings, (REPARTITION, *OUTPUTS, DEAD_LETTER, PROBE), "Write")
-    yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
+    yield from _snapshots(settings, "Read", "Write")
+    yield from _topics(settings, settings.logical_topics, "DescribeConfigs")
     yield Right("group", settings.group, "Read")
     yield Right("transactional-id", transactional_prefix(settings), "Write", is_prefix=True)
 
@@ -126,8 +132,9 @@ def _subscriber(settings: Settings, topic: str | None) -> Iterator[Right]:
 
 def _auditor(settings: Settings) -> Iterator[Right]:
     yield from _topics(settings, (JOURNAL, *OUTPUTS, CHANGELOG, DEAD_LETTER), "Read")
+    yield from _snapshots(settings, "Read")
     yield from _topics(settings, (*READ_TOPICS, PROBE), "Describe")  # no audit reads what producers sent
-    yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
+    yield from _topics(settings, settings.logical_topics, "DescribeConfigs")
 
 
 def _operator(settings: Settings) -> Iterator[Right]:
@@ -145,7 +152,7 @@ def redrive_id(settings: Settings) -> str:
 
 
 def _administrator(settings: Settings) -> Iterator[Right]:
-    for name in LOGICAL_TOPICS:
+    for name in settings.logical_topics:
         # `topics check` says what the rows say of the topics; who may read may describe.
         seeing: Operation = "Read" if name == CHANGELOG else "Describe"
         yield from _topics(settings, (name,), "Create", seeing, "AlterConfigs")
@@ -161,8 +168,9 @@ def _grow_from(settings: Settings) -> Iterator[Right]:
 def _grow_to(settings: Settings) -> Iterator[Right]:
     yield from _topics(settings, (JOURNAL, CHANGELOG), "Read", "Write")
     yield from _topics(settings, READ_TOPICS, "Write")
+    yield from _snapshots(settings, "Read", "Write")
     yield from _topics(settings, (*OUTPUTS, DEAD_LETTER, PROBE), "Describe")
-    yield from _topics(settings, LOGICAL_TOPICS, "DescribeConfigs")
+    yield from _topics(settings, settings.logical_topics, "DescribeConfigs")
     yield from _alone(settings)
 
 

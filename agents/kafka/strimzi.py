@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agents.kafka.rights import Right, by_resource
+from agents.kafka.topics import wanted_topics
 from agents.settings import Settings
-from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOPICS
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC
 
 API = "kafka.strimzi.io/v1"
 CLUSTER = "kafka"
@@ -19,14 +20,12 @@ _KINDS = {"topic": "topic", "group": "group", "transactional-id": "transactional
 
 
 def topics_text(settings: Settings, cluster: str = CLUSTER) -> str:
-    """A `KafkaTopic` for each topic of the registry and the probe, with the settings that `topics create` gives."""
+    """A `KafkaTopic` for each topic of these settings, with the settings that `topics create` gives."""
     copies = settings.replication or COPIES_FOR_MIN_INSYNC
     durable = {"min.insync.replicas": str(MIN_INSYNC)} if copies >= COPIES_FOR_MIN_INSYNC else {}
-    wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
-    wanted[settings.topic(PROBE_TOPIC.name)] = (1, PROBE_TOPIC.kafka_settings())
     return "\n---\n".join(
         "\n".join(_topic(name, partitions, copies, {**configs, **durable}, cluster))
-        for name, (partitions, configs) in wanted.items()
+        for name, (partitions, configs) in wanted_topics(settings).items()
     )
 
 

@@ -3,7 +3,8 @@
 All topics have the same number of partitions, since partition p of each belongs to one worker. Some differences would
 make the worker decide wrongly: a topic that is missing, another partition count, inputs that the broker does not stamp,
 compaction where there should be none. With those no worker starts. Others (retention, sizes) are said, no more. The
-probe of the broker's clock has one partition, and a worker makes it where it is missing.
+probe of the broker's clock has one partition, and a worker makes it where it is missing. That of snapshots is looked at
+where the settings ask for it, and keeps no worker from running: a snapshot that is not written is a warning.
 """
 
 import asyncio
@@ -21,8 +22,9 @@ from agents.kafka.private import client_of, partitions_now
 from agents.kafka.refusals import who
 from agents.kafka.wire import TopicsWithRights, ask
 from agents.settings import Settings
-from agents.topic_roles import DEAD_LETTER, JOURNAL, LOGICAL_TOPICS, MAX_BATCH_BYTES, PROBE, WRITTEN_TOPICS
-from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOPICS, Logical
+from agents.topic_roles import DEAD_LETTER, JOURNAL, MAX_BATCH_BYTES, PROBE, SNAPSHOTS, WRITTEN_TOPICS
+from schemas.codec import DAY_MS
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, SNAPSHOTS_TOPIC, TOPICS, Logical, Topic
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
@@ -33,6 +35,7 @@ _KEEPS_LONGER = {"segment.ms", "max.compaction.lag.ms"}
 _LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes", "min.insync.replicas"}
 _LIMITS_UP |= {"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"}
 _NO_LIMIT = -1
+_LATER_DAYS = 7
 
 
 class Difference(NamedTuple):
@@ -115,7 +118,22 @@ def differences(settings: Settings, found: dict[str, OnBroker], partitions: int 
             differing.append(Difference(sentence, is_fatal=True))
         needed = {**topic.kafka_settings(), **_durable(found[name].copies)}
         differing.extend(_setting_differences(topic.name, name, needed, found[name].settings))
-    return differing + _probe_differences(settings, settings.topic(PROBE), found)
+    differing += _probe_differences(settings, settings.topic(PROBE), found)
+    return differing + _snapshot_differences(settings, found, partitions)
+
+
+def wanted_topics(settings: Settings) -> dict[str, tuple[int, dict[str, str]]]:
+    """All topics of these settings by their names: how many partitions, and Kafka's settings."""
+    wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
+    wanted[settings.topic(PROBE)] = (1, PROBE_TOPIC.kafka_settings())
+    if settings.has_snapshot_topic:
+        wanted[settings.topic(SNAPSHOTS)] = (settings.partitions, snapshots_topic(settings).kafka_settings())
+    return wanted
+
+
+def snapshots_topic(settings: Settings) -> Topic:
+    """The topic of snapshots: thinning takes them, so age does it a week later than the setting says."""
+    return SNAPSHOTS_TOPIC._replace(retention_ms=(settings.snapshots_kept_days + _LATER_DAYS) * DAY_MS)
 
 
 def _forbidden(settings: Settings, name: str) -> str:
@@ -132,6 +150,26 @@ def _probe_differences(settings: Settings, name: str, found: dict[str, OnBroker]
         sentence = f"The topic {name} is missing; a worker makes it when it starts, or `dueclock topics create` does."
         return [Difference(sentence, is_fatal=False, is_missing=True)]
     return _setting_differences(PROBE, name, PROBE_TOPIC.kafka_settings(), found[name].settings)
+
+
+def _snapshot_differences(settings: Settings, found: Mapping[str, OnBroker], partitions: int) -> list[Difference]:
+    """Of the topic of snapshots, where the settings ask for it."""
+    if not settings.has_snapshot_topic:
+        return []
+    name = settings.topic(SNAPSHOTS)
+    if name not in found:
+        sentence = f"The topic {name} is missing; `dueclock topics create` makes it, and until then nothing is kept."
+        return [Difference(sentence, is_fatal=False, is_missing=True)]
+    has = found[name]
+    if has is FORBIDDEN:
+        return [Difference(_forbidden(settings, name), is_fatal=True)]
+    differing: list[Difference] = []
+    if has.partitions != partitions:
+        sentence = f"The topic {name} has {_count(has.partitions)} where {partitions} should be, as of the others."
+        differing.append(Difference(sentence, is_fatal=False))
+    needed = {**snapshots_topic(settings).kafka_settings(), **_durable(has.copies)}
+    differing += _setting_differences(SNAPSHOTS, name, needed, has.settings)
+    return [one._replace(is_fatal=False) for one in differing]
 
 
 def _durable(copies: int) -> dict[str, str]:
@@ -157,6 +195,8 @@ def _setting_differences(
 
 
 def _is_enough(logical: Logical, setting: str, wanted: str, has: str) -> bool:
+    if setting == "cleanup.policy":
+        return set(has.split(",")) == set(wanted.split(","))
     if (logical, setting) in _LIMITS_DOWN or setting in _KEEPS_LONGER:
         return _NO_LIMIT < int(has) <= int(wanted)
     if setting in _LIMITS_UP:
@@ -175,8 +215,7 @@ async def _created(settings: Settings) -> list[str]:
         for difference in differences(settings, found, settings.partitions):
             if difference.is_fatal and not difference.is_missing:
                 raise UserError(difference.sentence)
-        wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
-        wanted[settings.topic(PROBE)] = (1, PROBE_TOPIC.kafka_settings())
+        wanted = wanted_topics(settings)
         missing = {name: wanted[name] for name in wanted if name not in found}
         if missing:
             await _make(admin, settings, missing)
@@ -244,7 +283,7 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> N
     deadline = time.monotonic() + _LEADERS_WITHIN_S
     while True:
         described = await _described(admin, settings)
-        if len(described) == len(LOGICAL_TOPICS) and all(_has_leaders(topic) for topic in described.values()):
+        if len(described) == len(settings.logical_topics) and all(_has_leaders(topic) for topic in described.values()):
             return
         if time.monotonic() > deadline:
             raise UserError(f"The topics at {settings.broker} have no leaders yet; look at the brokers and try again.")
@@ -252,7 +291,7 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, settings: Settings) -> N
 
 
 async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, OnBroker]:
-    described, hidden = await _seen(admin, list(map(settings.topic, LOGICAL_TOPICS)))
+    described, hidden = await _seen(admin, list(map(settings.topic, settings.logical_topics)))
     forbidden = dict.fromkeys(hidden, FORBIDDEN)
     if not described:
         return forbidden
@@ -278,7 +317,7 @@ async def _found(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, On
 
 async def _described(admin: AIOKafkaAdminClient, settings: Settings) -> dict[str, dict[str, Any]]:
     """Those of our topics that are there and may be seen."""
-    return (await _seen(admin, list(map(settings.topic, LOGICAL_TOPICS))))[0]
+    return (await _seen(admin, list(map(settings.topic, settings.logical_topics))))[0]
 
 
 async def _seen(admin: AIOKafkaAdminClient, names: Sequence[str]) -> tuple[dict[str, dict[str, Any]], list[str]]:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agents.journal.snapshots import journal_folder
+from agents.kafka.log_cursor import log_cursor
 from agents.settings import Settings
 from schemas.codec import canonical_json, format_instant
 from schemas.decoded import Decoded
@@ -35,6 +37,17 @@ HOLIDAY = "03-holiday-monday-last-millisecond"
 GOLDEN_ACCOUNT = "A3GOLDEN/ATVPDKIKX0DER"
 PARTITIONS = 2
 HOME = partition_of(GOLDEN_ACCOUNT.encode(), PARTITIONS)
+
+
+def journal_of(settings: Settings) -> str:
+    """What a store calls the journal of these settings."""
+
+    async def asked() -> str:
+        topic = settings.topic("sla-journal")
+        async with log_cursor(settings) as cursor:
+            return journal_folder(topic, await cursor.topic_id(topic))
+
+    return asyncio.run(asked())
 
 
 class Sent(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,18 +17,20 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from agents.journal.snapshots import journal_folder
+from agents.journal.keeping import place_to_keep
 from agents.kafka.clients import admin_client
-from agents.kafka.log_cursor import log_cursor
+from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from schemas.registry import Logical
 from tests.audit.conftest import Run
-from tests.audit.history import BREACH, HOLIDAY, HOME, POLICIES, History
-from tests.audit.test_seals import LATER_MS, snapshot_of
+from tests.audit.history import BREACH, HOLIDAY, HOME, POLICIES, History, journal_of
+from tests.audit.test_seals import LATER_MS, sealed, snapshot_of
 from tests.cli.command import sentence_of
 
 pytestmark = pytest.mark.broker
 QUESTION = "10a-reply-at-exactly-24h"
+PLACES = ("folder", "topic")
+ARE_YEARS = bool(os.environ.get("DUECLOCK_TEST_YEARS"))
 
 
 def cut(settings: Settings, before_offset: int, logical: Logical = "sla-journal") -> None:
@@ -41,17 +44,6 @@ def cut(settings: Settings, before_offset: int, logical: Logical = "sla-journal"
     asyncio.run(cut_now())
 
 
-def journal_of(settings: Settings) -> str:
-    """What a store calls the journal of these settings."""
-
-    async def asked() -> str:
-        topic = settings.topic("sla-journal")
-        async with log_cursor(settings) as cursor:
-            return journal_folder(topic, await cursor.topic_id(topic))
-
-    return asyncio.run(asked())
-
-
 class Past:
     """A history with two seals on the broker: what stands before the first is about to go."""
 
@@ -60,9 +52,17 @@ class Past:
         self.history = History().tell(BREACH).seal(settings)
         self.sealed = len(self.history.lines)
         """Number of the line that is the first seal."""
-        self.snapshot = snapshot_of(self.history, folder / "from-a-snapshot", journal_of(settings))
+        self.at_seal = sealed(self.history)
         self.history.tell(HOLIDAY).tell(QUESTION).wait_until(LATER_MS).seal(settings)
         self.history.write(settings)
+
+    def keep(self, place: str) -> None:
+        """Keep a snapshot of the first seal in this place."""
+        settings = self.settings.changed(snapshots=place)
+        create_topics(settings)
+        store = place_to_keep(settings)
+        assert store is not None
+        self.at_seal.keep(store, journal_of(settings))
 
     def told(self, *arguments: str | Path) -> Any:
         """The answer of a command that ends well, as JSON."""
@@ -81,6 +81,15 @@ class Past:
 @pytest.fixture
 def past(settings: Settings, run: Run, tmp_path: Path) -> Past:
     return Past(settings, run, tmp_path)
+
+
+@pytest.fixture
+def kept(request: pytest.FixtureRequest, past: Past, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A snapshot of the first seal, in a place of each kind, which the commands are told."""
+    place = "topic" if request.param == "topic" else str(past.folder / "from-a-snapshot")
+    past.keep(place)
+    monkeypatch.setenv("DUECLOCK_SNAPSHOTS", place)
+    return place
 
 
 def stood(past: Past) -> dict[str, Any]:
@@ -155,8 +164,9 @@ def test_without_archive_and_snapshot_a_cut_journal_is_named_as_such(
         assert f"the journal begins with line {past.sealed + 1}" in sentence_of(ended)
 
 
-def test_from_a_snapshot_each_command_says_from_which_line_on(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECLOCK_SNAPSHOTS", str(past.folder / "from-a-snapshot"))
+@pytest.mark.parametrize("kept", PLACES, indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_from_a_snapshot_each_command_says_from_which_line_on(past: Past) -> None:
     cut(past.settings, past.sealed - 1)
     report = past.told("audit")
     part = report["partitions"][HOME]
@@ -186,8 +196,9 @@ def test_from_a_snapshot_each_command_says_from_which_line_on(past: Past, monkey
     assert (same["changed"], same["lines"]) == (0, len(past.history.lines) - past.sealed + 1)
 
 
-def test_an_export_whose_head_is_gone_has_its_snapshot_beside_it(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUECLOCK_SNAPSHOTS", str(past.folder / "from-a-snapshot"))
+@pytest.mark.parametrize("kept", PLACES, indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_an_export_whose_head_is_gone_has_its_snapshot_beside_it(past: Past) -> None:
     cut(past.settings, past.sealed - 1)
     ended = past.run("journal", "export", "--partition", str(HOME), "--output", "journal.jsonl")
     assert "the snapshot that it follows is journal.jsonl.snapshot" in ended.err
@@ -199,14 +210,31 @@ def test_an_export_whose_head_is_gone_has_its_snapshot_beside_it(past: Past, mon
     assert story["outcome"] == "closed_late"
 
 
-def test_a_rebuild_from_a_snapshot_makes_the_rows_that_the_whole_journal_makes(
-    past: Past, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DUECLOCK_SNAPSHOTS", str(past.folder / "from-a-snapshot"))
+@pytest.mark.parametrize("kept", PLACES if ARE_YEARS else PLACES[:1], indirect=True)
+@pytest.mark.usefixtures("kept")
+def test_a_rebuild_from_a_snapshot_makes_the_rows_that_the_whole_journal_makes(past: Past) -> None:
     assert past.run("rebuild", "--partition", str(HOME)).status == 0
     cut(past.settings, past.sealed - 1)
     again = past.told("rebuild", "--partition", str(HOME))
     assert (again["partitions"][0]["rows"], again["partitions"][0]["tombstones"]) == (0, 0), again
+
+
+def test_an_archive_beside_snapshots_in_a_topic_lies_where_its_own_setting_says(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past.keep("topic")
+    monkeypatch.setenv("DUECLOCK_SNAPSHOTS", "topic")
+    refused = past.run("journal", "archive")
+    assert refused.status == 2
+    assert sentence_of(refused) == (
+        "There is no place for an archive (a topic is none: retention would take it too): name a folder or "
+        "s3://bucket/prefix by `archive`."
+    )
+    monkeypatch.setenv("DUECLOCK_ARCHIVE", str(past.folder / "archive"))
+    whole = past.told("audit")
+    assert past.run("journal", "archive").status == 0
+    cut(past.settings, past.sealed + 1)
+    assert past.told("audit") == whole, "all of it, from the archive"
 
 
 def test_a_snapshot_of_another_journal_confirms_nothing(past: Past, monkeypatch: pytest.MonkeyPatch) -> None:

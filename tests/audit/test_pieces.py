@@ -6,6 +6,7 @@ Each history has four seals, and a snapshot of each. What is found is what one f
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,15 +17,17 @@ from agents.auditing import audit, audit_report, pieces
 from agents.auditing.audit import audit_live
 from agents.auditing.partition_audit import Audited
 from agents.desk.rebuild import Rebuilt, rebuild
+from agents.journal.keeping import KeptTopic
 from agents.journal.snapshots import SnapshotWriter, read_snapshot, snapshots_in
-from agents.journal.store import Store
+from agents.journal.store import Files
+from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from agents.terminal import json_document
 from schemas.notifications import StateSealed
 from streams.sealing import canonical_rows, rows_digest
 from tests.audit.conftest import Run
-from tests.audit.history import BREACH, HOLIDAY, HOME, History, write
-from tests.audit.test_cut_journal import cut, journal_of
+from tests.audit.history import BREACH, HOLIDAY, HOME, History, journal_of, write
+from tests.audit.test_cut_journal import cut
 from tests.audit.test_seals import LATER_MS
 from tests.kafka_fixtures import Outgoing
 
@@ -67,13 +70,26 @@ class Long(NamedTuple):
 
     def snapshot(self, number: int) -> Path:
         """The file of a snapshot."""
-        return self.place / snapshots_in(Store(str(self.place)), self.folder, HOME)[number].name
+        return self.place / asyncio.run(snapshots_in(Files(str(self.place)), self.folder, HOME))[number].name
 
     def keep(self, before: History, seal: StateSealed) -> None:
         """Keep a snapshot of what stands after this history, saying that it has this seal."""
-        writer = SnapshotWriter(Store(str(self.place)), self.folder, HOME, kept_days=100_000)
+        writer = SnapshotWriter(Files(str(self.place)), self.folder, HOME, kept_days=100_000)
         list(writer.passing(canonical_rows(before.state)))
-        writer.finish(seal, self.history.state.journal_ms)
+        asyncio.run(writer.finish(seal, self.history.state.journal_ms))
+
+    def in_a_topic(self) -> Long:
+        """The same, with the snapshots in a topic."""
+        settings = self.settings.changed(snapshots="topic")
+        create_topics(settings)
+
+        async def moved() -> None:
+            files, topic = Files(str(self.place)), KeptTopic(settings)
+            for name in await files.names(f"{self.folder}/{HOME}/snapshots"):
+                await topic.write(name, iter([await files.read(name)]))
+
+        asyncio.run(moved())
+        return self._replace(settings=settings)
 
 
 @pytest.fixture
@@ -104,6 +120,13 @@ def test_a_true_journal_is_proved_piece_by_piece(long: Long) -> None:
     assert found.proved == tuple(long.seals)
     assert found.seals == len(long.seals)
     assert sum(found.events.values()) == len(long.history.events)
+
+
+@pytest.mark.skipif("DUECLOCK_TEST_YEARS" not in os.environ, reason="`make years`: it differs by where they lie alone")
+def test_it_is_cut_at_snapshots_in_a_topic_as_at_those_in_a_folder(long: Long) -> None:
+    in_folder = long.written().audited()
+    assert long.in_a_topic().audited() == in_folder
+    assert in_folder.proved == tuple(long.seals)
 
 
 def test_pieces_in_processes_of_their_own_say_the_same_and_how_far_they_are(long: Long) -> None:

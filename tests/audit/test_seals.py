@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cramjam
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
 
+from agents.journal.snapshot_topic import SnapshotTopic
 from agents.journal.snapshots import DAY_MS, Named, SnapshotWriter, read_snapshot, snapshots_in, thinned
-from agents.journal.store import Store
+from agents.journal.store import Files, WritableStore
+from agents.kafka.clients import admin_client
+from agents.kafka.topics import create_topics
 from agents.settings import Settings
+from agents.topic_roles import SNAPSHOTS
+from schemas.headers import line_number
 from schemas.notifications import StateSealed
 from streams.sealing import canonical_rows
 from tests.audit.conftest import Run
-from tests.audit.history import BREACH, HOLIDAY, HOME, History, write
+from tests.audit.history import BREACH, HOLIDAY, HOME, History, journal_of, write
 from tests.broker.conftest import MakeLive, make_live
-from tests.broker.harness import answer, question, reply_within, seller_on, wait_until
+from tests.broker.harness import Live, answer, question, reply_within, seller_on, wait_until
 from tests.cli.command import dueclock, sentence_of
 from tests.kafka_fixtures import Outgoing
 
@@ -183,31 +192,50 @@ def test_notes_that_are_none_are_refused(tmp_path: Path) -> None:
 # --- snapshots -------------------------------------------------------------------------------------------------------
 
 
-def snapshot_of(history: History, folder: Path, journal: str = "sla-journal") -> Path:
-    """The state before the last line of a history, which is a seal, as its owner writes it."""
+class Sealed(NamedTuple):
+    """What stands before a seal, and the seal."""
+
+    before: History
+    seal: StateSealed
+
+    def keep(self, store: WritableStore, journal: str) -> str:
+        """Keep it as its owner does; the name of the snapshot."""
+
+        async def kept() -> str:
+            writer = SnapshotWriter(store, journal, HOME, kept_days=400)
+            list(writer.passing(canonical_rows(self.before.state)))
+            await writer.finish(self.seal, self.before.state.journal_ms)
+            return (await snapshots_in(store, journal, HOME))[-1].name
+
+        return asyncio.run(kept())
+
+
+def sealed(history: History) -> Sealed:
+    """The state before the last line of a history, which is a seal."""
     seal = history.lines[-1].body
     assert isinstance(seal, StateSealed)
     before = History()
     for line in history.lines[1:-1]:
         before.add(line.body, line.journal_ms)
-    store = Store(str(folder))
-    writer = SnapshotWriter(store, journal, HOME, kept_days=400)
-    list(writer.passing(canonical_rows(before.state)))
-    writer.finish(seal, before.state.journal_ms)
-    return folder / snapshots_in(store, journal, HOME)[-1].name
+    return Sealed(before, seal)
+
+
+def snapshot_of(history: History, folder: Path, journal: str = "sla-journal") -> Path:
+    """The same, as a file in this folder."""
+    return folder / sealed(history).keep(Files(str(folder)), journal)
 
 
 @broker
 def test_an_audit_begins_at_a_snapshot_that_a_seal_confirms(settings: Settings, run: Run, tmp_path: Path) -> None:
     history = History().tell(BREACH).seal(settings)
     snapshot = snapshot_of(history, tmp_path)
-    sealed = len(history.lines)
+    first = len(history.lines)
     history.tell("10a-reply-at-exactly-24h").wait_until(LATER_MS).seal(settings)
     history.write(settings)
     ended = run("audit", "--json", "--snapshot", snapshot)
     assert ended.status == 0, ended
     (part,) = json.loads(ended.out)["partitions"]
-    assert (part["from_line"], part["lines"], part["seals"]) == (sealed, len(history.lines), 2)
+    assert (part["from_line"], part["lines"], part["seals"]) == (first, len(history.lines), 2)
     # And it still sees what is wrong behind it.
     write(settings, history.event_records(settings)[-1:])
     assert first_finding(run, "--snapshot", snapshot)["kind"] == "repeated"
@@ -240,12 +268,17 @@ def test_a_snapshot_that_was_changed_is_refused(settings: Settings, run: Run, tm
 
 
 def test_a_snapshot_has_its_name_only_when_its_seal_is_there(tmp_path: Path) -> None:
-    state, store = History().state, Store(str(tmp_path))
+    state, store = History().state, Files(str(tmp_path))
     writer = SnapshotWriter(store, "sla-journal", 3, kept_days=400)
     rows = list(writer.passing(canonical_rows(state)))
-    assert not snapshots_in(store, "sla-journal", 3)
-    writer.finish(StateSealed(line=7, offset=9, state="0" * 64, journal="0" * 64, logic=1), LATER_MS)
-    (named,) = snapshots_in(store, "sla-journal", 3)
+    seal = StateSealed(line=7, offset=9, state="0" * 64, journal="0" * 64, logic=1)
+
+    async def finished() -> list[Named]:
+        assert not await snapshots_in(store, "sla-journal", 3)
+        await writer.finish(seal, LATER_MS)
+        return await snapshots_in(store, "sla-journal", 3)
+
+    (named,) = asyncio.run(finished())
     assert (named.line, named.journal_ms) == (7, LATER_MS // 1000 * 1000)
     found = read_snapshot(tmp_path / named.name)
     assert (found.seal.line, found.seal.offset, found.rows) == (7, 9, rows)
@@ -296,10 +329,60 @@ def test_workers_seal_what_they_write_and_a_restarted_one_goes_on(make_live: Mak
     assert sum(one["seals"] for one in json.loads(ended.out)["partitions"]) == len(seals())
     (journal,) = (path.name for path in folder.iterdir())
     newest = [
-        folder / snapshots_in(Store(str(folder)), journal, partition)[-1].name for partition in range(live.partitions)
+        folder / asyncio.run(snapshots_in(Files(str(folder)), journal, partition))[-1].name
+        for partition in range(live.partitions)
     ]
     arguments = [word for path in newest for word in ("--snapshot", str(path))]
     ended = dueclock("--settings", live.settings_file, "audit", "--json", *arguments, folder=tmp_path)
     assert ended.status == 0, ended
     assert all(one["seals"] and one["from_line"] > 1 for one in json.loads(ended.out)["partitions"])
     live.told().prove()
+
+
+@broker
+def test_a_worker_keeps_snapshots_in_a_topic_and_seals_without_where_there_is_none(
+    make_live: MakeLive, tmp_path: Path
+) -> None:
+    live = make_live(reply_within("hours = 24"), partitions=1, seal_every_s=1, snapshots="topic")
+    store, seller = SnapshotTopic(live.settings), seller_on(0, 1)
+    asyncio.run(delete_topic(live, live.settings.topic(SNAPSHOTS)))
+    worker = live.worker()
+    worker.wait_for(f"The topic {live.settings.topic(SNAPSHOTS)} is missing")
+    count = 0
+
+    def asked_until(is_there: Callable[[], bool], what: str) -> None:
+        """Each question enters a new second, which is sealed."""
+
+        def has_come() -> bool:
+            nonlocal count
+            count += 1
+            live.send([question(seller, f"q{count}")])
+            return is_there()
+
+        wait_until(has_come, lambda: f"{what}\n{live.logs()}", within_s=30)
+
+    asked_until(lambda: "no snapshot was written (there is no topic" in worker.log(), "a warning")
+    assert "sealed after line" in worker.log()
+    create_topics(live.settings)
+    folder = f"{journal_of(live.settings)}/0/snapshots"
+    asked_until(lambda: len(asyncio.run(store.names(folder))) >= 2, "two snapshots in the topic")
+    assert worker.terminate() == 0
+    newest = asyncio.run(store.names(folder))[-1]
+    line = int(newest.rpartition("/")[2].partition("-")[0])
+    behind = next(one.offset for one in live.read("sla-journal") if line_number(one.headers) == line + 1)
+    asyncio.run(delete_head(live, behind))
+    ended = dueclock("--settings", live.settings_file, "audit", "--json", folder=tmp_path)
+    assert ended.status == 0, ended
+    assert json.loads(ended.out)["partitions"][0]["from_line"] == line + 1
+
+
+async def delete_topic(live: Live, topic: str) -> None:
+    async with admin_client(live.settings) as admin:
+        await admin.delete_topics([topic])
+
+
+async def delete_head(live: Live, offset: int) -> None:
+    """Take the journal's records before this offset, as retention does."""
+    place = TopicPartition(live.settings.topic("sla-journal"), 0)
+    async with admin_client(live.settings) as admin:
+        await admin.delete_records({place: RecordsToDelete(before_offset=offset)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from agents.journal.store import MissingError, Store, StoreError
+from agents.journal.store import Files, MissingError, StoreError
 from agents.settings import Settings
 from tests.audit.conftest import Run
 from tests.audit.test_cut_journal import Past, cut
@@ -46,17 +47,21 @@ def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
 def test_files_are_there_whole_by_their_names_and_go(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     place = str(tmp_path / "new" / "place") if kind == "folder" else str(request.getfixturevalue("bucket"))
-    store = Store(place)
-    assert store.names("a") == []
-    store.write("a/2/x", iter([b"one", b"two"]))
-    store.write("a/1/y", (bytes(1 << 20) for _ in range(LARGE >> 20)))
-    assert Store(place).names("a") == ["a/1/y", "a/2/x"]
-    assert store.names("a/2") == ["a/2/x"]
-    assert store.read("a/2/x") == b"onetwo"
-    assert len(store.read("a/1/y")) == LARGE
-    store.remove("a/2/x")
-    with pytest.raises(MissingError, match=r"has no a/2/x"):
-        store.read("a/2/x")
+    store = Files(place)
+
+    async def used() -> None:
+        assert await store.names("a") == []
+        await store.write("a/2/x", iter([b"one", b"two"]))
+        await store.write("a/1/y", (bytes(1 << 20) for _ in range(LARGE >> 20)))
+        assert await Files(place).names("a") == ["a/1/y", "a/2/x"]
+        assert await store.names("a/2") == ["a/2/x"]
+        assert await store.read("a/2/x") == b"onetwo"
+        assert len(await store.read("a/1/y")) == LARGE
+        await store.remove(["a/2/x"])
+        with pytest.raises(MissingError, match=r"has no a/2/x"):
+            await store.read("a/2/x")
+
+    asyncio.run(used())
 
 
 def test_what_breaks_off_while_it_is_written_has_no_name(tmp_path: Path) -> None:
@@ -64,24 +69,24 @@ def test_what_breaks_off_while_it_is_written_has_no_name(tmp_path: Path) -> None
         yield bytes(LARGE)
         raise OSError(28, "No space left on device")
 
-    store = Store(str(tmp_path))
+    store = Files(str(tmp_path))
     with pytest.raises(StoreError, match="No space left on device"):
-        store.write("a/x", parts())
-    assert store.names("a") == []
+        asyncio.run(store.write("a/x", parts()))
+    assert asyncio.run(store.names("a")) == []
 
 
 def test_a_folder_is_its_owners_alone(tmp_path: Path) -> None:
-    Store(str(tmp_path / "place")).write("a/x", iter([b"one"]))
+    asyncio.run(Files(str(tmp_path / "place")).write("a/x", iter([b"one"])))
     assert (tmp_path / "place").stat().st_mode & 0o077 == 0
 
 
 def test_a_store_that_is_not_there_is_a_sentence_without_a_secret(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreError) as refused:
-        Store("s3://no-such-bucket/here").read("x")
+        asyncio.run(Files("s3://no-such-bucket/here").read("x"))
     assert "s3://no-such-bucket/here" in str(refused.value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreError) as away:
-        Store(bucket).names("x")
+        asyncio.run(Files(bucket).names("x"))
     assert "canary-secret" not in str(away.value)
     assert "\n" not in str(away.value)
 

@@ -6,6 +6,7 @@ compared is the CPU of the command and of all its processes; `python -m tests.be
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import subprocess
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Producer
 
 from agents.journal.snapshots import SnapshotWriter, journal_folder
-from agents.journal.store import Store
+from agents.journal.store import Files
 from agents.kafka.clients import run_with_broker
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.topics import create_topics, delete_topics
@@ -77,7 +78,7 @@ class _Partition:
 
     def _seal(self) -> None:
         at_ms = self._state.journal_ms
-        writer = SnapshotWriter(Store(self._settings.snapshots), self._folder, self._number, kept_days=430)
+        writer = SnapshotWriter(Files(self._settings.snapshots), self._folder, self._number, kept_days=430)
         digest = rows_digest(writer.passing(canonical_rows(self._state))).hex()
         seal = StateSealed(
             line=self.lines,
@@ -87,7 +88,7 @@ class _Partition:
             logic=self._state.logic,
         )
         self._write(seal, at_ms)
-        writer.finish(seal, at_ms)
+        asyncio.run(writer.finish(seal, at_ms))
         self.seals += 1
 
     def _write(self, body: Body, journal_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -14,10 +15,12 @@ import pytest
 from confluent_kafka import Producer
 
 from agents.desk import growing
+from agents.journal.keeping import KeptTopic
 from agents.kafka.clients import run_with_broker
 from agents.settings import Settings
 from deploy.embedded import EmbeddedKafka
 from streams.partitioner import partition_of
+from tests.audit.history import journal_of
 from tests.broker.conftest import MakeLive, make_live
 from tests.broker.harness import (
     MARKETPLACE,
@@ -80,8 +83,9 @@ class Generations(NamedTuple):
 
 
 @pytest.fixture
-def generations(make_live: MakeLive, tmp_path: Path) -> Iterator[Generations]:
-    place = tmp_path / "place"
+def generations(make_live: MakeLive, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Generations]:
+    """Their snapshots are in a folder, or in topics where a test asks for that."""
+    place = tmp_path / "place" if getattr(request, "param", "folder") == "folder" else Path("topic")
     old = make_live(snapshots=str(place))
     folder = tmp_path / "next"
     folder.mkdir()
@@ -103,7 +107,11 @@ def due_soon(seller: str, name: str) -> Notice:
     return question(seller, name, occurred_at=instant(int(time.time() * 1000) - DAY_MS + 12_000))
 
 
+ARE_YEARS = bool(os.environ.get("DUECLOCK_TEST_YEARS"))
+
+
 @pytest.mark.timeout(150)
+@pytest.mark.parametrize("generations", ["folder", "topic"] if ARE_YEARS else ["folder"], indirect=True)
 def test_clocks_go_on_in_more_partitions_and_audits_walk_across(generations: Generations) -> None:
     old, new = generations.old, generations.new
     worker, everyone = old.worker("old"), sellers(12)
@@ -165,7 +173,7 @@ PLACES = ("begun", "sealed", "marked", "passed on")
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("place", PLACES if os.environ.get("DUECLOCK_TEST_YEARS") else PLACES[:1])
+@pytest.mark.parametrize("place", PLACES if ARE_YEARS else PLACES[:1])
 def test_interrupted_anywhere_it_goes_on_or_goes_back(
     generations: Generations, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +260,36 @@ def test_a_state_that_was_changed_on_the_way_is_found_by_the_audit(generations: 
     findings = json.loads(ended.out)["findings"]
     assert all("is not kept any more" in one["sentence"] for one in findings)
     assert len(findings) == NEXT
+
+
+@pytest.mark.skipif(not ARE_YEARS, reason="`make years`: it differs by where snapshots lie alone")
+@pytest.mark.parametrize("generations", ["topic"], indirect=True)
+def test_with_snapshots_in_a_topic_the_border_is_crossed_by_the_topic_of_the_next_generation(
+    generations: Generations,
+) -> None:
+    old, new = generations.old, generations.new
+    worker = old.worker("old")
+    old.send([question(seller, "one") for seller in sellers(4)])
+    old.wait_until_finished(4)
+    assert worker.terminate() == 0
+    assert generations.grow().status == 0
+    generations.audited(old)
+    assert all(one["seals"] == 1 for one in generations.audited(new)["partitions"])
+    story = generations.run(new, "explain", f"{sellers(1)[0]}/{MARKETPLACE}/buyer-message-reply/T-one/M-one", "--json")
+    assert [fact["type"] for fact in json.loads(story.out)["facts_before"]] == ["message.received"]
+
+    journal = journal_of(old.settings)
+
+    async def forgotten() -> None:
+        store = KeptTopic(new.settings)
+        assert await KeptTopic(old.settings).names(f"{journal}/0/snapshots") == [], "the old workers wrote none"
+        await store.remove(await store.names(f"{journal}/0/snapshots"))
+
+    asyncio.run(forgotten())
+    ended = generations.run(new, "audit", "--json")
+    assert ended.status == 1
+    findings = json.loads(ended.out)["findings"]
+    assert [one["sentence"].endswith("is not kept any more") for one in findings] == [True] * NEXT
 
 
 def garble(batch: bytearray) -> None:

@@ -11,6 +11,7 @@ from agents.errors import UserError
 from agents.kafka.rights import COMMANDS, ROLES, rights_of
 from agents.kafka.rights_text import FORMATS, rights_text
 from agents.settings import Settings
+from agents.topic_roles import SNAPSHOTS
 from tests.cli.command import ROOT, dueclock, sentence_of
 from tests.docs.command_pages import commands
 
@@ -92,6 +93,27 @@ def test_no_role_but_the_administrator_makes_topics() -> None:
         assert any(right.operation == "Create" for right in rights) == (role == "administrator"), role
         assert len(set(rights)) == len(rights)
         assert all(right.name.startswith("shop.") for right in rights if right.resource == "topic")
+
+
+def test_rights_to_the_topic_of_snapshots_are_asked_for_where_they_are_kept_there() -> None:
+    def asked(place: str) -> dict[str, list[str]]:
+        settings = Settings(snapshots=place)
+        return {
+            role: [right.operation for right in rights_of(role, settings) if right.name == settings.topic(SNAPSHOTS)]
+            for role in ROLES
+            if role != "producer"
+        }
+
+    assert not any(asked("a-folder").values())
+    assert asked("topic") == {
+        "worker": ["Read", "Write", "DescribeConfigs"],
+        "subscriber": [],
+        "auditor": ["Read", "DescribeConfigs"],
+        "operator": ["Read", "DescribeConfigs"],
+        "administrator": ["Create", "Describe", "AlterConfigs"],
+        "grow-from": [],
+        "grow-to": ["Read", "Write", "DescribeConfigs"],
+    }
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:

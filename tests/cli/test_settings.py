@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from agents.errors import UserError
+from agents.journal.places import archive_store
 from agents.settings import MEANINGS, TABLES, Settings, field_names, load_settings
-from agents.topic_roles import LOGICAL_TOPICS
+from agents.topic_roles import LOGICAL_TOPICS, SNAPSHOTS
 from schemas.registry import TOPICS
 
 
@@ -132,9 +133,24 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert refused(broker="localhost") == together + "broker 'localhost' is not of the form host:port."
 
 
-def test_snapshots_in_a_topic_are_refused_and_a_folder_of_that_name_is_not() -> None:
-    assert "name a folder (`./topic`, if it is called so)" in refused({"DUECLOCK_SNAPSHOTS": "topic"})
-    assert load_settings(environ={"DUECLOCK_SNAPSHOTS": "./topic"}).snapshots == "./topic"
+def test_snapshots_may_be_in_a_topic_and_an_archive_may_not() -> None:
+    in_topic = load_settings(environ={"DUECLOCK_SNAPSHOTS": "topic"})
+    assert in_topic.has_snapshot_topic
+    assert in_topic.logical_topics == LOGICAL_TOPICS
+    in_folder = load_settings(environ={"DUECLOCK_SNAPSHOTS": "./topic"})
+    assert not in_folder.has_snapshot_topic
+    assert in_folder.logical_topics == tuple(name for name in LOGICAL_TOPICS if name != SNAPSHOTS)
+    assert "name a folder (`./topic`, if it is called so)" in refused({"DUECLOCK_ARCHIVE": "topic"})
+
+
+def test_an_archive_lies_where_snapshots_do_unless_they_are_in_a_topic() -> None:
+    def archive(snapshots: str, archive: str = "") -> str | None:
+        store = archive_store(Settings(snapshots=snapshots, archive=archive))
+        return None if store is None else store.place
+
+    assert archive("here") == "here"
+    assert archive("here", "there") == archive("topic", "there") == archive("", "there") == "there"
+    assert archive("topic") is archive("") is None
 
 
 def test_a_topic_that_is_none_of_ours_is_refused(file: Path) -> None:

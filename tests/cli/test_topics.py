@@ -13,9 +13,18 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.errors import UserError
 from agents.kafka.clients import run_with_broker
-from agents.kafka.topics import OnBroker, create_topics, delete_topics, differences, make_probe_topic, require_topics
+from agents.kafka.topics import (
+    FORBIDDEN,
+    OnBroker,
+    create_topics,
+    delete_topics,
+    differences,
+    make_probe_topic,
+    require_topics,
+    snapshots_topic,
+)
 from agents.settings import Settings
-from agents.topic_roles import LOGICAL_TOPICS, PROBE
+from agents.topic_roles import LOGICAL_TOPICS, PROBE, SNAPSHOTS
 from deploy.embedded import EmbeddedKafka
 from schemas.registry import INPUT_TOPICS, PROBE_TOPIC, TOPICS, Logical
 from tests.cli.command import dueclock, sentence_of
@@ -33,8 +42,10 @@ def found(**changes: OnBroker) -> dict[str, OnBroker]:
     return {SETTINGS.topic(name): changes.get(name.replace("-", "_"), right) for name, right in RIGHT.items()}
 
 
-def said(topics: dict[str, OnBroker], partitions: int | None = None) -> list[tuple[str, bool]]:
-    return [(one.sentence, one.is_fatal) for one in differences(SETTINGS, topics, partitions)]
+def said(
+    topics: dict[str, OnBroker], partitions: int | None = None, settings: Settings = SETTINGS
+) -> list[tuple[str, bool]]:
+    return [(one.sentence, one.is_fatal) for one in differences(settings, topics, partitions)]
 
 
 def changed(name: Logical, **settings: str) -> OnBroker:
@@ -70,6 +81,33 @@ def test_the_probe_of_the_clock_may_be_missing_and_may_not_be_stamped_by_workers
     ((sentence, is_fatal),) = said(found(sla_clock_probe=changed(PROBE, message_timestamp_type="CreateTime")))
     assert f"The topic {PROBE} has message.timestamp.type=CreateTime where LogAppendTime is needed" in sentence
     assert is_fatal
+
+
+def test_snapshots_have_a_topic_where_the_settings_ask_for_it_and_keep_no_worker_from_running() -> None:
+    in_topic = SETTINGS.changed(snapshots="topic", snapshots_kept_days=800)
+    right = OnBroker(4, True, snapshots_topic(in_topic).kafka_settings())
+    assert right.settings["retention.ms"] == str(807 * 86_400_000)
+
+    def with_it(has: OnBroker) -> list[tuple[str, bool]]:
+        return said({**found(), SNAPSHOTS: has}, settings=in_topic)
+
+    assert said({**found(), SNAPSHOTS: OnBroker(1, True, {})}) == [], "nobody asks for it"
+    assert with_it(right) == []
+    assert with_it(right._replace(settings={**right.settings, "cleanup.policy": "delete,compact"})) == []
+    ((sentence, is_fatal),) = said(found(), settings=in_topic)
+    assert sentence.startswith(f"The topic {SNAPSHOTS} is missing; `dueclock topics create` makes it")
+    assert not is_fatal
+    ((sentence, is_fatal),) = with_it(right._replace(partitions=3))
+    assert sentence == f"The topic {SNAPSHOTS} has 3 partitions where 4 should be, as of the others."
+    assert not is_fatal
+    ((sentence, is_fatal),) = with_it(right._replace(settings={**right.settings, "cleanup.policy": "delete"}))
+    assert "cleanup.policy=delete where compact,delete is needed" in sentence
+    assert not is_fatal
+    ((sentence, is_fatal),) = with_it(right._replace(settings={**right.settings, "retention.ms": "1"}))
+    assert "retention.ms=1 where" in sentence
+    ((sentence, is_fatal),) = with_it(FORBIDDEN)
+    assert f"see the topic {SNAPSHOTS}" in sentence
+    assert is_fatal, "nobody knows what it is like"
 
 
 def test_an_input_that_its_producers_stamp_is_fatal() -> None:
@@ -129,14 +167,24 @@ def test_topics_are_created_once_and_then_left_alone(kafka: EmbeddedKafka, kafka
     arguments = ["--broker", kafka.bootstrap, "--topic-prefix", kafka_prefix]
     before = dueclock("topics", "check", "--json", *arguments, folder=tmp_path)
     assert before.status == 1
-    assert len(json.loads(before.out)["differences"]) == len(LOGICAL_TOPICS)
+    assert len(json.loads(before.out)["differences"]) == len(LOGICAL_TOPICS) - 1
 
     created = dueclock("topics", "create", "--partitions", "3", *arguments, folder=tmp_path)
     assert created.status == 0
-    assert created.out.count(kafka_prefix) == len(LOGICAL_TOPICS)
+    assert created.out.count(kafka_prefix) == len(LOGICAL_TOPICS) - 1, "snapshots are in no topic"
     again = dueclock("topics", "create", "--partitions", "3", *arguments, folder=tmp_path)
     assert again.out == "All topics are there and as they should be.\n"
     assert dueclock("topics", "check", *arguments, folder=tmp_path).status == 0
+
+    in_topic = [*arguments, "--snapshots", "topic"]
+    settings = Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=3, snapshots="topic")
+    snapshots = settings.topic(SNAPSHOTS)
+    assert f"The topic {snapshots} is missing" in dueclock("topics", "check", *in_topic, folder=tmp_path).out
+    created = dueclock("topics", "create", "--partitions", "3", *in_topic, folder=tmp_path)
+    assert created.out == f"Created {snapshots}.\n"
+    assert dueclock("topics", "check", *in_topic, folder=tmp_path).status == 0
+    has = asyncio.run(topic_config(kafka.bootstrap, snapshots))
+    assert has.items() >= snapshots_topic(settings).kafka_settings().items()
 
     probe = asyncio.run(topic_config(kafka.bootstrap, Settings(topic_prefix=kafka_prefix).topic(PROBE)))
     assert probe.items() >= PROBE_TOPIC.kafka_settings().items()
@@ -178,7 +226,7 @@ def test_a_worker_does_not_start_on_topics_that_are_wrong(
 @pytest.mark.broker
 def test_deleted_topics_are_gone(kafka: EmbeddedKafka, kafka_prefix: str) -> None:
     settings = Settings(broker=kafka.bootstrap, topic_prefix=kafka_prefix, partitions=1)
-    assert len(create_topics(settings)) == len(LOGICAL_TOPICS)
+    assert len(create_topics(settings)) == len(settings.logical_topics)
     assert require_topics(settings) == []
     delete_topics(settings)
     with pytest.raises(UserError, match="is missing"):

@@ -26,7 +26,7 @@ from schemas.dead_letters import (
     dead_letter_headers,
     letter_of,
 )
-from schemas.registry import ALL_TOPICS, PROBE_TOPIC, TOPICS, Topic
+from schemas.registry import ALL_TOPICS, PROBE_TOPIC, SNAPSHOTS_TOPIC, TOPICS, Topic
 from tests.audit.history import History
 from tests.docs.command_pages import statuses_of_commands
 
@@ -68,11 +68,14 @@ def topics_page() -> str:
         "partitions. Any known type is accepted on any input topic; the column says where producers should send it.",
         table(("topic", "carries", "types", "kept"), rows),
         f"Beside these stands `{PROBE_TOPIC.name}`, with one partition, kept an hour: each worker writes a few bytes "
-        "to it every five seconds to learn the broker's time.",
+        'to it every five seconds to learn the broker\'s time. With `snapshots = "topic"` there is '
+        f"`{SNAPSHOTS_TOPIC.name}` too, with [the state at each seal](seals.md#snapshots-in-a-topic); its "
+        "`retention.ms` is a week more than `snapshots_kept_days`.",
         "## Topic settings",
         "`dueclock topics create` sets them, `dueclock topics check` says each difference. Where "
-        "`message.timestamp.type` or `cleanup.policy` differs no worker starts. With three copies or more each topic "
-        "also has `min.insync.replicas=2`: a write that stood on its leader alone could be lost with it.",
+        "`message.timestamp.type` or `cleanup.policy` differs no worker starts, but for `sla-snapshots`. "
+        "With three copies or more each topic also has `min.insync.replicas=2`: a write that stood on its leader alone "
+        "could be lost with it.",
         table(("topic", "Kafka's settings"), settings),
     )
 

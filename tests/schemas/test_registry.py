@@ -17,6 +17,7 @@ from schemas.registry import (
     JOURNAL_TOPIC,
     OUTPUT_TOPICS,
     PROBE_TOPIC,
+    SNAPSHOTS_TOPIC,
     TOPICS,
     Logical,
     Topic,
@@ -49,7 +50,7 @@ def test_the_topics_are_those_of_the_contract() -> None:
 
 def test_every_topic_has_a_name_that_types_know_and_no_name_is_left_over() -> None:
     assert [topic.name for topic in ALL_TOPICS] == list(get_args(Logical))
-    assert [topic for topic in ALL_TOPICS if topic not in TOPICS] == [PROBE_TOPIC]
+    assert [topic for topic in ALL_TOPICS if topic not in TOPICS] == [PROBE_TOPIC, SNAPSHOTS_TOPIC]
 
 
 def test_the_probes_topic_is_stamped_by_the_broker_and_forgets_within_two_hours() -> None:
@@ -59,6 +60,14 @@ def test_the_probes_topic_is_stamped_by_the_broker_and_forgets_within_two_hours(
         "retention.ms": str(HOUR_MS),
         "segment.ms": str(HOUR_MS),
     }
+
+
+def test_snapshots_give_way_to_what_takes_them_away_within_a_week_and_die_of_age_a_week_later() -> None:
+    settings = SNAPSHOTS_TOPIC.kafka_settings()
+    assert settings["cleanup.policy"] == "compact,delete"
+    assert settings["max.compaction.lag.ms"] == str(7 * DAY_MS)
+    assert settings["retention.ms"] == str((430 + 7) * DAY_MS)
+    assert settings["retention.bytes"] == "-1"
 
 
 def test_every_notification_has_one_input_topic() -> None:

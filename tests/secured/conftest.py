@@ -37,7 +37,8 @@ class Secured:
 @pytest.fixture(scope="session")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """The broker with its topics."""
-    settings = Settings(state_dir=str(tmp_path_factory.mktemp("secured")), partitions=PARTITIONS)
+    folder = tmp_path_factory.mktemp("secured")
+    settings = Settings(state_dir=str(folder), partitions=PARTITIONS, snapshots="topic")
     start_secured(settings, detached=False)
     try:
         found = Secured(settings)

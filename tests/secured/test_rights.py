@@ -61,7 +61,7 @@ def all_cases() -> list[Case]:
     found = []
     for role in ROLES:
         for topic in INPUTS if role == "producer" else (None,):
-            settings = Settings(topic_prefix=_PREFIXES.get(role, ""))
+            settings = Settings(topic_prefix=_PREFIXES.get(role, ""), snapshots="topic")
             found += [Case(role, right, topic) for right in rights_of(role, settings, topic)]
     return found
 
@@ -182,7 +182,7 @@ class Stage:
                 "deadletter list",
                 f"explain {self.clock}",
                 "journal export",
-                "journal archive",
+                "journal archive --archive kept",
             ]
             redrive = "deadletter redrive --since 2020-01-01T00:00:00Z --again --yes"
             if role == "operator" and right.resource != "topic":

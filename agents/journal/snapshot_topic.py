@@ -1,0 +1,194 @@
+"""Snapshots in a topic (`snapshots = "topic"`), for whoever has nothing but Kafka: how they stand there, and are read.
+
+What belongs to partition p of a journal stands in partition p of the topic. A snapshot is the bytes that its file would
+have, in pieces, each a record under a key of its own. Behind them stands the catalogue, always under one key: every
+snapshot that is kept in this partition, of this journal or of one that it goes on from. Compaction keeps the newest
+catalogue and the pieces that it names: what is thinned out gets tombstones, and so do pieces that no catalogue names
+(their owner was killed between the two), by whoever writes next.
+
+Nothing is read that is not asked for: the catalogue is one of the last records, or a piece is, and each piece says
+where the catalogue before it stands. Nothing is believed: the pieces must have the digest that the catalogue says, and
+what they make is held against a seal as any snapshot is. Records of others are passed over.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from agents.errors import UserError
+from agents.journal.store import MissingError, StoreError
+from agents.kafka.clients import failures_of, reader
+from agents.kafka.log_reader import FETCH_BYTES, LogReader
+from agents.kafka.private import topics_now
+from agents.settings import Settings
+from agents.topic_roles import SNAPSHOTS
+
+FORMAT: Final = "dueclock snapshots 1"
+CATALOGUE_KEY: Final = b"catalogue"
+HEADER_CATALOGUE: Final = "catalogue"
+"""Of a piece: the offset of the catalogue that stood there when its snapshot was begun."""
+_PIECE: Final = re.compile(rb"[0-9a-f]{32}/\d+")
+_TAIL_RECORDS: Final = 4
+"""How far before the end is looked first: the newest catalogue and the marker of its transaction stand there."""
+_PROBE_BYTES: Final = 64 * 1024
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A snapshot in the catalogue: its name, its upload, the offsets that its pieces stand between, and what they are.
+
+    `end` is the offset behind its last piece, `length` the bytes of all, `sha256` their digest (hex).
+    """
+
+    name: str
+    upload: str
+    first: int
+    end: int
+    pieces: int
+    length: int
+    sha256: str
+
+    def piece_keys(self) -> list[bytes]:
+        """The keys of its pieces, in their order."""
+        return [piece_key(self.upload, number) for number in range(self.pieces)]
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """All snapshots that are kept in a partition."""
+
+    format: str
+    snapshots: tuple[Kept, ...]
+
+
+class Found(NamedTuple):
+    """What a partition keeps; the offset of the catalogue that says so (None: there is none); where it ends."""
+
+    snapshots: tuple[Kept, ...]
+    catalogue: int | None
+    end: int
+
+
+def piece_key(upload: str, number: int) -> bytes:
+    """The key of a piece of a snapshot."""
+    return f"{upload}/{number}".encode()
+
+
+class SnapshotTopic:
+    """The topic as a store that is only read; a topic that is not there keeps nothing, as a folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.place = settings.topic(SNAPSHOTS)
+
+    async def names(self, prefix: str) -> list[str]:
+        """The names of the snapshots in this folder, in their order."""
+        with as_store_errors(self._settings):
+            async with reader(self._settings, fetch_max_wait_ms=50, max_partition_fetch_bytes=_PROBE_BYTES) as consumer:
+                place = await place_of(consumer, self.place, prefix)
+                found = Found((), None, 0) if place is None else await found_in(consumer, place)
+        return sorted(one.name for one in found.snapshots if one.name.startswith(f"{prefix}/"))
+
+    async def read(self, name: str) -> bytes:
+        """A whole snapshot. MissingError where it is not kept, StoreError where its pieces are not what was written."""
+        with as_store_errors(self._settings):
+            async with reader(self._settings, fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
+                place = await place_of(consumer, self.place, name)
+                found = Found((), None, 0) if place is None else await found_in(consumer, place)
+                kept = next((one for one in found.snapshots if one.name == name), None)
+                if kept is None or place is None:
+                    raise MissingError(f"{self.place} has no {name}")
+                raw = await _pieces(LogReader(consumer), place, kept)
+        if len(raw) != kept.length or sha256(raw).hexdigest() != kept.sha256:
+            raise StoreError(f"{self.place} no longer has {name} as it was written: its pieces are changed or gone")
+        return raw
+
+
+@contextmanager
+def as_store_errors(settings: Settings) -> Iterator[None]:
+    """What goes wrong between us and the broker, as what goes wrong with a store."""
+    try:
+        with failures_of(settings):
+            yield
+    except UserError as error:
+        raise StoreError(error.sentence.rstrip(".")) from None
+    except TimeoutError:
+        raise StoreError(f"the Kafka at {settings.broker} did not answer in time") from None
+
+
+async def place_of(consumer: AIOKafkaConsumer, topic: str, name: str) -> TopicPartition | None:
+    """The partition where snapshots of this name or folder stand; None where there is no such topic.
+
+    A topic with fewer partitions than a journal (an older generation may have had more) has several in one.
+    """
+    topics = await topics_now(consumer, [topic])
+    if topic not in topics:
+        return None
+    return TopicPartition(topic, int(name.split("/")[1]) % topics[topic].partitions)
+
+
+async def found_in(consumer: AIOKafkaConsumer, place: TopicPartition) -> Found:
+    """What a partition keeps, by its newest catalogue."""
+    log = LogReader(consumer)
+    ends = (await log.ends([place]))[place]
+    end, reach = ends.next, _TAIL_RECORDS
+    while end > ends.first:
+        start = max(ends.first, end - reach)
+        for record in reversed(await _records(log, place, start, end)):
+            catalogue, before = catalogue_of(record), _catalogue_before(record)
+            if catalogue is None and before is not None and ends.first <= before < start:
+                records = await _records(log, place, before, before + 1)
+                record = records[0] if records else record  # noqa: PLW2901 - the catalogue in the place of the piece
+                catalogue = catalogue_of(record)
+            if catalogue is not None:
+                kept = tuple(one for one in catalogue.snapshots if one.first >= ends.first)
+                return Found(kept, record.offset, ends.next)
+        end, reach = start, reach * 4
+    return Found((), None, ends.next)
+
+
+def catalogue_of(record: ConsumerRecord) -> Catalogue | None:
+    """The catalogue that a record is; None where it is none of ours."""
+    if record.key != CATALOGUE_KEY or record.value is None:
+        return None
+    try:
+        catalogue = msgspec.json.decode(record.value, type=Catalogue)
+    except msgspec.MsgspecError:
+        return None
+    return catalogue if catalogue.format == FORMAT else None
+
+
+def _catalogue_before(record: ConsumerRecord) -> int | None:
+    told = dict(record.headers).get(HEADER_CATALOGUE, b"")
+    return int(told) if told.isdigit() else None
+
+
+async def unnamed_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: Found) -> list[bytes]:
+    """The keys of the pieces that stand behind the newest catalogue: no catalogue names them."""
+    log = LogReader(consumer)
+    first = (await log.ends([place]))[place].first
+    start, keys = first if found.catalogue is None else found.catalogue + 1, list[bytes]()
+    async with aclosing(log.spans({place: (start, found.end)})) as batches:
+        async for records in batches:  # whole snapshots may stand there: their keys are enough
+            keys += [one.key for one in records if one.value is not None and _PIECE.fullmatch(one.key or b"")]
+    return keys
+
+
+async def _records(log: LogReader, place: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
+    found: list[ConsumerRecord] = []
+    async with aclosing(log.spans({place: (start, end)})) as batches:
+        async for records in batches:
+            found += records
+    return found
+
+
+async def _pieces(log: LogReader, place: TopicPartition, kept: Kept) -> bytes:
+    """The pieces of a snapshot, one behind the other; what stands between them is somebody else's."""
+    wanted, found = set(kept.piece_keys()), dict[bytes, bytes]()
+    async with aclosing(log.spans({place: (kept.first, kept.end)})) as batches:
+        async for records in batches:
+            found.update({one.key: one.value for one in records if one.key in wanted and one.value is not None})
+    return b"".join(found.get(key, b"") for key in kept.piece_keys())
