@@ -6,12 +6,14 @@ Feed it lines in arrival order; it answers with the events that each brings. Wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from schemas.dead_letters import Rejected
+from schemas.decoded import Decoded
 from schemas.decoding import decode_notification
 from schemas.notifications import Notification, PolicyActivated, TimeTick, Zones
 from schemas.policies import load_policies, shipped_policies
@@ -26,6 +28,8 @@ OnDeadLetter = Callable[[int, bytes, Rejected], None]
 ZonesOf = Callable[[Policies], Zones]
 """What the machine's data say that the zones of policies mean."""
 
+DECODED_AT_ONCE: Final = 64
+"""Lines of `feed_all`."""
 REST_EVERY: Final = 2000
 """Lines between which rows stay decoded: memory is bounded by what so many lines touch."""
 
@@ -57,11 +61,23 @@ class Replay:
 
         Its journal time is `journaled_at`, else `arrived_at`, else `occurred_at`, and never before the line before.
         """
+        return self._apply(*_line_in(raw))
+
+    def feed_all(self, raws: Iterable[bytes]) -> Iterator[list[SlaEvent]]:
+        """What `feed` answers to each of these lines, with less work: some are decoded together, then applied in turn.
+
+        One kind of work after the other costs less than both for each line, for what a processor has at hand from the
+        last one. Law: the answers are those of `feed` (tests/core/test_replay.py).
+        """
+        left = iter(raws)
+        while stretch := [_line_in(raw) for raw in islice(left, DECODED_AT_ONCE)]:
+            for line, decoded in stretch:
+                yield self._apply(line, decoded)
+
+    def _apply(self, line: bytes, decoded: Decoded | Rejected | None) -> list[SlaEvent]:
         self.line_number += 1
-        line = raw.strip(b" \t\r\n")
-        if not line:
+        if decoded is None:
             return []
-        decoded = decode_notification(line, from_file=True)
         if not self._has_begun:
             self._has_begun = True
             if isinstance(decoded, Rejected) or not isinstance(decoded.body, PolicyActivated):
@@ -96,3 +112,9 @@ class Replay:
         if until_ms is None:
             return []
         return step(self.state, Line(self.state.lines + 1, max(self.state.journal_ms, until_ms), TimeTick()))
+
+
+def _line_in(raw: bytes) -> tuple[bytes, Decoded | Rejected | None]:
+    """A line without its end, and what it says: None where it is blank."""
+    line = raw.strip(b" \t\r\n")
+    return line, decode_notification(line, from_file=True) if line else None

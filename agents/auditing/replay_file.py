@@ -95,17 +95,22 @@ def _replayed(
     look_for_cycles_rarely()
     replay = Replay(policies, write_letter, machine_zones)
     size = 0
-    for number, raw in enumerate(lines, 1):
-        size += len(raw)
-        try:
-            events = replay.feed(raw)
-        except PolicyError as error:
-            raise UserError(f"Line {number}: {error}", 2) from None
-        for event in events:
-            out.write(event.value)
-            out.write(b"\n")
-        if not number % _LINES_BETWEEN_LOOKS:
-            tell(number, size)
+
+    def weighed() -> Iterator[bytes]:
+        nonlocal size
+        for raw in lines:
+            size += len(raw)
+            yield raw
+
+    try:
+        for number, events in enumerate(replay.feed_all(weighed()), 1):
+            for event in events:
+                out.write(event.value)
+                out.write(b"\n")
+            if not number % _LINES_BETWEEN_LOOKS:
+                tell(number, size)
+    except PolicyError as error:
+        raise UserError(f"Line {replay.line_number}: {error}", 2) from None
     for event in replay.close(until_ms):
         out.write(event.value)
         out.write(b"\n")

@@ -64,8 +64,8 @@ def replay(seed: int, count: int, folder: Path) -> Measured:
         while stretch := list(islice(lines, STRETCH)):
             yardstick.take_stretch()
             began_s, began_cpu_s = time.perf_counter(), time.process_time()
-            for raw in stretch:
-                for event in engine.feed(raw):
+            for brought in engine.feed_all(stretch):
+                for event in brought:
                     events += 1
                     out.write(event.value)
                     out.write(b"\n")

@@ -51,6 +51,27 @@ def test_blank_lines_are_counted_and_skipped() -> None:
     assert replay.state.lines == 1
 
 
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 500])
+def test_many_lines_at_once_are_answered_as_one_by_one(count: int) -> None:
+    known = (
+        RECEIPT,
+        b"",
+        b"{",
+        TICK,
+        RECEIPT.replace(b"e1", b"e2"),
+        b" \t ",
+        RECEIPT.replace(b"R-1", b"R-2") + b"\r\n",
+    )
+    lines = [known[number * number % 7].replace(b"000001", b"%06d" % number) for number in range(count)]
+    slow_letters: list[tuple[int, bytes, Rejected]] = []
+    quick_letters: list[tuple[int, bytes, Rejected]] = []
+    slow = Replay(PLAIN, lambda *letter: slow_letters.append(letter), machine_zones)
+    quick = Replay(PLAIN, lambda *letter: quick_letters.append(letter), machine_zones)
+    assert list(map(values, quick.feed_all(lines))) == [values(slow.feed(line)) for line in lines]
+    assert (quick_letters, quick.line_number) == (slow_letters, slow.line_number)
+    assert quick.state.take_changes() == slow.state.take_changes()
+
+
 @pytest.mark.parametrize("line", [RECEIPT, RECEIPT + b"\n", RECEIPT + b"\r\n", b"  " + RECEIPT + b"  "], ids=len)
 def test_a_line_is_the_same_with_or_without_its_end(line: bytes) -> None:
     (opened,) = Replay(PLAIN, ignore, machine_zones).feed(line)
