@@ -47,6 +47,7 @@ PIECES_AT_ONCE: Final = 16
 """In one transaction: so many are in memory, and so long a reader may have to wait."""
 _ANSWERS_WITHIN_S: Final = 30
 """A broker that is away is not waited for longer: the partition rests meanwhile."""
+_STOPS_WITHIN_S: Final = 5
 _SEEN_WITHIN_S: Final = 5
 _LOOKS_EVERY_S: Final = 0.02
 
@@ -92,7 +93,7 @@ class KeptTopic(SnapshotTopic):
                     raise StoreError(f"the Kafka at {self._settings.broker} did not answer ({error})") from None
                 finally:
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                        async with asyncio.timeout(_STOPS_WITHIN_S):
                             await transactions.stop()
 
 

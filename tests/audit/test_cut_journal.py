@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +29,6 @@ from tests.cli.command import sentence_of
 pytestmark = pytest.mark.broker
 QUESTION = "10a-reply-at-exactly-24h"
 PLACES = ("folder", "topic")
-ARE_YEARS = bool(os.environ.get("DUECLOCK_TEST_YEARS"))
 
 
 def cut(settings: Settings, before_offset: int, logical: Logical = "sla-journal") -> None:
@@ -210,7 +208,7 @@ def test_an_export_whose_head_is_gone_has_its_snapshot_beside_it(past: Past) -> 
     assert story["outcome"] == "closed_late"
 
 
-@pytest.mark.parametrize("kept", PLACES if ARE_YEARS else PLACES[:1], indirect=True)
+@pytest.mark.parametrize("kept", PLACES, indirect=True)
 @pytest.mark.usefixtures("kept")
 def test_a_rebuild_from_a_snapshot_makes_the_rows_that_the_whole_journal_makes(past: Past) -> None:
     assert past.run("rebuild", "--partition", str(HOME)).status == 0
