@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agents.kafka.rights import Right, by_resource
-from agents.kafka.topics import wanted_topics
+from agents.kafka.wanted_topics import wanted_topics
 from agents.settings import Settings
 from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC
 

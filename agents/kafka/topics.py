@@ -20,11 +20,11 @@ from agents.errors import UserError
 from agents.kafka.clients import admin_client, reader, run_with_broker
 from agents.kafka.private import client_of, partitions_now
 from agents.kafka.refusals import who
+from agents.kafka.wanted_topics import snapshots_topic, wanted_topics
 from agents.kafka.wire import TopicsWithRights, ask
 from agents.settings import Settings
 from agents.topic_roles import DEAD_LETTER, JOURNAL, MAX_BATCH_BYTES, PROBE, SNAPSHOTS, WRITTEN_TOPICS
-from schemas.codec import DAY_MS
-from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, SNAPSHOTS_TOPIC, TOPICS, Logical, Topic
+from schemas.registry import COPIES_FOR_MIN_INSYNC, MIN_INSYNC, PROBE_TOPIC, TOPICS, Logical
 
 _LEADERS_WITHIN_S = 30.0
 _TOPIC_EXISTS = 36
@@ -35,7 +35,6 @@ _KEEPS_LONGER = {"segment.ms", "max.compaction.lag.ms"}
 _LIMITS_UP = {"retention.ms", "retention.bytes", "max.message.bytes", "min.insync.replicas"}
 _LIMITS_UP |= {"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"}
 _NO_LIMIT = -1
-_LATER_DAYS = 7
 
 
 class Difference(NamedTuple):
@@ -120,20 +119,6 @@ def differences(settings: Settings, found: dict[str, OnBroker], partitions: int 
         differing.extend(_setting_differences(topic.name, name, needed, found[name].settings))
     differing += _probe_differences(settings, settings.topic(PROBE), found)
     return differing + _snapshot_differences(settings, found, partitions)
-
-
-def wanted_topics(settings: Settings) -> dict[str, tuple[int, dict[str, str]]]:
-    """All topics of these settings by their names: how many partitions, and Kafka's settings."""
-    wanted = {settings.topic(topic.name): (settings.partitions, topic.kafka_settings()) for topic in TOPICS}
-    wanted[settings.topic(PROBE)] = (1, PROBE_TOPIC.kafka_settings())
-    if settings.has_snapshot_topic:
-        wanted[settings.topic(SNAPSHOTS)] = (settings.partitions, snapshots_topic(settings).kafka_settings())
-    return wanted
-
-
-def snapshots_topic(settings: Settings) -> Topic:
-    """The topic of snapshots: thinning takes them, so age does it a week later than the setting says."""
-    return SNAPSHOTS_TOPIC._replace(retention_ms=(settings.snapshots_kept_days + _LATER_DAYS) * DAY_MS)
 
 
 def _forbidden(settings: Settings, name: str) -> str:
