@@ -7,7 +7,6 @@ Feed it lines in arrival order; it answers with the events that each brings. Wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -29,7 +28,8 @@ ZonesOf = Callable[[Policies], Zones]
 """What the machine's data say that the zones of policies mean."""
 
 DECODED_AT_ONCE: Final = 64
-"""Lines of `feed_all`."""
+MOST_BYTES_AT_ONCE: Final = 64 * 1024
+"""Lines of `feed_all`, and bytes behind which no further line is read before they are applied."""
 REST_EVERY: Final = 2000
 """Lines between which rows stay decoded: memory is bounded by what so many lines touch."""
 
@@ -69,10 +69,18 @@ class Replay:
         One kind of work after the other costs less than both for each line, for what a processor has at hand from the
         last one. Law: the answers are those of `feed` (tests/core/test_replay.py).
         """
-        left = iter(raws)
-        while stretch := [_line_in(raw) for raw in islice(left, DECODED_AT_ONCE)]:
-            for line, decoded in stretch:
-                yield self._apply(line, decoded)
+        stretch: list[tuple[bytes, Decoded | Rejected | None]] = []
+        size = 0
+        for raw in raws:
+            stretch.append(_line_in(raw))
+            size += len(raw)
+            if len(stretch) == DECODED_AT_ONCE or size > MOST_BYTES_AT_ONCE:
+                for line, decoded in stretch:
+                    yield self._apply(line, decoded)
+                stretch.clear()
+                size = 0
+        for line, decoded in stretch:
+            yield self._apply(line, decoded)
 
     def _apply(self, line: bytes, decoded: Decoded | Rejected | None) -> list[SlaEvent]:
         self.line_number += 1

@@ -10,7 +10,7 @@ snapshot that fails is a warning (sealing.py).
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from time import monotonic
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.journal.snapshot_topic import (
+    ANSWERS_WITHIN_S,
     CATALOGUE_KEY,
     FORMAT,
     HEADER_CATALOGUE,
@@ -45,10 +46,9 @@ PIECE_BYTES: Final = 850_000
 """Of a snapshot in one record: with its key and header it has to fit into a batch (`MAX_BATCH_BYTES`)."""
 PIECES_AT_ONCE: Final = 16
 """In one transaction: so many are in memory, and so long a reader may have to wait."""
-_ANSWERS_WITHIN_S: Final = 30
-"""A broker that is away is not waited for longer: the partition rests meanwhile."""
-_STOPS_WITHIN_S: Final = 5
-_SEEN_WITHIN_S: Final = 5
+WRITTEN_WITHIN_S: Final = 120
+"""A snapshot: the partition rests meanwhile, and whoever takes it over waits."""
+_SEEN_WITHIN_S: Final = 15
 _LOOKS_EVERY_S: Final = 0.02
 
 
@@ -62,39 +62,41 @@ def place_to_keep(settings: Settings) -> WritableStore | None:
 class KeptTopic(SnapshotTopic):
     """The topic of snapshots, to write in. OSError from what is to be written passes as it is."""
 
+    may_be_broken_off = True
+
     async def write(self, name: str, parts: Iterator[bytes]) -> None:
         """Put a snapshot there, in the place of one of this name if there is one."""
-        async with self._alone(name) as owner:
+        async with self._alone(name, WRITTEN_WITHIN_S) as owner:
             kept = await owner.put(name, parts)
             await owner.say([*(one for one in owner.found.snapshots if one.name != name), kept])
 
     async def remove(self, names: Sequence[str]) -> None:
         """Take snapshots of one partition away."""
-        async with self._alone(names[0]) as owner:
+        async with self._alone(names[0], ANSWERS_WITHIN_S) as owner:
             await owner.say([one for one in owner.found.snapshots if one.name not in names])
 
     @asynccontextmanager
-    async def _alone(self, name: str) -> AsyncIterator["_Owner"]:
+    async def _alone(self, name: str, within_s: float) -> AsyncIterator["_Owner"]:
         """Own the partition where a snapshot of this name stands. StoreError for all that goes wrong with it."""
         with as_store_errors(self._settings):
-            async with reader(self._settings, fetch_max_wait_ms=50) as consumer:
-                place = await place_of(consumer, self.place, name)
+            async with asyncio.timeout(within_s), reader(self._settings, fetch_max_wait_ms=50) as consumer:
+                async with asyncio.timeout(ANSWERS_WITHIN_S):
+                    place = await place_of(consumer, self.place, name)
                 if place is None:
                     raise StoreError(f"there is no topic {self.place}; `dueclock topics create` makes it")
                 transactions = Transactions(_id_of(self._settings, place), self._settings)
                 try:
-                    async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                    async with asyncio.timeout(ANSWERS_WITHIN_S):
                         await transactions.start()
                         found = await found_in(consumer, place)
                     yield _Owner(consumer, place, transactions, found, await _left_in(consumer, place, found))
                 except ProducerFenced:
-                    raise StoreError(f"another owner of its partition writes to {self.place}") from None
+                    why = "or a transaction took longer than `transaction_timeout_ms`"
+                    raise StoreError(f"another owner of its partition writes to {self.place}, {why}") from None
                 except BrokerAwayError as error:
                     raise StoreError(f"the Kafka at {self._settings.broker} did not answer ({error})") from None
                 finally:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_STOPS_WITHIN_S):
-                            await transactions.stop()
+                    await transactions.cut()
 
 
 def _id_of(settings: Settings, place: TopicPartition) -> str:
@@ -105,7 +107,7 @@ def _id_of(settings: Settings, place: TopicPartition) -> str:
 async def _left_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: Found) -> list[bytes]:
     """The keys of what others have left. Where there is too much of it to be read, it stays until it goes by age."""
     try:
-        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
             return await unnamed_in(consumer, place, found)
     except TimeoutError:
         return []
@@ -154,8 +156,11 @@ class _Owner(NamedTuple):
         deadline_s = monotonic() + _SEEN_WITHIN_S
         while True:
             ends = await self.consumer.end_offsets([self.place])
-            if last is None or ends[self.place] > last or monotonic() > deadline_s:
+            if last is None or ends[self.place] > last:
                 return
+            if monotonic() > deadline_s:
+                where = f"partition {self.place.partition} of {self.place.topic}"
+                raise StoreError(f"it is not seen yet: a transaction in {where} does not end")
             await asyncio.sleep(_LOOKS_EVERY_S)
 
     async def _written(self, outbox: Outbox) -> int:
@@ -166,7 +171,7 @@ class _Owner(NamedTuple):
         return last
 
     async def _sent(self, outbox: Outbox) -> int | None:
-        async with asyncio.timeout(_ANSWERS_WITHIN_S):
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
             return (await self.transactions.write(outbox)).get((self.place.topic, self.place.partition))
 
 

@@ -20,6 +20,9 @@ from streams.sealing import canonical_rows, line_digest, next_link, record_diges
 
 log = logging.getLogger("dueclock.keeper")
 
+LET_GO_WITHIN_S = 10.0
+"""How long whoever takes a partition over waits for a snapshot that may be broken off."""
+
 
 class Sealer:
     """The seals of one partition. `offset` is that of the last record in its journal, None where it is unknown."""
@@ -32,6 +35,8 @@ class Sealer:
         self._topic = settings.topic(JOURNAL)
         self._offset = offset
         self._snapshot: SnapshotWriter | None = None
+        self._keeping: asyncio.Future[None] | None = None
+        self._is_broken_off = False
 
     def add(self, at_ms: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """A record goes into the journal."""
@@ -90,14 +95,31 @@ class Sealer:
         log.info("partition %d: sealed after line %d, state %s", self._state.partition, seal.line, seal.state[:12])
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
+            self._keeping = asyncio.ensure_future(snapshot.finish(seal, self._state.row.journal_ms))
             try:
-                await snapshot.finish(seal, self._state.row.journal_ms)
+                await self._keeping
             except (OSError, StoreError) as error:
                 self._give_up(str(error))
+            except asyncio.CancelledError:
+                if not self._is_broken_off:
+                    raise
+                self._give_up("the partition was let go meanwhile")
+            finally:
+                self._keeping = None
+
+    def let_go(self) -> None:
+        """The partition is to be given away: a snapshot that is on its way is waited for no longer than this."""
+        if self._store is not None and self._store.may_be_broken_off and self._keeping is not None:
+            asyncio.get_running_loop().call_later(LET_GO_WITHIN_S, self._break_off, self._keeping)
+
+    def _break_off(self, keeping: asyncio.Future[None]) -> None:
+        if not keeping.done():
+            self._is_broken_off = True
+            keeping.cancel()
 
     def _give_up(self, reason: str) -> None:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             with contextlib.suppress(OSError):
                 snapshot.drop()
-        log.warning("partition %d: no snapshot was written (%s); the seal itself stands", self._state.partition, reason)
+        log.warning("partition %d: the snapshot failed (%s); the seal itself stands", self._state.partition, reason)

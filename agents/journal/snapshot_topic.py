@@ -11,6 +11,7 @@ where the catalogue before it stands. Nothing is believed: the pieces must have 
 what they make is held against a seal as any snapshot is. Records of others are passed over.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
@@ -36,6 +37,9 @@ _PIECE: Final = re.compile(rb"[0-9a-f]{32}/\d+")
 _TAIL_RECORDS: Final = 4
 """How far before the end is looked first: the newest catalogue and the marker of its transaction stand there."""
 _PROBE_BYTES: Final = 64 * 1024
+ANSWERS_WITHIN_S: Final = 30
+"""A broker that says nothing for so long is not waited for: what asks may be a worker, whose partition rests."""
+_OFFSET_DIGITS: Final = 19
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -88,16 +92,14 @@ class SnapshotTopic:
         """The names of the snapshots in this folder, in their order."""
         with as_store_errors(self._settings):
             async with reader(self._settings, fetch_max_wait_ms=50, max_partition_fetch_bytes=_PROBE_BYTES) as consumer:
-                place = await place_of(consumer, self.place, prefix)
-                found = Found((), None, 0) if place is None else await found_in(consumer, place)
+                _, found = await self._found(consumer, prefix)
         return sorted(one.name for one in found.snapshots if one.name.startswith(f"{prefix}/"))
 
     async def read(self, name: str) -> bytes:
         """A whole snapshot. MissingError where it is not kept, StoreError where its pieces are not what was written."""
         with as_store_errors(self._settings):
             async with reader(self._settings, fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
-                place = await place_of(consumer, self.place, name)
-                found = Found((), None, 0) if place is None else await found_in(consumer, place)
+                place, found = await self._found(consumer, name)
                 kept = next((one for one in found.snapshots if one.name == name), None)
                 if kept is None or place is None:
                     raise MissingError(f"{self.place} has no {name}")
@@ -105,6 +107,12 @@ class SnapshotTopic:
         if len(raw) != kept.length or sha256(raw).hexdigest() != kept.sha256:
             raise StoreError(f"{self.place} no longer has {name} as it was written: its pieces are changed or gone")
         return raw
+
+    async def _found(self, consumer: AIOKafkaConsumer, name: str) -> tuple[TopicPartition | None, Found]:
+        """Where what has this name or folder stands, and what is kept there; TimeoutError where nobody says."""
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            place = await place_of(consumer, self.place, name)
+            return place, Found((), None, 0) if place is None else await found_in(consumer, place)
 
 
 @contextmanager
@@ -151,19 +159,25 @@ async def found_in(consumer: AIOKafkaConsumer, place: TopicPartition) -> Found:
 
 
 def catalogue_of(record: ConsumerRecord) -> Catalogue | None:
-    """The catalogue that a record is; None where it is none of ours."""
+    """The catalogue that a record is; None where it is none of ours.
+
+    In each of ours all pieces stand before it, no two at one offset: no more can be asked for than there is.
+    """
     if record.key != CATALOGUE_KEY or record.value is None:
         return None
     try:
         catalogue = msgspec.json.decode(record.value, type=Catalogue)
     except msgspec.MsgspecError:
         return None
-    return catalogue if catalogue.format == FORMAT else None
+    is_ours = catalogue.format == FORMAT and all(
+        0 <= one.pieces <= max(0, one.end - one.first) and one.end <= record.offset for one in catalogue.snapshots
+    )
+    return catalogue if is_ours else None
 
 
 def _catalogue_before(record: ConsumerRecord) -> int | None:
-    told = dict(record.headers).get(HEADER_CATALOGUE, b"")
-    return int(told) if told.isdigit() else None
+    told = dict(record.headers).get(HEADER_CATALOGUE) or b""
+    return int(told) if told.isdigit() and len(told) <= _OFFSET_DIGITS else None
 
 
 async def unnamed_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: Found) -> list[bytes]:
@@ -186,9 +200,17 @@ async def _records(log: LogReader, place: TopicPartition, start: int, end: int) 
 
 
 async def _pieces(log: LogReader, place: TopicPartition, kept: Kept) -> bytes:
-    """The pieces of a snapshot, one behind the other; what stands between them is somebody else's."""
+    """The pieces of a snapshot, one behind the other; what stands between them is somebody else's.
+
+    Many may take long. TimeoutError where for long none comes.
+    """
     wanted, found = set(kept.piece_keys()), dict[bytes, bytes]()
-    async with aclosing(log.spans({place: (kept.first, kept.end)})) as batches:
+    now_s = asyncio.get_running_loop().time
+    async with (
+        asyncio.timeout(ANSWERS_WITHIN_S) as patience,
+        aclosing(log.spans({place: (kept.first, kept.end)})) as batches,
+    ):
         async for records in batches:
+            patience.reschedule(now_s() + ANSWERS_WITHIN_S)
             found.update({one.key: one.value for one in records if one.key in wanted and one.value is not None})
     return b"".join(found.get(key, b"") for key in kept.piece_keys())

@@ -81,8 +81,11 @@ class SnapshotWriter:
             await self._store.write(name, self._rows.whole(canonical_json(head) + b"\n"))
         finally:
             self._rows.drop()
-        if gone := thinned(await _named(self._store, self._folder), self._kept_days):
-            await self._store.remove([one.name for one in gone])
+        try:
+            if gone := thinned(await _named(self._store, self._folder), self._kept_days):
+                await self._store.remove([one.name for one in gone])
+        except StoreError as error:
+            raise StoreError(f"it stands, but what is too old was not taken away: {error}") from None
 
     def drop(self) -> None:
         """It will not be finished."""

@@ -48,6 +48,10 @@ class Store(Protocol):
 class WritableStore(Store, Protocol):
     """What those ask who keep something."""
 
+    @property
+    def may_be_broken_off(self) -> bool:
+        """Whether what is being written may be left where it is: the next one takes it away."""
+
     async def write(self, name: str, parts: Iterator[bytes]) -> None:
         """A file with this content; whoever looks meanwhile sees the one before it, or none.
 
@@ -60,6 +64,8 @@ class WritableStore(Store, Protocol):
 
 class Files:
     """A folder or a bucket."""
+
+    may_be_broken_off = False
 
     def __init__(self, place: str) -> None:
         self.place = place

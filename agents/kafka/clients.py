@@ -117,7 +117,7 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
         await _started(admin, settings)
         yield admin
     finally:
-        await _stopped(admin, admin.close())
+        await stopped(admin, admin.close())
 
 
 @asynccontextmanager
@@ -129,7 +129,7 @@ async def reader(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaCo
         await _started(consumer, settings)
         yield consumer
     finally:
-        await _stopped(consumer, consumer.stop())
+        await stopped(consumer, consumer.stop())
 
 
 @asynccontextmanager
@@ -140,7 +140,7 @@ async def writer(settings: Settings, **options: Any) -> AsyncIterator[AIOKafkaPr
         await _started(producer, settings)
         yield producer
     finally:
-        await _stopped(producer, producer.stop())
+        await stopped(producer, producer.stop())
 
 
 async def _started(client: _Client, settings: Settings) -> None:
@@ -154,7 +154,7 @@ async def _started(client: _Client, settings: Settings) -> None:
         raise why from None
 
 
-async def _stopped(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient, stopping: _Ending) -> None:
+async def stopped(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient, stopping: _Ending) -> None:
     """Stop a client. One whose broker is gone may wait without end, or raise what it has cancelled: neither is news.
 
     In either case it has closed none of its connections, which a process that goes on would keep.
@@ -162,6 +162,7 @@ async def _stopped(user: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClie
     client = client_of(user)
     transports = transports_of(client)
     await _within_its_time(stopping)
+    transports += transports_of(client)  # what it met only when it sent its last
     await _within_its_time(client.close())
     for transport in transports:
         transport.abort()  # of what is closed there is nothing left to do

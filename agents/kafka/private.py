@@ -20,6 +20,7 @@ fail when they change is tests/agents/test_faust_private.py.
 
 import asyncio
 import itertools
+import random
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any, ClassVar, NamedTuple
@@ -29,7 +30,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
-from aiokafka.errors import IllegalOperation, KafkaConnectionError, KafkaError, NodeNotReadyError, for_code
+from aiokafka.errors import (
+    IllegalOperation,
+    KafkaConnectionError,
+    KafkaError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+    for_code,
+)
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
@@ -163,11 +171,8 @@ async def _asked_for(client: Any, wanted: list[str]) -> tuple[dict[str, TopicNow
 
     By name, for a cluster may have thousands; only a broker that does not speak that version is asked for all.
     """
-    node = client.get_random_node()
-    if node is None:
-        raise NodeNotReadyError("no broker is known")
     try:
-        answer = await client.send(node, _TopicsRequest(wanted))
+        answer = await _answer_of_any(client, _TopicsRequest(wanted))
     except NotImplementedError:
         metadata = await client.fetch_all_metadata()
         counts = {name: len(metadata.partitions_for_topic(name) or ()) for name in wanted}
@@ -180,6 +185,19 @@ async def _asked_for(client: Any, wanted: list[str]) -> tuple[dict[str, TopicNow
         elif code not in (_UNKNOWN_TOPIC, _NO_LEADER):
             refused[name] = code
     return found, refused
+
+
+async def _answer_of_any(client: Any, request: Any) -> Any:
+    """The answer of one of the brokers: one may be away. KafkaError where none gives it."""
+    nodes = [broker.nodeId for broker in client.cluster.brokers()]
+    random.shuffle(nodes)
+    away: KafkaError = NodeNotReadyError("no broker is known")
+    for node in nodes:
+        try:
+            return await client.send(node, request)
+        except (NodeNotReadyError, KafkaConnectionError, RequestTimedOutError) as error:
+            away = error
+    raise away
 
 
 class _Uuid:

@@ -4,7 +4,8 @@ All topics have the same number of partitions, since partition p of each belongs
 make the worker decide wrongly: a topic that is missing, another partition count, inputs that the broker does not stamp,
 compaction where there should be none. With those no worker starts. Others (retention, sizes) are said, no more. The
 probe of the broker's clock has one partition, and a worker makes it where it is missing. That of snapshots is looked at
-where the settings ask for it, and keeps no worker from running: a snapshot that is not written is a warning.
+where the settings ask for it; where it is missing a worker runs all the same: a snapshot that is not written is a
+warning.
 """
 
 import asyncio
@@ -150,7 +151,10 @@ def _snapshot_differences(settings: Settings, found: Mapping[str, OnBroker], par
         return [Difference(_forbidden(settings, name), is_fatal=True)]
     differing: list[Difference] = []
     if has.partitions != partitions:
-        sentence = f"The topic {name} has {_count(has.partitions)} where {partitions} should be, as of the others."
+        sentence = (
+            f"The topic {name} has {_count(has.partitions)} where {partitions} should be, as of the others: owners "
+            "would be in each other's way; delete it, and `dueclock topics create` makes it anew (what it has is lost)."
+        )
         differing.append(Difference(sentence, is_fatal=False))
     needed = {**snapshots_topic(settings).kafka_settings(), **_durable(has.copies)}
     differing += _setting_differences(SNAPSHOTS, name, needed, has.settings)

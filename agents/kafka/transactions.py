@@ -25,7 +25,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from agents.kafka.clients import new_producer
+from agents.kafka.clients import new_producer, stopped
 from agents.kafka.private import drop_unsent, join_transaction
 from agents.kafka.refusals import is_refusal
 from agents.kafka.rights import transactional_prefix
@@ -175,6 +175,14 @@ class Transactions:
             if self._is_under_way:
                 drop_unsent(producer)
             await producer.stop()
+
+    async def cut(self) -> None:
+        """The same within seconds: for who goes on without it, and keeps no connection of a broker that is silent."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            if self._is_under_way:
+                drop_unsent(producer)
+            await stopped(producer, producer.stop())
 
 
 def _telling(refusals: list[BaseException]) -> BaseException:

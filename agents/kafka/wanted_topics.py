@@ -6,6 +6,7 @@ from schemas.codec import DAY_MS
 from schemas.registry import PROBE_TOPIC, SNAPSHOTS_TOPIC, TOPICS, Topic
 
 _LATER_DAYS = 7
+_NEWEST = 3
 
 
 def wanted_topics(settings: Settings) -> dict[str, tuple[int, dict[str, str]]]:
@@ -19,4 +20,6 @@ def wanted_topics(settings: Settings) -> dict[str, tuple[int, dict[str, str]]]:
 
 def snapshots_topic(settings: Settings) -> Topic:
     """The topic of snapshots: thinning takes them, so age does it a week later than the setting says."""
-    return SNAPSHOTS_TOPIC._replace(retention_ms=(settings.snapshots_kept_days + _LATER_DAYS) * DAY_MS)
+    newest_days = -(-_NEWEST * settings.seal_every_s * 1_000 // DAY_MS)  # those that thinning never takes
+    days = max(settings.snapshots_kept_days, newest_days) + _LATER_DAYS
+    return SNAPSHOTS_TOPIC._replace(retention_ms=days * DAY_MS)

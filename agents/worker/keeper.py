@@ -139,6 +139,7 @@ class Keeper:
     def release(self) -> None:
         """Finish what is being written, then stop."""
         self._is_released = True
+        self._sealer.let_go()
         self._woken.set()
 
     # --- a slice ------------------------------------------------------------------------------------------------------

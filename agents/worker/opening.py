@@ -33,7 +33,7 @@ from agents.worker.warm_copy import UNFIT, Copy, caught_up
 from schemas.policy_types import PolicyError
 from streams.engine import State, new_state, restoring
 from streams.logic import OtherVersionError
-from streams.rows import RowError
+from streams.rows import PARTITION_KEY, POLICIES_KEY, RowError
 
 log = logging.getLogger("dueclock.worker")
 
@@ -169,6 +169,9 @@ def _taken_in(store: RowsOnDisk, records: Sequence[ConsumerRecord]) -> Iterator[
 
 def _taken_out(rows: dict[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Each row, let go of with its turn: to free millions at once takes seconds, and there is room for them once."""
+    for key in (PARTITION_KEY, POLICIES_KEY):  # they say first which version wrote them: the others then make sense
+        if (own := rows.pop(key, None)) is not None:
+            yield key, own
     while rows:
         yield rows.popitem()
 

@@ -227,8 +227,8 @@ class Ownership:
     async def _open(self, numbers: set[int]) -> None:
         """Make these partitions ready to be kept; with the broker away, try until it answers."""
         if self._is_to_be_swept:
-            self._is_to_be_swept = False
             sweep()  # a state knows itself by its timers: what was given away would lie beside what is read now
+        self._is_to_be_swept = True  # and so would what is given up half way
         while True:
             try:
                 await self._broker.start()
@@ -242,6 +242,7 @@ class Ownership:
                 log.warning("no answer from the broker while partitions are taken over (%s): trying again", error)
                 await asyncio.sleep(RETRY_S)
             else:
+                self._is_to_be_swept = False
                 return
 
     async def _set_up(self, parts: list[Partition]) -> None:

@@ -90,6 +90,7 @@ class RowsOnDisk:
         self._waiting: list[bytes] = []
         self._count = -1
         self._walked = 0
+        self._walks: list[list[Any]] = []
         self._topic = b""
         self._at_ms = 0
         self._open()
@@ -230,6 +231,8 @@ class RowsOnDisk:
 
     def close(self) -> None:
         """As in `Shelf`; once is enough."""
+        for walk in self._walks:
+            walk.clear()  # while one lives the library stays open, and locked
         if self._db is not None:
             with contextlib.suppress(Exception):
                 self._db.close()
@@ -293,11 +296,15 @@ class RowsOnDisk:
 
     def _stored(self) -> Iterator[tuple[str, bytes]]:
         self._walked = 0
-        walking = iter(self._db.items(from_key=_ROW, read_opt=self._within(_ROW, _BEHIND_ROWS)))
+        walk = [iter(self._db.items(from_key=_ROW, read_opt=self._within(_ROW, _BEHIND_ROWS)))]
+        self._walks = [one for one in self._walks if one] + [walk]
         while True:
+            if not walk:
+                raise self.failed(RuntimeError("it was closed while it was read"))
             try:
-                key, value = next(walking)
+                key, value = next(walk[0])
             except StopIteration:
+                walk.clear()
                 return
             except Exception as error:  # noqa: BLE001 - as above
                 raise self.failed(error) from None

@@ -8,10 +8,12 @@ import pytest
 
 from agents.errors import UserError
 from agents.kafka.log_reader import JournalEnd, LogEnds
-from agents.worker.opening import _agree, _position, _restored
+from agents.worker.opening import _agree, _position, _restored, _taken_out
 from schemas.policies import shipped_policies
 from streams.engine import Line, State, new_state, step
-from streams.rows import POLICIES_KEY
+from streams.logic import NEWEST
+from streams.row_codec import encode_row
+from streams.rows import PARTITION_KEY, POLICIES_KEY
 from tests.zones import activation
 
 
@@ -47,6 +49,19 @@ def test_an_input_topic_that_ends_before_the_position_is_refused() -> None:
 def test_records_that_retention_took_before_they_were_read_are_said_aloud(caplog: pytest.LogCaptureFixture) -> None:
     assert _position(state_at(1, 1, known=40), "known", LogEnds(45, 90)) == 45
     assert "offsets 40 to 44 are gone before they were read" in caplog.text
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_rows_of_a_later_logic_are_named_as_such_before_what_nobody_here_can_read(is_reversed: bool) -> None:
+    state = new_state(0)
+    step(state, Line(1, 1_773_014_400_000, activation(shipped_policies())))
+    state.row.logic = NEWEST + 1
+    rows = {key: value for key, value in state.changes() if value is not None}
+    rows[PARTITION_KEY] = encode_row(state.row)
+    rows[POLICIES_KEY] = rows[POLICIES_KEY].replace(b"[[rules.sfp-refund]]", b"[[rules.of-later-x]]")
+    found = dict(sorted(rows.items(), reverse=is_reversed))
+    with pytest.raises(UserError, match=rf"Partition 0 cannot be kept: Logic {NEWEST + 1} is not known here"):
+        asyncio.run(_restored(0, _taken_out(found)))
 
 
 @pytest.mark.parametrize(

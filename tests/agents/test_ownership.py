@@ -11,7 +11,7 @@ import asyncio
 import gc
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -31,6 +31,7 @@ from agents.worker.partition import Partition
 from agents.worker.tables import OpenClocks, StateTable, Tables
 from schemas.codec import format_instant
 from schemas.policies import shipped_policies
+from streams.engine import State, new_state
 from streams.partitioner import partition_of
 from tests.agents.in_memory import ANSWER_LOST, NOT_SENT, BrokerInMemory, GroupInMemory, broker_now_ms
 from tests.kafka_fixtures import eventually
@@ -466,6 +467,32 @@ async def test_the_rows_of_a_partition_in_doubt_are_gone_before_they_are_read_ag
         await world.tell(0)
         assert world.broker.opened == [0, 0]
         assert state() is None
+    finally:
+        gc.enable()
+    await world.end()
+
+
+async def test_what_was_opened_half_way_is_gone_before_it_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.group.start(world.owner)
+    half: list[weakref.ref[State]] = []
+    to_the_end = world.broker.open
+
+    async def without_end(numbers: Sequence[int]) -> Mapping[int, Partition]:
+        state = new_state(numbers[0])
+        half.append(weakref.ref(state))
+        await asyncio.Event().wait()
+        raise AssertionError(state)
+
+    gc.disable()
+    try:
+        monkeypatch.setattr(world.broker, "open", without_end)
+        world.assign(0)
+        await world.until(lambda: bool(half), "an opening")
+        monkeypatch.setattr(world.broker, "open", to_the_end)
+        await world.rebalance(0)
+        await world.tell(0)
+        assert half[0]() is None
     finally:
         gc.enable()
     await world.end()

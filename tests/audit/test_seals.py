@@ -361,7 +361,7 @@ def test_a_worker_keeps_snapshots_in_a_topic_and_seals_without_where_there_is_no
 
         wait_until(has_come, lambda: f"{what}\n{live.logs()}", within_s=30)
 
-    asked_until(lambda: "no snapshot was written (there is no topic" in worker.log(), "a warning")
+    asked_until(lambda: "the snapshot failed (there is no topic" in worker.log(), "a warning")
     assert "sealed after line" in worker.log()
     create_topics(live.settings)
     folder = f"{journal_of(live.settings)}/0/snapshots"

@@ -14,19 +14,25 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents.journal import keeping, snapshot_topic
+from agents.journal import keeping, sealing, snapshot_topic
 from agents.journal.keeping import KeptTopic
+from agents.journal.sealing import Sealer
 from agents.journal.snapshot_topic import SnapshotTopic
+from agents.journal.snapshots import SnapshotWriter
 from agents.journal.store import MissingError, StoreError
 from agents.kafka.topics import create_topics
 from agents.settings import Settings
 from agents.topic_roles import SNAPSHOTS
 from deploy.embedded import EmbeddedKafka
+from schemas.codec import canonical_json
+from schemas.notifications import StateSealed
+from streams.engine import new_state
 from tests.broker.harness import wait_until
 from tests.kafka_fixtures import Outgoing, produce, read_to_end
 
@@ -194,9 +200,13 @@ def _breaking_off(pieces: int) -> Iterator[bytes]:
 def test_what_others_write_there_is_passed_over_and_what_was_changed_is_not_given_out(settings: Settings) -> None:
     topic = settings.topic(SNAPSHOTS)
     asyncio.run(KeptTopic(settings).write(name(1), iter([content(1)])))
+    greedy = {"name": name(1), "upload": "0" * 32, "first": 0, "end": 9, "pieces": 10**10, "length": 1, "sha256": ""}
+    beyond = {**greedy, "end": 10**15}
     foreign = [b"{", b"[]", b'{"format":"another","snapshots":[]}', b'{"format":"dueclock snapshots 1"}', None]
+    foreign += [canonical_json({"format": snapshot_topic.FORMAT, "snapshots": [one]}) for one in (greedy, beyond)]
     records = [Outgoing(topic, value, key=snapshot_topic.CATALOGUE_KEY, partition=0) for value in foreign]
-    records.append(Outgoing(topic, b"x" * 99, key=b"key", partition=0, headers=(("catalogue", b"999999"),)))
+    told: list[Any] = [b"999999", b"9" * 5_000, None]
+    records += [Outgoing(topic, b"x", key=b"key", partition=0, headers=(("catalogue", value),)) for value in told]
     asyncio.run(produce(settings.broker, records))
     assert asyncio.run(SnapshotTopic(settings).read(name(1))) == content(1)
     catalogue = next(
@@ -223,6 +233,42 @@ def test_a_broker_that_does_not_answer_is_a_sentence() -> None:
         asyncio.run(SnapshotTopic(nowhere).names(HERE))
     with pytest.raises(StoreError, match=r"No Kafka answers at 127\.0\.0\.1:1"):
         asyncio.run(KeptTopic(nowhere).write(name(1), iter([b"x"])))
+
+
+def test_a_broker_that_goes_silent_is_not_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = KeptTopic(settings)
+    asyncio.run(store.write(name(1), iter([content(1)])))
+    for module in (keeping, snapshot_topic):
+        monkeypatch.setattr(module, "ANSWERS_WITHIN_S", 0.0)
+    asked = (lambda: store.names(HERE), lambda: store.read(name(1)), lambda: store.remove([name(1)]))
+    for ask in asked:
+        with pytest.raises(StoreError, match="did not answer in time"):
+            asyncio.run(ask())
+
+
+def test_a_partition_that_is_let_go_does_not_wait_for_a_snapshot_that_nobody_takes(
+    own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sealing, "LET_GO_WITHIN_S", 0.2)
+    settings = Settings(broker=own_kafka.bootstrap, partitions=1, snapshots="topic")
+    create_topics(settings)
+    seal = StateSealed(line=1, offset=0, state="0" * 64, journal="0" * 64, logic=1)
+
+    async def story() -> None:
+        sealer = Sealer(settings, new_state(0), 0)
+        sealer._snapshot = SnapshotWriter(KeptTopic(settings), FOLDER, 0, 1)
+        assert list(sealer._snapshot.passing([(b"key", b"value")])) == [(b"key", b"value")]
+        keeping_it = asyncio.create_task(sealer.sealed(seal))
+        await asyncio.sleep(0)  # it is on its way
+        sealer.let_go()
+        await asyncio.wait_for(keeping_it, 10)
+
+    own_kafka.pause()
+    try:
+        asyncio.run(story())
+    finally:
+        own_kafka.resume()
+    assert "the snapshot failed (the partition was let go meanwhile); the seal itself stands" in caplog.text
 
 
 @of_years

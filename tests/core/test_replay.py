@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_many_lines_at_once_are_answered_as_one_by_one(count: int) -> None:
     assert list(map(values, quick.feed_all(lines))) == [values(slow.feed(line)) for line in lines]
     assert (quick_letters, quick.line_number) == (slow_letters, slow.line_number)
     assert quick.state.take_changes() == slow.state.take_changes()
+
+
+def test_no_further_line_is_read_behind_a_large_one_before_it_is_answered() -> None:
+    taken: list[int] = []
+
+    def lines() -> Iterator[bytes]:
+        for number in range(10):
+            taken.append(number)
+            yield b"{" + b" " * 70_000
+
+    answers = Replay(PLAIN, ignore, machine_zones).feed_all(lines())
+    assert next(answers) == []
+    assert taken == [0]
 
 
 @pytest.mark.parametrize("line", [RECEIPT, RECEIPT + b"\n", RECEIPT + b"\r\n", b"  " + RECEIPT + b"  "], ids=len)
