@@ -21,7 +21,6 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from agents.delivering.merging import Item, Merge
 from agents.kafka.batches import refuse_unreadable
 from agents.kafka.clients import new_consumer
-from agents.kafka.private import learn_topics
 from agents.kafka.refusals import REFUSALS
 from agents.settings import Settings
 from agents.subscriptions import Subscription
@@ -137,7 +136,6 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def start(self) -> None:
         """Join the group."""
         await self._asker.start()
-        await learn_topics(self._asker, self._topics)
         await self._consumer.start()
         self._consumer.subscribe(topics=self._topics, listener=self)
 

@@ -127,15 +127,21 @@ def transports_of(client: Any) -> list[asyncio.WriteTransport]:
     return [connection._writer.transport for connection in client._conns.values() if connection._writer is not None]
 
 
+_LEARNS_WITHIN_S = 2.0
+
+
 async def learn_topics(consumer: AIOKafkaConsumer, names: Iterable[str]) -> None:
     """Let a consumer know where these topics are, by one question for all of them.
 
     By itself it asks for each topic when it meets it, and rests `retry_backoff_ms` each time before it looks at what it
-    was answered. What nobody tells it here it goes on to ask for in that way.
+    was answered. What nobody tells it here, or not soon, it goes on to ask for in that way.
     """
     client = consumer._client
     unknown = sorted({name for name in names if client.cluster.partitions_for_topic(name) is None})
-    await asyncio.gather(*(client.add_topic(name) for name in unknown))
+    if unknown:
+        await asyncio.wait(
+            [asyncio.ensure_future(client.add_topic(name)) for name in unknown], timeout=_LEARNS_WITHIN_S
+        )
 
 
 class TopicNow(NamedTuple):
