@@ -92,7 +92,7 @@ def _line(name: str, placed: Sequence[tuple[tuple[float, float], float]], index:
     for (x, y), value in placed:
         parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}"/>')
         parts.append(_text(x, y - 9, number(value), anchor="middle", colour=colour))
-    parts.append(_text(WIDTH - RIGHT, TOP - 4 + 16 * index, name, anchor="end", colour=colour))
+    parts.append(_text(WIDTH - RIGHT, 24 + 16 * index, name, anchor="end", colour=colour))
     return parts
 
 
