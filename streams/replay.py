@@ -20,6 +20,7 @@ from schemas.policy_types import Policies
 from streams import logic
 from streams.admission import admit
 from streams.engine import Line, step
+from streams.pieces import stretches
 from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 
@@ -27,9 +28,6 @@ OnDeadLetter = Callable[[int, bytes, Rejected], None]
 ZonesOf = Callable[[Policies], Zones]
 """What the machine's data say that the zones of policies mean."""
 
-DECODED_AT_ONCE: Final = 64
-MOST_BYTES_AT_ONCE: Final = 64 * 1024
-"""Lines of `feed_all`, and bytes behind which no further line is read before they are applied."""
 REST_EVERY: Final = 2000
 """Lines between which rows stay decoded: memory is bounded by what so many lines touch."""
 
@@ -66,21 +64,11 @@ class Replay:
     def feed_all(self, raws: Iterable[bytes]) -> Iterator[list[SlaEvent]]:
         """What `feed` answers to each of these lines, with less work: some are decoded together, then applied in turn.
 
-        One kind of work after the other costs less than both for each line, for what a processor has at hand from the
-        last one. Law: the answers are those of `feed` (tests/core/test_replay.py).
+        Law: the answers are those of `feed` (tests/core/test_replay.py).
         """
-        stretch: list[tuple[bytes, Decoded | Rejected | None]] = []
-        size = 0
-        for raw in raws:
-            stretch.append(_line_in(raw))
-            size += len(raw)
-            if len(stretch) == DECODED_AT_ONCE or size > MOST_BYTES_AT_ONCE:
-                for line, decoded in stretch:
-                    yield self._apply(line, decoded)
-                stretch.clear()
-                size = 0
-        for line, decoded in stretch:
-            yield self._apply(line, decoded)
+        for stretch in stretches(raws, len):
+            for line, decoded in [_line_in(raw) for raw in stretch]:
+                yield self._apply(line, decoded)
 
     def _apply(self, line: bytes, decoded: Decoded | Rejected | None) -> list[SlaEvent]:
         self.line_number += 1
@@ -95,19 +83,18 @@ class Replay:
             return []
         state, body, row, journaled_ms = self.state, decoded.body, self.state.row, decoded.journaled_ms
         own_ms = decoded.arrived_ms if journaled_ms is None else journaled_ms
+        if own_ms is None:
+            assert isinstance(body, Notification)  # ticks and activations carry one of the two
+            own_ms = body.occurred_ms
+        journal_ms = max(row.journal_ms, own_ms)
         if isinstance(body, Notification):
-            own_ms = body.occurred_ms if own_ms is None else own_ms
-            journal_ms = max(row.journal_ms, own_ms)
             if journaled_ms is None:
                 rejected = admit(state, body, journal_ms, own_ms)
                 if rejected is not None:
                     self._on_dead_letter(self.line_number, line, rejected)
                     return []
-        else:
-            assert own_ms is not None  # ticks and activations carry one of the two
-            journal_ms = max(row.journal_ms, own_ms)
-            if isinstance(body, PolicyActivated) and body.zones is None:
-                body = msgspec.structs.replace(body, zones=self._machine_zones(load_policies(body.toml)))
+        elif isinstance(body, PolicyActivated) and body.zones is None:
+            body = msgspec.structs.replace(body, zones=self._machine_zones(load_policies(body.toml)))
         events = step(state, Line(row.lines + 1, journal_ms, body))
         self._until_rest -= 1
         if not self._until_rest:

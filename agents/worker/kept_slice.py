@@ -29,7 +29,7 @@ from schemas.headers import HEADER_ORIGIN, Header, Headers, journal_headers, jud
 from schemas.notifications import Body, Notification, type_name
 from streams.admission import admit
 from streams.engine import Line, unfold
-from streams.pieces import let_go
+from streams.pieces import STRETCH, let_go, stretches
 from streams.routing import account_key
 from streams.sla_event import SlaEvent
 
@@ -37,9 +37,7 @@ log = logging.getLogger("dueclock.keeper")
 
 
 AT_ONCE = 64
-"""Events or rows between which the loop is not given up: a few milliseconds at most. And the records of a stretch."""
-MOST_BYTES_AT_ONCE = 64 * 1024
-"""Of the values of a stretch of more than one record: what is nested deeply takes a millisecond for each seven KiB."""
+"""Events or rows between which the loop is not given up: a few milliseconds at most."""
 
 _Folded = tuple[Line, str, bytes | None, Record, list[SlaEvent], bool]
 """A line that has been folded: itself, its account, the value of its journal record where it is known, the record it
@@ -83,7 +81,7 @@ class KeptSlice:
                     yield
                 few = events if len(events) <= AT_ONCE else []
                 self._folded.append((line, account, told.value, record, few, bench.state.is_repeat))
-                if few is not events or len(self._folded) == AT_ONCE:
+                if few is not events or len(self._folded) == STRETCH:
                     self._write()
                 if few is not events:
                     yield from self.send(line_header(line.number), events)
@@ -118,12 +116,7 @@ class KeptSlice:
         if self._bench.skipped or self._bench.binding.is_on:
             yield from zip(taken, repeat(None))
             return
-        first = 0
-        while first < len(taken):
-            stretch = taken[first : first + AT_ONCE]
-            while len(stretch) > 1 and sum([len(held.record.value or b"") for held in stretch]) > MOST_BYTES_AT_ONCE:
-                del stretch[len(stretch) // 2 :]
-            first += len(stretch)
+        for stretch in stretches(taken, _size):
             yield from zip(stretch, [_value_in(held.record) for held in stretch], strict=True)
 
     def _read(self, record: Record) -> Decoded | Rejected:
@@ -262,6 +255,10 @@ class KeptSlice:
         self.outbox.put_all(self._bench.topics[JOURNAL], partition, self._journal)
         for topic, records in self._events.items():
             self.outbox.put_all(topic, partition, records)
+
+
+def _size(held: Held) -> int:
+    return len(held.record.value or b"")
 
 
 def _value_in(record: Record) -> Decoded | Rejected | None:
