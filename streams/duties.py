@@ -68,8 +68,20 @@ class Duty:
 
     def fields(self) -> tuple[object, ...]:
         """All that it holds, to compare two duties by."""
-        end = None if self.end is None else self.end.place()
-        return (self.rule, self.subject, self.start_ms, end, self.order_id, self.obligor, self.marked_ms, self.program)
+        return (
+            self.rule,
+            self.subject,
+            self.start_ms,
+            self.end_place(),
+            self.order_id,
+            self.obligor,
+            self.marked_ms,
+            self.program,
+        )
+
+    def end_place(self) -> tuple[int, Rank, str, str, str] | None:
+        """Where its end stands, to compare two by; None where it has none."""
+        return None if self.end is None else self.end.place()
 
     @property
     def name(self) -> str:

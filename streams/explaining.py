@@ -73,7 +73,7 @@ def parts_of(name: str, row_id: str, row: MatterRow, programs: list[ProgramChang
     found: list[Part] = []
     if duty.start_ms != without.start_ms or duty.program != without.program:
         found.append("start")
-    if (duty.end and duty.end.place()) != (without.end and without.end.place()):
+    if duty.end_place() != without.end_place():
         found.append("end")
     if duty.marked_ms != without.marked_ms:
         found.append("mark")
