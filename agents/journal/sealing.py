@@ -36,7 +36,6 @@ class Sealer:
         self._offset = offset
         self._snapshot: SnapshotWriter | None = None
         self._keeping: asyncio.Future[None] | None = None
-        self._is_broken_off = False
 
     def add(self, at_ms: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """A record goes into the journal."""
@@ -101,8 +100,9 @@ class Sealer:
             except (OSError, StoreError) as error:
                 self._give_up(str(error))
             except asyncio.CancelledError:
-                if not self._is_broken_off:
-                    raise
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise  # it is we who are cancelled
                 self._give_up("the partition was let go meanwhile")
             finally:
                 self._keeping = None
@@ -110,12 +110,7 @@ class Sealer:
     def let_go(self) -> None:
         """The partition is to be given away: a snapshot that is on its way is waited for no longer than this."""
         if self._store is not None and self._store.may_be_broken_off and self._keeping is not None:
-            asyncio.get_running_loop().call_later(LET_GO_WITHIN_S, self._break_off, self._keeping)
-
-    def _break_off(self, keeping: asyncio.Future[None]) -> None:
-        if not keeping.done():
-            self._is_broken_off = True
-            keeping.cancel()
+            asyncio.get_running_loop().call_later(LET_GO_WITHIN_S, self._keeping.cancel)
 
     def _give_up(self, reason: str) -> None:
         snapshot, self._snapshot = self._snapshot, None

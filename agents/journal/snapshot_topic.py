@@ -183,8 +183,8 @@ def _catalogue_before(record: ConsumerRecord) -> int | None:
 async def unnamed_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: Found) -> list[bytes]:
     """The keys of the pieces that stand behind the newest catalogue: no catalogue names them."""
     log = LogReader(consumer)
-    first = (await log.ends([place]))[place].first
-    start, keys = first if found.catalogue is None else found.catalogue + 1, list[bytes]()
+    start = (await log.ends([place]))[place].first if found.catalogue is None else found.catalogue + 1
+    keys: list[bytes] = []
     async with aclosing(log.spans({place: (start, found.end)})) as batches:
         async for records in batches:  # whole snapshots may stand there: their keys are enough
             keys += [one.key for one in records if one.value is not None and _PIECE.fullmatch(one.key or b"")]

@@ -170,19 +170,20 @@ class Transactions:
 
     async def stop(self) -> None:
         """Close the connection; what is not committed is aborted by the broker."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            if self._is_under_way:
-                drop_unsent(producer)
+        if (producer := self._given_up()) is not None:
             await producer.stop()
 
     async def cut(self) -> None:
         """The same within seconds: for who goes on without it, and keeps no connection of a broker that is silent."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            if self._is_under_way:
-                drop_unsent(producer)
+        if (producer := self._given_up()) is not None:
             await stopped(producer, producer.stop())
+
+    def _given_up(self) -> AIOKafkaProducer | None:
+        """The producer, which nobody uses any more; what it has not sent of a transaction under way is dropped."""
+        producer, self._producer = self._producer, None
+        if producer is not None and self._is_under_way:
+            drop_unsent(producer)
+        return producer
 
 
 def _telling(refusals: list[BaseException]) -> BaseException:
