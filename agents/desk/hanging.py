@@ -22,8 +22,6 @@ from schemas.headers import line_number
 from streams.row_codec import decode_partition
 from streams.rows import PARTITION_KEY, PartitionRow
 
-"""Topics of which a partition has one writer."""
-
 
 class Hanging(NamedTuple):
     """What hangs: where, and what its records tell of."""

@@ -3,18 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from agents.kafka.batches import Placed
 from schemas.notifications import StateSealed
 
 
-class Record(Protocol):
+class Record(Placed, Protocol):
     """One record of a partition; `timestamp` in ms UTC. A ConsumerRecord of aiokafka is one."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
     @property

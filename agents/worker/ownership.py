@@ -76,7 +76,7 @@ class Ownership:
         self._seeks = 0
         self._is_open = False
         self._is_to_be_swept = False
-        """Partitions were given away, and their rows are in memory still."""
+        """Partitions were given away, or an opening was given up half way, and their rows are in memory still."""
         self._shared: Shared | None = None
         self._taking_over: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
