@@ -35,6 +35,7 @@ from tests.bench.passes import Yardstick
 from tests.bench.pure import MONDAY_MS, alone, resident_bytes
 from tests.bench.seeding import MARKETPLACE, Row, Seeded, packed, question, sellers_on
 from tests.bench.workload import DAY_MS, workload
+from tests.turns import turns
 from tests.zones import activation
 
 TOPIC: Final = "sla-changelog"
@@ -114,22 +115,9 @@ class _Stretch:
 
 async def _breathing(pieces: Iterable[None]) -> float:
     """Do these pieces as a worker does them; CPU of this thread, in ms, in which nobody else had a turn at the most."""
-    longest_s = 0.0
-
-    async def watch() -> None:
-        nonlocal longest_s
-        before_s = time.thread_time()
-        while True:
-            await asyncio.sleep(0)
-            now_s = time.thread_time()
-            longest_s, before_s = max(longest_s, now_s - before_s), now_s
-
-    watching = asyncio.create_task(watch())
-    await asyncio.sleep(0)
-    await in_pieces(pieces, Breath())
-    await asyncio.sleep(0)
-    watching.cancel()
-    return longest_s * 1e3
+    async with turns() as watched:
+        await in_pieces(pieces, Breath())
+    return watched.longest_s * 1e3
 
 
 def in_memory(count: int) -> dict[str, float]:

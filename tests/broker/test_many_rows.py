@@ -19,6 +19,7 @@ from tests.bench.installation import seed_into
 from tests.bench.seeding import seeded
 from tests.bench.workload import HOUR_MS
 from tests.broker.conftest import MakeLive
+from tests.turns import turns
 
 pytestmark = [pytest.mark.broker]
 
@@ -58,24 +59,12 @@ def test_nobody_waits_for_the_last_of_many_rows_wherever_they_rest(make_live: Ma
 
 
 async def opened(settings: Settings, now_ms: int) -> Held:
-    longest_s = 0.0
-
-    async def watch() -> None:
-        nonlocal longest_s
-        before_s = time.thread_time()
-        while True:
-            await asyncio.sleep(0)
-            now_s = time.thread_time()
-            longest_s, before_s = max(longest_s, now_s - before_s), now_s
-
-    watching = asyncio.create_task(watch())
-    began_s = time.thread_time()
-    opening = open_partitions(settings, [0], lambda _: None, stored=Stored(CHANGELOG_ID, now_ms))
-    (part,) = (await opening).values()
-    whole_s = time.thread_time() - began_s
-    await asyncio.sleep(0)
-    watching.cancel()
+    async with turns() as watched:
+        began_s = time.thread_time()
+        opening = open_partitions(settings, [0], lambda _: None, stored=Stored(CHANGELOG_ID, now_ms))
+        (part,) = (await opening).values()
+        whole_s = time.thread_time() - began_s
     assert part.state.census.rows["thread"] == CLOCKS
     part.shelf.close()
     await part.transactions.stop()
-    return Held(whole_s, longest_s)
+    return Held(whole_s, watched.longest_s)
