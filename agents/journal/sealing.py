@@ -36,6 +36,7 @@ class Sealer:
         self._offset = offset
         self._snapshot: SnapshotWriter | None = None
         self._keeping: asyncio.Future[None] | None = None
+        self._is_let_go = False
 
     def add(self, at_ms: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """A record goes into the journal."""
@@ -95,6 +96,8 @@ class Sealer:
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is not None:
             self._keeping = asyncio.ensure_future(snapshot.finish(seal, self._state.row.journal_ms))
+            if self._is_let_go:
+                self.let_go()
             try:
                 await self._keeping
             except (OSError, StoreError) as error:
@@ -108,7 +111,8 @@ class Sealer:
                 self._keeping = None
 
     def let_go(self) -> None:
-        """The partition is to be given away: a snapshot that is on its way is waited for no longer than this."""
+        """The partition is to be given away: a snapshot that is on its way, or starts yet, is not waited for long."""
+        self._is_let_go = True
         if self._store is not None and self._store.may_be_broken_off and self._keeping is not None:
             asyncio.get_running_loop().call_later(LET_GO_WITHIN_S, self._keeping.cancel)
 

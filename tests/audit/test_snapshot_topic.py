@@ -246,8 +246,9 @@ def test_a_broker_that_goes_silent_is_not_waited_for(settings: Settings, monkeyp
             asyncio.run(ask())
 
 
+@pytest.mark.parametrize("is_early", [True, False])
 def test_a_partition_that_is_let_go_does_not_wait_for_a_snapshot_that_nobody_takes(
-    own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    is_early: bool, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sealing, "LET_GO_WITHIN_S", 0.2)
     settings = Settings(broker=own_kafka.bootstrap, partitions=1, snapshots="topic")
@@ -258,9 +259,12 @@ def test_a_partition_that_is_let_go_does_not_wait_for_a_snapshot_that_nobody_tak
         sealer = Sealer(settings, new_state(0), 0)
         sealer._snapshot = SnapshotWriter(KeptTopic(settings), FOLDER, 0, 1)
         assert list(sealer._snapshot.passing([(b"key", b"value")])) == [(b"key", b"value")]
+        if is_early:
+            sealer.let_go()
         keeping_it = asyncio.create_task(sealer.sealed(seal))
         await asyncio.sleep(0)  # it is on its way
-        sealer.let_go()
+        if not is_early:
+            sealer.let_go()
         await asyncio.wait_for(keeping_it, 10)
 
     own_kafka.pause()
