@@ -145,15 +145,14 @@ async def found_in(consumer: AIOKafkaConsumer, place: TopicPartition) -> Found:
     end, reach = ends.next, _TAIL_RECORDS
     while end > ends.first:
         start = max(ends.first, end - reach)
-        for record in reversed(await _records(log, place, start, end)):
-            catalogue, before = catalogue_of(record), _catalogue_before(record)
-            if catalogue is None and before is not None and ends.first <= before < start:
-                records = await _records(log, place, before, before + 1)
-                record = records[0] if records else record  # noqa: PLW2901 - the catalogue in the place of the piece
-                catalogue = catalogue_of(record)
-            if catalogue is not None:
-                kept = tuple(one for one in catalogue.snapshots if one.first >= ends.first)
-                return Found(kept, record.offset, ends.next)
+        for said in reversed(await _records(log, place, start, end)):
+            there = [said]
+            if said.catalogue is None and said.before is not None and ends.first <= said.before < start:
+                there = await _records(log, place, said.before, said.before + 1)
+            for offset, catalogue, _ in there:
+                if catalogue is not None:
+                    kept = tuple(one for one in catalogue.snapshots if one.first >= ends.first)
+                    return Found(kept, offset, ends.next)
         end, reach = start, reach * 4
     return Found((), None, ends.next)
 
@@ -191,11 +190,20 @@ async def unnamed_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: F
     return keys
 
 
-async def _records(log: LogReader, place: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
-    found: list[ConsumerRecord] = []
+class _Said(NamedTuple):
+    """What a record says of the catalogue: it is one, or where one stood when it was written."""
+
+    offset: int
+    catalogue: Catalogue | None
+    before: int | None
+
+
+async def _records(log: LogReader, place: TopicPartition, start: int, end: int) -> list[_Said]:
+    """What the records in this span say. No more is kept of them: there may be thousands of pieces."""
+    found: list[_Said] = []
     async with aclosing(log.spans({place: (start, end)})) as batches:
         async for records in batches:
-            found += records
+            found += [_Said(one.offset, catalogue_of(one), _catalogue_before(one)) for one in records]
     return found
 
 

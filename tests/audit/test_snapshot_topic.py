@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -233,6 +234,19 @@ def test_a_broker_that_does_not_answer_is_a_sentence() -> None:
         asyncio.run(SnapshotTopic(nowhere).names(HERE))
     with pytest.raises(StoreError, match=r"No Kafka answers at 127\.0\.0\.1:1"):
         asyncio.run(KeptTopic(nowhere).write(name(1), iter([b"x"])))
+
+
+def test_what_others_have_filled_a_partition_with_is_not_kept_in_memory_while_a_catalogue_is_looked_for(
+    settings: Settings,
+) -> None:
+    topic, large = settings.topic(SNAPSHOTS), b"x" * 200_000
+    asyncio.run(produce(settings.broker, [Outgoing(topic, large, key=b"%d" % n, partition=0) for n in range(200)]))
+    tracemalloc.start()
+    try:
+        assert asyncio.run(SnapshotTopic(settings).names(HERE)) == []
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_broker_that_goes_silent_is_not_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
