@@ -145,10 +145,10 @@ async def found_in(consumer: AIOKafkaConsumer, place: TopicPartition) -> Found:
     end, reach = ends.next, _TAIL_RECORDS
     while end > ends.first:
         start = max(ends.first, end - reach)
-        for said in reversed(await _records(log, place, start, end)):
-            there = [said]
-            if said.catalogue is None and said.before is not None and ends.first <= said.before < start:
-                there = await _records(log, place, said.before, said.before + 1)
+        for record in reversed(await _records(log, place, start, end)):
+            there = [record]
+            if record.catalogue is None and record.before is not None and ends.first <= record.before < start:
+                there = await _records(log, place, record.before, record.before + 1)
             for offset, catalogue, _ in there:
                 if catalogue is not None:
                     kept = tuple(one for one in catalogue.snapshots if one.first >= ends.first)
@@ -190,7 +190,7 @@ async def unnamed_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: F
     return keys
 
 
-class _Said(NamedTuple):
+class _Mark(NamedTuple):
     """What a record says of the catalogue: it is one, or where one stood when it was written."""
 
     offset: int
@@ -198,12 +198,12 @@ class _Said(NamedTuple):
     before: int | None
 
 
-async def _records(log: LogReader, place: TopicPartition, start: int, end: int) -> list[_Said]:
+async def _records(log: LogReader, place: TopicPartition, start: int, end: int) -> list[_Mark]:
     """What the records in this span say. No more is kept of them: there may be thousands of pieces."""
-    found: list[_Said] = []
+    found: list[_Mark] = []
     async with aclosing(log.spans({place: (start, end)})) as batches:
         async for records in batches:
-            found += [_Said(one.offset, catalogue_of(one), _catalogue_before(one)) for one in records]
+            found += [_Mark(one.offset, catalogue_of(one), _catalogue_before(one)) for one in records]
     return found
 
 
