@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from schemas.headers import HEADER_LINE, HEADER_ORIGIN
 from streams.rows import PARTITION_KEY, ROW_VERSION, PartitionRow
 from streams.state import State
 
@@ -59,10 +60,14 @@ def own_row(row: PartitionRow) -> bytes:
 
 
 def record_digest(
-    timestamp_ms: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    timestamp_ms: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
 ) -> bytes:
     """SHA-256 of one journal record as it stands on the broker: timestamp (ms), key, value, headers in order."""
-    parts = [key, value]
+    if len(headers) == 2 and key is not None and value is not None:  # as nearly always
+        (first, line), (second, origin) = headers
+        if first == HEADER_LINE and second == HEADER_ORIGIN and line is not None and origin is not None:
+            return line_digest(timestamp_ms, key, value, line, origin)
+    parts: list[bytes | None] = [key, value]
     for name, text in headers:
         parts += (name.encode(), text)
     return sha256(

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
@@ -130,7 +130,7 @@ async def produce(bootstrap: str, records: Iterable[Outgoing]) -> list[int]:
 
 async def read_to_end(
     bootstrap: str, topics: str | Sequence[str], *, isolation_level: str = "read_committed", within_s: float = 30.0
-) -> list[ConsumerRecord]:
+) -> list[Any]:
     """All records that stand in all partitions of the topics now, ordered by topic, partition and offset."""
     names = [topics] if isinstance(topics, str) else list(topics)
     consumer = AIOKafkaConsumer(
@@ -146,7 +146,7 @@ async def read_to_end(
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
-        records: list[ConsumerRecord] = []
+        records: list[Any] = []
         deadline = time.monotonic() + within_s
         left = partitions
         while left := [partition for partition in left if await consumer.position(partition) < ends[partition]]:

@@ -1,8 +1,8 @@
 """What the journal calls for against what stands on the output topics of one partition, byte for byte.
 
-Each event is compared with its topic, key, value and headers. Events that are equal and in their place are forgotten at
-once; of the others only ids and digests are kept, so memory grows with what is awaited, not with what was read.
-Pure: records come in, findings come out.
+Each event is compared with its topic, key, value and headers. Those that are equal and in their place are passed over
+(`count_equal`) and forgotten at once; of the others only ids and digests are kept, so memory grows with what is
+awaited, not with what was read. Pure: records come in, findings come out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,15 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from agents.journal.records import Record
 from schemas.answers.findings import Finding
+from schemas.headers import Header, Headers
 from streams.sla_event import SlaEvent
 
-Headers = tuple[tuple[str, bytes], ...]
+OfLine = tuple[Header, Headers]
+"""What the headers of all events of a line share: the line's own, and those of who judged it."""
+CalledFor = tuple[int, SlaEvent, OfLine | None]
+"""An event that a line calls for: the line's number, the event, its headers' share; None: values alone are known."""
 KINDS: Final = ("missing", "extra", "different", "repeated", "order", "journal")
 """`order`: an event stands behind one that it should precede. `journal`: a line that no worker wrote so."""
 _PARTS: Final = ("value", "key", "headers")
@@ -25,8 +30,15 @@ class Sent(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Headers | None
+    headers: tuple[tuple[str, bytes], ...] | None
     """None where only values are known: events from a file."""
+
+    @staticmethod
+    def of(event: SlaEvent, of_line: OfLine | None) -> "Sent":
+        """The record that an event is sent as."""
+        if of_line is None:
+            return Sent(None, event.value, None)
+        return Sent(event.account.encode(), event.value, tuple(event.headed(*of_line)))
 
 
 class Found(NamedTuple):
@@ -35,6 +47,21 @@ class Found(NamedTuple):
     line: int | None
     offset: int
     sent: Sent
+
+
+def count_equal(called_for: Sequence[CalledFor], records: Sequence[Record]) -> int:
+    """How many of these records, from the first on, are those that these events are sent as, one after the other."""
+    count = 0
+    for (_, event, of_line), record in zip(called_for, records, strict=False):
+        if (
+            of_line is None
+            or record.value != event.value
+            or record.key != event.account.encode()
+            or list(record.headers) != event.headed(*of_line)
+        ):
+            break
+        count += 1
+    return count
 
 
 class _Awaited(NamedTuple):
@@ -78,18 +105,20 @@ class Comparison:
         """Whether a record with this id is expected and has not been seen yet."""
         return any((topic, name) in self._awaited for name in names_of(sent))
 
-    def hold(self, topic: str, expected: list[tuple[int, SlaEvent, Sent]], found: list[Found]) -> None:
+    def pass_over(self, topic: str, count: int) -> None:
+        """So many of the events that some lines call for were found equal and in their place."""
+        if count:
+            self._expected[topic] += count
+            self.events[topic] += count
+            self._newest[topic] = self._expected[topic] - 1
+
+    def hold(self, topic: str, called_for: Sequence[CalledFor], found: list[Found]) -> None:
         """Take in the events that some lines call for and the records that bear these lines' numbers."""
         first = self._expected[topic]
-        self._expected[topic] += len(expected)
+        self._expected[topic] += len(called_for)
         self.events[topic] += len(found)
-        if len(expected) == len(found) and all(
-            one[2] == other.sent for one, other in zip(expected, found, strict=True)
-        ):
-            self._newest[topic] = max(self._newest[topic], self._expected[topic] - 1)
-            return
-        for index, (line, event, sent) in enumerate(expected, first):
-            self._awaited[topic, event.output_id] = _Awaited(index, line, event.type, _digests(sent))
+        for index, (line, event, of_line) in enumerate(called_for, first):
+            self._awaited[topic, event.output_id] = _Awaited(index, line, event.type, _digests(Sent.of(event, of_line)))
         for record in found:
             self._match(topic, record)
 

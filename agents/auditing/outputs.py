@@ -1,8 +1,8 @@
 """The output topics of one partition, read along with the fold of its journal: committed records, in no group."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
-from agents.auditing.comparison import Comparison, Found, Sent, names_of
+from agents.auditing.comparison import CalledFor, Comparison, Found, Sent, count_equal, names_of
 from agents.journal.records import Record
 from agents.kafka.log_cursor import LogCursor
 from agents.settings import Settings
@@ -19,38 +19,62 @@ class OutputReader:
         self.cursor = cursor
         self.first_line: int | None = None
         self.later: list[Found] = []
-        self._held: list[Found] = []
+        self._held: Sequence[Record] = ()
 
-    async def take(self, until_line: int) -> list[Found]:
+    async def compare(self, comparison: Comparison, called_for: Sequence[CalledFor], until_line: int) -> None:
+        """Compare what the next lines up to this call for with the next records, as far as these are theirs.
+
+        Law: however lines and records are cut into pieces, the findings are those of all at once
+        (tests/audit/test_comparison.py).
+        """
+        passed = await self._pass_over(called_for)
+        comparison.pass_over(self.topic, passed)
+        if passed < len(called_for):
+            comparison.hold(self.topic, called_for[passed:], await self._take(until_line))
+
+    async def _pass_over(self, called_for: Sequence[CalledFor]) -> int:
+        """Pass over the records that are, one after the other, those that these events are sent as; how many are."""
+        passed = 0
+        while passed < len(called_for) and (self._held or await self._fetch()):
+            equal = count_equal(called_for[passed:], self._held)
+            passed += equal
+            if equal < len(self._held):
+                self._held = self._held[equal:]
+                break
+            self._held = ()
+        return passed
+
+    async def _take(self, until_line: int) -> list[Found]:
         """The records up to the first that bears the number of a line beyond `until_line`."""
         taken: list[Found] = []
         while self._held or await self._fetch():
-            for index, found in enumerate(self._held):
+            for index, record in enumerate(self._held):
+                found = found_in(record)
                 if found.line is not None and found.line > until_line:
-                    taken.extend(self._held[:index])
                     self._held = self._held[index:]
                     return taken
-            taken.extend(self._held)
-            self._held = []
+                taken.append(found)
+            self._held = ()
         return taken
 
     async def rest(self, until_line: int | None) -> AsyncIterator[list[Found]]:
         """All that stands in the topic now; what lines beyond `until_line` brought is put aside, where one is given."""
         await self.cursor.look_again()
         while self._held or await self._fetch():
+            found = [found_in(record) for record in self._held]
             if until_line is not None:
-                self.later.extend(found for found in self._held if found.line is not None and found.line > until_line)
-            yield [
-                found for found in self._held if until_line is None or found.line is None or found.line <= until_line
-            ]
-            self._held = []
+                self.later.extend(one for one in found if one.line is not None and one.line > until_line)
+                found = [one for one in found if one.line is None or one.line <= until_line]
+            yield found
+            self._held = ()
 
     async def _fetch(self) -> bool:
         while records := await self.cursor.batch():
-            found = [found_in(record) for record in records]
             if self.first_line is None:
-                self.first_line = found[0].line
-            self._held = [one for one in found if one.line is None or one.line >= self._from_line]
+                self.first_line = line_of(records[0].headers)
+            self._held = records
+            if self._from_line > 1:
+                self._held = [one for one in records if self._from_line <= (line_of(one.headers) or self._from_line)]
             if self._held:
                 return True
         return False

@@ -234,8 +234,7 @@ class _PartitionAudit:
 
     async def _compare(self, expected: Expected) -> None:
         for output in self._outputs:
-            found = await output.take(self._fold.state.lines)
-            self._comparison.hold(output.topic, expected[output.topic], found)
+            await output.compare(self._comparison, expected[output.topic], self._fold.state.lines)
 
     async def _border(self) -> list[Finding]:
         """What does not agree with the generation of partitions before this one, where there was one."""

@@ -5,13 +5,13 @@ Nothing is read or written here. Seals are checked on the way: the state that on
 
 from collections.abc import Sequence
 
-from agents.auditing.comparison import Sent
+from agents.auditing.comparison import CalledFor
 from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.lines import JournalError, JournalLine
 from agents.journal.records import Snapshot
 from agents.topic_roles import OUTPUTS
-from schemas.headers import judged_by, line_header
-from schemas.notifications import StateSealed
+from schemas.headers import Headers, judged_by, line_header
+from schemas.notifications import PolicyActivated, StateSealed
 from schemas.policy_types import PolicyError
 from schemas.registry import Logical
 from streams.engine import restore_state, step
@@ -22,8 +22,8 @@ from streams.sealing import rows_digest, state_digest
 from streams.sla_event import SlaEvent
 from streams.state import State, new_state
 
-Expected = dict[Logical, list[tuple[int, SlaEvent, Sent]]]
-"""By topic: the number of the line, the event, and the record that it is sent as."""
+Expected = dict[Logical, list[CalledFor]]
+"""What lines call for, by topic, in its order."""
 
 
 def restored(start: Snapshot) -> State:
@@ -65,6 +65,7 @@ class Fold:
         self.rows: dict[bytes, bytes] | None = None
         """Where the rows are wanted too: those of the start, kept up to date."""
         self._has_headers = has_headers
+        self._judged: Headers = []
         self._known = None if start is None else (start.seal.line, start.seal.state.lower())
         """A line and the digest of the state after it, which `restored` has seen to."""
 
@@ -82,12 +83,12 @@ class Fold:
             except JournalError as error:
                 self.broken = error
                 break
-            if self.state.digest not in self.policies[-1:]:
-                self.policies.append(self.state.digest)
-            if self.state.logic not in self.logics[-1:]:
-                self.logics.append(self.state.logic)
+            if isinstance(line.body, PolicyActivated) or not self.policies:
+                self._note_judges()
             if events:
-                self._expect(expected, line.number, events)
+                of_line = (line_header(line.number), self._judged) if self._has_headers else None
+                for event in events:
+                    expected[event.topic].append((line.number, event, of_line))
         changes = self.state.take_changes()
         if self.rows is not None:
             apply_changes(self.rows, changes)
@@ -106,11 +107,11 @@ class Fold:
             sentence = f"the state after line {seal.line} is not the one that it seals"
         self.broken = JournalError(sentence, line=one.line.number, offset=one.offset)
 
-    def _expect(self, expected: Expected, line: int, events: Sequence[SlaEvent]) -> None:
-        """The records that these events of a line are sent as."""
-        header, judged = line_header(line), judged_by(self.state.digest, self.state.logic)
-        for event in events:
-            sent = Sent(None, event.value, None)
-            if self._has_headers:
-                sent = Sent(event.account.encode(), event.value, tuple(event.headed(header, judged)))
-            expected[event.topic].append((line, event, sent))
+    def _note_judges(self) -> None:
+        """Which policies and which logic judge from here on."""
+        state = self.state
+        self._judged = judged_by(state.digest, state.logic)
+        if state.digest not in self.policies[-1:]:
+            self.policies.append(state.digest)
+        if state.logic not in self.logics[-1:]:
+            self.logics.append(state.logic)

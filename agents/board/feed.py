@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from agents.board.happenings import Happenings
 from agents.board.mirror import Mirror
 from agents.errors import UserError
-from agents.kafka.batches import Unreadable
+from agents.kafka.batches import Fetched, Unreadable
 from agents.kafka.clients import reader
 from agents.kafka.topics import partitions_of
 from agents.settings import Settings
@@ -125,7 +125,7 @@ class Feed:
         await asyncio.sleep(0)
         return bool(found)
 
-    def _see(self, record: ConsumerRecord, mirror: Mirror, happenings: Happenings) -> None:
+    def _see(self, record: Fetched, mirror: Mirror, happenings: Happenings) -> None:
         if isinstance(record, Unreadable):
             mirror.unreadable.add(f"{record.topic}/{record.partition}/{record.offset}")
         elif self._logical[record.topic] == CHANGELOG:

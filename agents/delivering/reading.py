@@ -14,12 +14,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from agents.delivering.merging import Item, Merge
-from agents.kafka.batches import refuse_unreadable
+from agents.kafka.batches import Fetched, refuse_unreadable
 from agents.kafka.clients import new_consumer
 from agents.kafka.refusals import REFUSALS
 from agents.settings import Settings
@@ -285,7 +285,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         return not share.is_busy and not share.is_held and share.merge.oldest_ms() is None
 
 
-def _item(record: ConsumerRecord) -> Item:
+def _item(record: Fetched) -> Item:
     try:
         event = json.loads(record.value or b"")
         is_event = isinstance(event, dict) and {"type", "output_id", "seller_id", "marketplace_id"} <= event.keys()

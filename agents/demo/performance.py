@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rich.console import Console
 from rich.live import Live
 
@@ -23,6 +23,7 @@ from agents.demo.generator import ToSend, demo_policies, play
 from agents.demo.process import BoundCommand
 from agents.demo.view import Frame, picture, plain_text
 from agents.errors import UserError
+from agents.kafka.batches import Fetched
 from agents.kafka.clients import no_broker, reader, run_with_broker, writer
 from agents.settings import Settings
 from agents.topic_roles import DEAD_LETTER, OUTPUTS
@@ -136,7 +137,7 @@ class Performance:
         async for record in consumer:
             self._see(record)
 
-    def _see(self, record: ConsumerRecord) -> None:
+    def _see(self, record: Fetched) -> None:
         topic = self._logical[record.topic]
         if topic == DEAD_LETTER:
             headers = {name: value.decode() for name, value in record.headers}
@@ -146,7 +147,7 @@ class Performance:
                 headers[HEADER_REASON], headers.get(HEADER_FIELD, ""), headers[HEADER_TOPIC], record.timestamp
             )
         else:
-            seen = self.board.see_event(topic, record.value, record.timestamp)
+            seen = self.board.see_event(topic, record.value or b"", record.timestamp)
         if self._is_plain:
             self._console.print(plain_text(seen), highlight=False, soft_wrap=True, markup=False)
 

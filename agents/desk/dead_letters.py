@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.errors import UserError
+from agents.kafka.batches import Fetched
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import LogReader, log_reader
 from agents.kafka.rights import redrive_id
@@ -133,7 +134,7 @@ async def read_letters(settings: Settings) -> list[Letter]:
     return sorted(letters.values(), key=lambda one: (one.at_ms, one.partition, one.offset))
 
 
-def _letter(record: ConsumerRecord, headers: dict[str, str]) -> Letter | None:
+def _letter(record: Fetched, headers: dict[str, str]) -> Letter | None:
     """The letter that a record is; None where somebody else wrote it."""
     try:
         origin = Origin(headers[HEADER_TOPIC], int(headers[HEADER_PARTITION]), int(headers[HEADER_OFFSET]))

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
+from agents.kafka.batches import Fetched
 from agents.kafka.clients import reader
 from agents.kafka.log_cursor import LogCursor
 from agents.kafka.log_reader import FETCH_BYTES, LogReader
@@ -53,7 +54,7 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
         everything = await stack.enter_async_context(reader(settings, isolation_level="read_uncommitted", **options))
         stable, ends = await LogReader(committed).ends(tps), await LogReader(everything).ends(tps)
         found = [tp for tp in tps if stable[tp].next < ends[tp].next]
-        records: dict[str, list[ConsumerRecord]] = {}
+        records: dict[str, list[Fetched]] = {}
         cursor = LogCursor(everything)
         for tp in found:
             await cursor.start(tp.topic, partition, from_offset=stable[tp].next)
@@ -64,17 +65,17 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
     return _told(found, records) if found else None
 
 
-def _told(found: list[TopicPartition], records: dict[str, list[ConsumerRecord]]) -> Hanging:
+def _told(found: list[TopicPartition], records: dict[str, list[Fetched]]) -> Hanging:
     journal = tuple(_lines(records.pop(JOURNAL, [])))
     letters = list(_letters(records.pop(DEAD_LETTER, [])))
     origins = tuple((headers[HEADER_TOPIC].decode(), int(headers[HEADER_OFFSET])) for headers in letters)
-    rows = [record.value for record in records.pop(CHANGELOG, []) if record.key == PARTITION_KEY]
+    rows = [record.value for record in records.pop(CHANGELOG, []) if record.key == PARTITION_KEY and record.value]
     others = [line for of_topic in records.values() for line in _lines(of_topic)]
     others += [decode_partition(row).lines for row in rows]
     return Hanging(tuple(found), journal, tuple(others), origins)
 
 
-def _letters(records: Iterable[ConsumerRecord]) -> Iterator[dict[str, bytes]]:
+def _letters(records: Iterable[Fetched]) -> Iterator[dict[str, bytes]]:
     """The headers of each that is a letter; the mark of one that was sent again is none, and another's to write."""
     for record in records:
         headers = dict(record.headers)
@@ -82,5 +83,5 @@ def _letters(records: Iterable[ConsumerRecord]) -> Iterator[dict[str, bytes]]:
             yield headers
 
 
-def _lines(records: Iterable[ConsumerRecord]) -> list[int]:
+def _lines(records: Iterable[Fetched]) -> list[int]:
     return [line_number(record.headers) for record in records]

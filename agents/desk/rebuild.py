@@ -16,10 +16,11 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 import msgspec
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.auditing.audit import audit_live, processes_for
+from agents.auditing.comparison import Sent
 from agents.auditing.partition_audit import Audited
 from agents.auditing.refold import Expected, Fold
 from agents.desk.hanging import hanging
@@ -27,6 +28,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.beginning import beginning_behind
 from agents.journal.lines import JournalCheck, Progress
 from agents.journal.source import live_lines, records_of
+from agents.kafka.batches import Fetched
 from agents.kafka.group import members_of
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.log_reader import log_reader
@@ -241,8 +243,9 @@ class _Rebuild:
     def _put_missing(self, outbox: Outbox, expected: Expected, missing: set[tuple[str, str | None]]) -> int:
         count = 0
         for topic, events in expected.items():
-            for _, event, sent in events:
+            for _, event, of_line in events:
                 if (topic, event.output_id) in missing:
+                    sent = Sent.of(event, of_line)
                     name, headers = self._settings.topic(topic), list(sent.headers or ())
                     outbox.put(name, self._partition, sent.key, sent.value, headers=headers)
                     self._sent[topic] += 1
@@ -279,7 +282,7 @@ class _Rebuild:
             )
             kept[PARTITION_KEY] = encode_row(rebuilt)
 
-    async def _records(self, logical: Logical, partition: int) -> AsyncIterator[ConsumerRecord]:
+    async def _records(self, logical: Logical, partition: int) -> AsyncIterator[Fetched]:
         async with log_cursor(self._settings) as cursor:
             await cursor.start(self._settings.topic(logical), partition)
             while records := await cursor.batch():

@@ -9,12 +9,12 @@ ends it with its place and the flag that goes past it.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.desk.dead_letters import read_letters
 from agents.errors import COULD_NOT_RUN, UserError
-from agents.kafka.batches import Unreadable
+from agents.kafka.batches import Fetched, Unreadable
 from agents.kafka.clients import failures_of, writer
 from agents.kafka.log_cursor import log_cursor
 from agents.kafka.skipped import Skipped
@@ -76,10 +76,10 @@ _Reason = FoundReason | LiveReason
 
 
 async def _send_on(
-    producer: AIOKafkaProducer, target: str, records: list[ConsumerRecord], number: int, count: int, skipped: Skipped
-) -> list[tuple[ConsumerRecord, _Reason]]:
+    producer: AIOKafkaProducer, target: str, records: list[Fetched], number: int, count: int, skipped: Skipped
+) -> list[tuple[Fetched, _Reason]]:
     """Send records of an old partition on. Returns those that cannot be, each with its reason."""
-    refused: list[tuple[ConsumerRecord, _Reason]] = []
+    refused: list[tuple[Fetched, _Reason]] = []
     sent = []
     for record in records:
         reason = _set_aside_for(record, skipped)
@@ -101,7 +101,7 @@ async def _send_on(
     return refused
 
 
-def _set_aside_for(record: ConsumerRecord, skipped: Skipped) -> _Reason | None:
+def _set_aside_for(record: Fetched, skipped: Skipped) -> _Reason | None:
     """Why a record is not even tried; None where it is."""
     if skipped.names(record):
         return SKIPPED
@@ -120,7 +120,7 @@ class _Letters:
         self._topic = settings.topic(DEAD_LETTER)
         self._known: set[Origin] | None = None
 
-    async def put(self, number: int, refused: list[tuple[ConsumerRecord, _Reason]]) -> None:
+    async def put(self, number: int, refused: list[tuple[Fetched, _Reason]]) -> None:
         """Write the letters of records of one partition, all or none."""
         if self._known is None:
             self._known = {letter.origin for letter in await read_letters(self._settings)}

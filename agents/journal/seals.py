@@ -33,7 +33,7 @@ async def read_seals(settings: Settings, wanted: Sequence[int]) -> list[Seal]:
             await cursor.start(settings.topic(JOURNAL), partition)
             while records := await cursor.batch():
                 found += [
-                    _seal(partition, record.offset, record.timestamp, record.value)
+                    _seal(partition, record.offset, record.timestamp, record.value or b"")
                     for record in records
                     if record.key == own_key and _TYPE in (record.value or b"")
                 ]

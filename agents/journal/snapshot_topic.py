@@ -19,10 +19,11 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.errors import UserError
 from agents.journal.store import MissingError, StoreError
+from agents.kafka.batches import Fetched
 from agents.kafka.clients import failures_of, reader
 from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.kafka.private import topics_now
@@ -157,7 +158,7 @@ async def found_in(consumer: AIOKafkaConsumer, place: TopicPartition) -> Found:
     return Found((), None, ends.next)
 
 
-def catalogue_of(record: ConsumerRecord) -> Catalogue | None:
+def catalogue_of(record: Fetched) -> Catalogue | None:
     """The catalogue that a record is; None where it is none of ours.
 
     In each of ours all pieces stand before it, no two at one offset: no more can be asked for than there is.
@@ -174,7 +175,7 @@ def catalogue_of(record: ConsumerRecord) -> Catalogue | None:
     return catalogue if is_ours else None
 
 
-def _catalogue_before(record: ConsumerRecord) -> int | None:
+def _catalogue_before(record: Fetched) -> int | None:
     told = dict(record.headers).get(HEADER_CATALOGUE) or b""
     return int(told) if told.isdigit() and len(told) <= _OFFSET_DIGITS else None
 
@@ -186,7 +187,8 @@ async def unnamed_in(consumer: AIOKafkaConsumer, place: TopicPartition, found: F
     keys: list[bytes] = []
     async with aclosing(log.spans({place: (start, found.end)})) as batches:
         async for records in batches:  # whole snapshots may stand there: their keys are enough
-            keys += [one.key for one in records if one.value is not None and _PIECE.fullmatch(one.key or b"")]
+            named = [one.key for one in records if one.key is not None and one.value is not None]
+            keys += [key for key in named if _PIECE.fullmatch(key)]
     return keys
 
 

@@ -4,7 +4,7 @@ Read-only, in no group, committed records. What retention has taken from a topic
 there is one. A file knows neither offsets nor origins.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from agents.errors import UserError
@@ -39,7 +39,7 @@ async def from_cluster(
 
 async def records_of(
     settings: Settings, cursor: LogCursor, partition: int, begin: Beginning
-) -> AsyncGenerator[list[Record], None]:
+) -> AsyncGenerator[Sequence[Record], None]:
     """Its records in batches: first those of the archive, then those of the topic, to where it ends now."""
     await cursor.start(settings.topic(JOURNAL), partition, from_offset=begin.from_offset)
     if begin.archive is not None:
@@ -62,7 +62,7 @@ async def from_file(
 
 
 async def live_lines(
-    records: AsyncGenerator[list[Record], None], check: JournalCheck, until_line: int | None = None
+    records: AsyncGenerator[Sequence[Record], None], check: JournalCheck, until_line: int | None = None
 ) -> AsyncGenerator[list[JournalLine], None]:
     """These records as lines, the last of them `until_line` where there is one.
 

@@ -18,7 +18,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError,
 from agents.errors import UserError
 from agents.kafka.connection import Connection
 from agents.kafka.diagnosis import why_no_connection
-from agents.kafka.private import be_patient, client_of, connect_as, read_all_batches, transports_of
+from agents.kafka.fetches import read_all_batches
+from agents.kafka.private import be_patient, client_of, connect_as, transports_of
 from agents.kafka.refusals import REFUSALS, refused
 from agents.settings import Settings
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.kafka.batches import end_of, refuse_unreadable
+from agents.kafka.batches import Fetched, end_of, refuse_unreadable
 from agents.kafka.clients import reader
 from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.kafka.private import topics_now
@@ -26,7 +26,7 @@ class LogCursor:
         self._source = TopicPartition("none", 0)
         self._next = 0
         self._before: int | None = None
-        self._reading: AsyncGenerator[list[ConsumerRecord], None] | None = None
+        self._reading: AsyncGenerator[list[Fetched], None] | None = None
         self.first = 0
         self.end = 0
 
@@ -56,7 +56,7 @@ class LogCursor:
         await self._go_on(self._next)
         return self.end
 
-    async def batch(self) -> list[ConsumerRecord]:
+    async def batch(self) -> list[Fetched]:
         """The next records; none at the end."""
         if self._reading is not None:
             async for records in self._reading:

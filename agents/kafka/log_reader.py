@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.errors import UserError
-from agents.kafka.batches import refuse_unreadable
+from agents.kafka.batches import Fetched, refuse_unreadable
 from agents.kafka.clients import reader
 from agents.kafka.private import learn_topics
 from agents.settings import Settings
@@ -69,7 +69,7 @@ class LogReader:
         following = await self._consumer.end_offsets(wanted)
         return {tp: LogEnds(first[tp], following[tp]) for tp in wanted}
 
-    async def records(self, ends: Mapping[TopicPartition, LogEnds]) -> AsyncIterator[list[ConsumerRecord]]:
+    async def records(self, ends: Mapping[TopicPartition, LogEnds]) -> AsyncIterator[list[Fetched]]:
         """All committed records between these ends, a list for each fetch; waits for what is not yet decided."""
         async for records in self.spans({tp: (end.first, end.next) for tp, end in ends.items()}):
             yield records
@@ -80,6 +80,8 @@ class LogReader:
         ends = await self.ends(TopicPartition(topic, partition) for partition in rows)
         async for records in self.spans({tp: (end.first, end.next) for tp, end in ends.items()}):
             for record in records:
+                if record.key is None:
+                    continue  # no row: a compacted topic takes none without a key
                 if record.value is None:
                     rows[record.partition].pop(record.key, None)
                 else:
@@ -117,7 +119,7 @@ class LogReader:
             reach *= 16
         return found
 
-    async def some(self, place: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
+    async def some(self, place: TopicPartition, start: int, end: int) -> list[Fetched]:
         """Committed records from an offset on, as many as one fetch brings; none where there is none before the end."""
         async with aclosing(self.spans({place: (start, end)})) as batches:
             async for records in batches:
@@ -127,7 +129,7 @@ class LogReader:
 
     async def spans(
         self, spans: dict[TopicPartition, tuple[int, int]], *, refuse: Callable[[list[Any]], None] = refuse_unreadable
-    ) -> AsyncGenerator[list[ConsumerRecord], None]:
+    ) -> AsyncGenerator[list[Fetched], None]:
         """Committed records of these spans of offsets, a list for each fetch: the one loop that reads a log.
 
         `refuse` may raise for what cannot be read (`Unreadable`); by itself nothing of that is borne.
@@ -151,7 +153,7 @@ class LogReader:
                     consumer.pause(tp)
 
 
-def _line_of(record: ConsumerRecord) -> int:
+def _line_of(record: Fetched) -> int:
     """The number of a journal line. UserError where the record is none: nobody can say what it stands for."""
     try:
         return line_number(record.headers)

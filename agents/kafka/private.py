@@ -1,4 +1,4 @@
-"""All that leans on private parts of aiokafka 0.14.0, apart from what Faust's consumer needs.
+"""What leans on private parts of aiokafka 0.14.0, apart from how it unpacks a fetch and what Faust's consumer needs.
 
     AIOKafkaClient._metadata_update, coordinator_lookup   a broker that is away is waited for, with pauses
     AIOKafkaClient._security_protocol, _ssl_context,      protocol, certificates and login, as they are when a
@@ -10,18 +10,16 @@
     AIOKafkaClient.add_topic, cluster                     a consumer learns of many topics by one question
     AIOKafkaProducer._txn_manager, _message_accumulator   a partition joins a transaction without a record; a
                                                             transaction that has failed is given up at once
-    aiokafka.consumer.fetcher MemoryRecords,              batches are unpacked within a bound, and what cannot be read
-      PartitionRecords; its batches of both formats       is a record that says so (agents/kafka/batches.py)
     aiokafka.protocol, AIOKafkaClient.send                a metadata request that tells the ids of topics
 
-The worker's private parts are in agents/worker/faust_private.py; commands need these without Faust. The first test to
-fail when they change is tests/agents/test_faust_private.py.
+Those two are agents/kafka/fetches.py and agents/worker/faust_private.py; commands need these without Faust. The first
+test to fail when they change is tests/agents/test_faust_private.py.
 """
 
 import asyncio
 import itertools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,7 +27,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
-from aiokafka.consumer import fetcher
 from aiokafka.errors import (
     IllegalOperation,
     KafkaConnectionError,
@@ -41,25 +38,9 @@ from aiokafka.errors import (
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
-from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
-from aiokafka.record.legacy_records import LegacyRecordBatch
 
-from agents.kafka.batches import (
-    HEADER,
-    MOST_UNPACKED_BYTES,
-    Unreadable,
-    as_unpacked,
-    codec_of,
-    is_of_our_time,
-    is_older,
-    patiently,
-    split,
-)
-from agents.kafka.codecs import UnpackError, unpack
 from agents.kafka.connection import Connection
 
-ENOUGH_UNPACKED_BYTES = MOST_UNPACKED_BYTES // 4
-"""After so much no further batch of a fetch is unpacked: the next fetch brings it again."""
 RECONNECT_S = 0.2
 _NO_ERROR, _UNKNOWN_TOPIC, _NO_LEADER, _REFUSED = 0, 3, 5, 29
 
@@ -319,7 +300,7 @@ def drop_unsent(producer: AIOKafkaProducer) -> None:
             one.exception()
 
 
-# --- batches ----------------------------------------------------------------------------------------------------------
+# --- what a group committed, and single connections -------------------------------------------------------------------
 
 
 async def committed_note(consumer: AIOKafkaConsumer, partition: TopicPartition) -> str:
@@ -329,126 +310,6 @@ async def committed_note(consumer: AIOKafkaConsumer, partition: TopicPartition) 
     """
     found = await consumer._coordinator.fetch_committed_offsets([partition])
     return str(found[partition].metadata) if partition in found else ""
-
-
-def read_all_batches() -> None:
-    """Let every consumer of this process read batches as below: aiokafka looks these names up when a fetch comes in."""
-    fetcher.MemoryRecords, fetcher.PartitionRecords = _Fetched, _Records
-
-
-class _Fetched:
-    """The batches of one fetch and partition, in aiokafka's `MemoryRecords`' place."""
-
-    def __init__(self, buffer: bytes) -> None:
-        self._size = len(buffer)
-        self.batches = split(buffer)
-
-    def has_next(self) -> bool:
-        """Whether there is anything: a lone batch that is cut off is one that cannot be read."""
-        return self._size > 0
-
-    def size_in_bytes(self) -> int:
-        return self._size
-
-
-class _Records(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is not typed
-    """The records of one fetch and partition: what cannot be read is one `Unreadable` and ends nothing."""
-
-    next_fetch_offset: int
-
-    def _unpack_records(self) -> Iterator[Any]:
-        unpacked = 0
-        for raw in self._records.batches:
-            if unpacked >= ENOUGH_UNPACKED_BYTES:
-                return
-            first = self.next_fetch_offset
-            try:
-                batch = _opened(raw)
-            except _DamagedError as damage:
-                last = damage.next_offset - 1 if damage.next_offset > first else first
-                self.next_fetch_offset = last + 1
-                yield self._unreadable(raw, None, first, last, str(damage), is_damaged=True)
-                continue
-            if self._is_left_out(batch):
-                self.next_fetch_offset = batch.next_offset
-                continue
-            try:
-                whole: Any = raw
-                if is_of_our_time(raw) and codec_of(raw):
-                    payload = unpack(codec_of(raw), raw[HEADER.size :], MOST_UNPACKED_BYTES)
-                    unpacked += len(payload)
-                    whole = as_unpacked(raw, payload)
-                yield from self._records_of(batch, whole)
-            except (UnpackError, ValueError, KafkaError) as error:
-                first = max(self.next_fetch_offset, batch.base_offset)
-                self.next_fetch_offset = batch.next_offset
-                yield self._unreadable(raw, batch, first, batch.next_offset - 1, str(error), is_damaged=False)
-            self.next_fetch_offset = batch.next_offset
-
-    def _is_left_out(self, batch: Any) -> bool:
-        """Whether it is of an aborted transaction, or a mark of one: as aiokafka has it."""
-        if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
-            self._consume_aborted_up_to(batch.base_offset)
-            if batch.is_control_batch and self._contains_abort_marker(batch):
-                self._aborted_producers.discard(batch.producer_id)
-            if batch.is_transactional and batch.producer_id in self._aborted_producers:
-                return True
-        return bool(batch.is_control_batch)
-
-    def _records_of(self, batch: Any, whole: Any) -> Iterator[Any]:
-        """The records not read yet: by aiokafka, which is quick; where it gives up, patiently."""
-        try:
-            for record in DefaultRecordBatch(whole) if batch.magic == 2 else batch:
-                if record.offset >= self.next_fetch_offset:
-                    self.next_fetch_offset = record.offset + 1
-                    yield self._consumer_record(self._tp, record)
-        except (ValueError, KafkaError):
-            if batch.magic != 2:
-                raise
-        else:
-            return
-        is_append_time = batch.timestamp_type == 1
-        for plain in patiently(whole, HEADER.unpack_from(whole)[-1]):
-            offset = batch.base_offset + plain.delta
-            if offset >= self.next_fetch_offset:
-                at_ms = batch.max_timestamp if is_append_time else batch.first_timestamp + plain.timestamp_delta
-                record = DefaultRecord(offset, at_ms, batch.timestamp_type, plain.key, plain.value, plain.headers)
-                self.next_fetch_offset = offset + 1
-                yield self._consumer_record(self._tp, record)
-
-    def _unreadable(
-        self, raw: memoryview, batch: Any, first: int, last: int, why: str, *, is_damaged: bool
-    ) -> Unreadable:
-        is_known = batch is not None and batch.magic == 2
-        at_ms, kind = (batch.max_timestamp, batch.timestamp_type) if is_known else (0, 1)
-        return Unreadable(
-            self._tp.topic, self._tp.partition, first, last, at_ms, kind, bytes(raw), why, is_damaged=is_damaged
-        )
-
-
-class _DamagedError(Exception):
-    """A batch is not as its writer left it. `next_offset`: where the next one begins, 0 if nobody can say."""
-
-    def __init__(self, why: str, next_offset: int = 0) -> None:
-        super().__init__(why)
-        self.next_offset = next_offset
-
-
-def _opened(raw: memoryview) -> Any:
-    """Aiokafka's view of a batch whose checksum is right. _DamagedError where it is not."""
-    if is_older(raw):
-        batch = LegacyRecordBatch(raw, raw[16])
-    elif is_of_our_time(raw):
-        batch = DefaultRecordBatch(raw)
-    else:
-        raise _DamagedError("its batch is cut off, or of a format that Kafka has not")
-    try:
-        is_whole = batch.validate_crc()
-    except (ValueError, KafkaError):
-        is_whole = False
-    if not is_whole:
-        raise _DamagedError("the checksum of its batch is wrong", batch.next_offset if batch.magic == 2 else 0)
-    return batch
 
 
 def connection_to(host: str, port: int, client_id: str, connection: Connection, *, within_s: float) -> Any:

@@ -45,7 +45,7 @@ from mode import Service
 from mode.utils.futures import notify
 
 from agents.errors import UserError
-from agents.kafka.private import read_all_batches
+from agents.kafka.fetches import read_all_batches
 from agents.worker.open_transactions import OpenTransactions
 from agents.worker.slices import MAX_RECORDS_IN_HAND, Answer, Slice
 

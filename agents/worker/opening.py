@@ -15,10 +15,11 @@ from contextlib import aclosing
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from agents.errors import UserError
 from agents.journal.sealing import Sealer
+from agents.kafka.batches import Fetched
 from agents.kafka.log_reader import JournalEnd, LogEnds, LogReader, log_reader
 from agents.kafka.topics import tombstones_kept_s
 from agents.kafka.transactions import transactions_of
@@ -159,7 +160,7 @@ class _Filling(NamedTuple):
         return state
 
 
-def _taken_in(store: RowsOnDisk, records: Sequence[ConsumerRecord]) -> Iterator[None]:
+def _taken_in(store: RowsOnDisk, records: Sequence[Fetched]) -> Iterator[None]:
     """Put these records of the changelog into the store, some at a time."""
     for first in range(0, len(records), TAKEN_IN_AT_ONCE):
         some = records[first : first + TAKEN_IN_AT_ONCE]

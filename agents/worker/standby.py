@@ -16,11 +16,11 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final, NamedTuple, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from agents.errors import UserError
-from agents.kafka.batches import refuse_unreadable
+from agents.kafka.batches import Fetched, refuse_unreadable
 from agents.kafka.clients import reader
 from agents.kafka.private import topics_now
 from agents.kafka.topics import tombstones_kept_s
@@ -185,7 +185,7 @@ class Standby:
             await self._index(max(warm, key=lambda copy: copy.spare.unindexed))
 
     async def _take(
-        self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: list[ConsumerRecord], asked_s: float
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: list[Fetched], asked_s: float
     ) -> None:
         """Take in what came of one partition since it was asked for."""
         copy, next_offset = self._copies.get(tp.partition), await consumer.position(tp)

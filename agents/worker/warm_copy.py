@@ -10,9 +10,10 @@ import logging
 from collections.abc import Mapping
 from time import monotonic
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from agents.errors import UserError
+from agents.kafka.batches import Fetched
 from agents.kafka.log_reader import LogEnds, LogReader
 from agents.worker.breathing import Breath, in_pieces
 from streams.spare import Spare
@@ -42,7 +43,7 @@ class Copy:
         self._topic_id = topic_id
         self._trusted_for_s = trusted_for_s
 
-    def take(self, record: ConsumerRecord) -> None:
+    def take(self, record: Fetched) -> None:
         """Take in one record, if it is not in it already."""
         if record.offset >= self.position:
             self.spare.take(record.key or b"", record.value)

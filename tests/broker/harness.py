@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -323,7 +322,7 @@ class Live:
         """Produce records as they are; topic names without prefix."""
         return asyncio.run(produce(self.bootstrap, [r._replace(topic=self.prefix + r.topic) for r in records]))
 
-    def read(self, *logical: Logical) -> list[ConsumerRecord]:
+    def read(self, *logical: Logical) -> list[Any]:
         """All committed records of these topics."""
         return asyncio.run(read_to_end(self.bootstrap, [self.settings.topic(name) for name in logical]))
 
@@ -371,7 +370,7 @@ class Live:
         self._finished.close()
 
 
-def origin_of(record: ConsumerRecord) -> str | None:
+def origin_of(record: Any) -> str | None:
     """Where a journal line came from, as `topic/partition/offset`."""
     value = dict(record.headers).get("origin")
     return None if value is None else value.decode()
@@ -407,11 +406,11 @@ class Told:
 
     def __init__(self, live: Live) -> None:
         self.live = live
-        by_topic: dict[str, list[ConsumerRecord]] = defaultdict(list)
+        by_topic: dict[str, list[Any]] = defaultdict(list)
         for record in live.read(*INPUTS, "sla-repartition", "sla-journal", "dead-letter", *OUTPUTS, "changelog"):
             by_topic[record.topic].append(record)
 
-        def of(*logical: Logical) -> list[ConsumerRecord]:
+        def of(*logical: Logical) -> list[Any]:
             return [record for name in logical for record in by_topic[live.settings.topic(name)]]
 
         self.inputs = of(*INPUTS)
@@ -477,7 +476,7 @@ class Told:
         assert refused == [], "a journaled line is never invalid"
         return values
 
-    def _prove_rows(self, partition: int, journal: list[ConsumerRecord]) -> None:
+    def _prove_rows(self, partition: int, journal: list[Any]) -> None:
         state, folded = new_state(partition), dict[bytes, bytes | None]()
         for record in journal:
             step(state, Line(line_number(record.headers), record.timestamp, decode_journal_value(record.value)))

@@ -5,7 +5,7 @@ The tests read all topics with aiokafka, which what they send would end: here to
 
 import pytest
 
-from agents.kafka.private import read_all_batches
+from agents.kafka.fetches import read_all_batches
 from tests.broker.conftest import make_live
 
 __all__ = ["make_live"]

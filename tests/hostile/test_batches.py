@@ -13,7 +13,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from agents.kafka.batches import Unreadable
 from agents.kafka.codecs import CODECS, GZIP, LZ4, SNAPPY, ZSTD, UnpackError, unpack
-from agents.kafka.private import _Fetched, _Records
+from agents.kafka.fetches import _Batches, _Records
 from tests.hostile.foreign import sign
 
 SEEDS = range(1, int(os.environ.get("DUECLOCK_TEST_SEEDS", "1")) + 1)
@@ -36,7 +36,7 @@ def batch(codec: int = 0, *, base: int = 0, count: int = 5, value: bytes = b"v" 
 
 def read(fetched: bytes | bytearray, at: int = 0) -> tuple[list[Any], int]:
     """What a reader that stands at an offset makes of a fetch, and where it stands then."""
-    records = _Records(TopicPartition("t", 0), _Fetched(bytes(fetched)), None, at, None, None, True, 1)
+    records = _Records(TopicPartition("t", 0), _Batches(bytes(fetched)), None, at, None, None, True, 1)
     return list(records), records.next_fetch_offset
 
 
