@@ -74,10 +74,14 @@ class OutputReader:
                 self.first_line = line_of(records[0].headers)
             self._held = records
             if self._from_line > 1:
-                self._held = [one for one in records if self._from_line <= (line_of(one.headers) or self._from_line)]
+                self._held = [record for record in records if not self._is_before(record)]
             if self._held:
                 return True
         return False
+
+    def _is_before(self, record: Record) -> bool:
+        line = line_of(record.headers)
+        return line is not None and line < self._from_line
 
 
 def found_in(record: Record) -> Found:
