@@ -320,11 +320,11 @@ def main(
         with Progress(*columns, console=console, transient=True) as progress:
             bench.run(chosen, progress)
     curves = bench.curves
+    mode, day = "quick" if quick else "full", datetime.now(UTC).date().isoformat()
     if add and (out / "results.json").exists():
         before = json.loads((out / "results.json").read_text(encoding="utf-8"))
-        bench.figures.keep(before)
+        bench.loads += bench.figures.keep(before, day, mode)
         curves = curves or before["growth"]
-    mode = "quick" if quick else "full"
     told = about(bench, mode, time.monotonic() - started_s)
     console.print(table(bench.figures, told))
     write(bench.figures, told, out, curves)

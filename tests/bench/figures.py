@@ -99,16 +99,22 @@ class Figures:
         for key in keys:
             self.failures[key] = reason
 
-    def keep(self, before: Mapping[str, Any]) -> None:
-        """What an earlier run (its `results`) has and this one has not stands beside this one's, with its day."""
+    def keep(self, before: Mapping[str, Any], day: str, mode: str) -> list[float]:
+        """What an earlier run (its `results`) has and this one has not stands beside this one's, with its day.
+
+        A run of this `day` (`2026-11-28`) in this `mode` is part of this one, and its load averages are returned.
+        """
         about = before["about"]
         low, high = about["load_average"]
+        is_of_this = (about["date"][:10], about["mode"]) == (day, mode)
         then = f"{about['date'][:10]}, {about['mode']} run, load average {low:.1f} to {high:.1f}"
         for key in before["runs"].keys() - self.runs.keys() - self.failures.keys():
             self.runs[key] = before["runs"][key]
-            self.earlier[key] = before.get("earlier", {}).get(key, then)
+            if key in before["earlier"] or not is_of_this:
+                self.earlier[key] = before["earlier"].get(key, then)
             if key in before["notes"]:
                 self.notes[key] = before["notes"][key]
+        return [low, high] if is_of_this else []
 
     def figure(self, key: str) -> float | None:
         """The median of the runs; None where there is none."""

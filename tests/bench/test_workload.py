@@ -227,7 +227,7 @@ def test_what_an_earlier_run_measured_stands_beside_the_new_with_its_day(tmp_pat
     third.add({"naive.cpu_us": 200.0})
     for figures, day in ((first, "2026-02-02"), (second, "2026-02-03"), (third, "2026-02-04")):
         if figures is not first:
-            figures.keep(json.loads((tmp_path / "results.json").read_text()))
+            assert figures.keep(json.loads((tmp_path / "results.json").read_text()), day, "quick") == []
         write(figures, {**ABOUT, "date": f"{day}T08:00:00+00:00"}, tmp_path, {})
     assert third.runs == {"naive.cpu_us": [200.0], "live.passes": [50.0], "replay.passes": [60.0]}
     page = tmp_path / "figures.md"
@@ -239,6 +239,10 @@ def test_what_an_earlier_run_measured_stands_beside_the_new_with_its_day(tmp_pat
     assert f"(2026-02-03, {then}) (`live.passes`)" in text
     assert "µs a notification (`naive.cpu_us`)" in text
     assert "start.fresh_s" not in text
+    fourth = Figures()  # on the day of the third
+    assert fourth.keep(json.loads((tmp_path / "results.json").read_text()), "2026-02-04", "quick") == [0.5, 2.0]
+    assert fourth.earlier == {key: third.earlier[key] for key in ("live.passes", "replay.passes")}
+    assert fourth.runs == third.runs
 
 
 def test_a_page_without_the_marks_is_left_alone(tmp_path: Path) -> None:
