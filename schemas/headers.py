@@ -13,6 +13,7 @@ HEADER_LOGIC: Final = "logic"  # number of the rules' code that decided
 HEADER_ORIGIN: Final = "origin"  # where the journal line came from; none for ticks and activations
 HEADER_INHERITS: Final = "inherits"  # of a journal's first line: a seal of the partition that it goes on from
 POLICY_DIGITS: Final = 12
+_LINE_DIGITS: Final = 18  # more lines than a partition has room for
 
 CE_SPECVERSION: Final = "1.0"
 CE_SOURCE: Final = "/dueclock"
@@ -108,19 +109,20 @@ class Inherited(NamedTuple):
         return Inherited(topic, topic_id, int(partition), int(line), int(offset), state)
 
 
-def inherited_by(headers: Iterable[tuple[str, bytes]]) -> list[Inherited]:
+def inherited_by(headers: Iterable[tuple[str, bytes | None]]) -> list[Inherited]:
     """What the first line of a journal goes on from; nothing for any other. ValueError where it is not said well."""
-    return [Inherited.parse(value.decode()) for name, value in headers if name == HEADER_INHERITS]
+    return [Inherited.parse((value or b"").decode()) for name, value in headers if name == HEADER_INHERITS]
 
 
 def line_of(headers: Sequence[tuple[str, bytes | None]]) -> int | None:
     """The journal line that a record of an output topic says it comes from; None where it says none."""
     for name, value in reversed(headers):
         if name == HEADER_LINE:
-            return int(value) if value is not None and value.isdigit() else None
+            is_number = value is not None and value.isdigit() and len(value) <= _LINE_DIGITS
+            return int(value or b"") if is_number else None
     return None
 
 
-def line_number(headers: Iterable[tuple[str, bytes]]) -> int:
-    """The running number of a journal record in its partition."""
-    return int(dict(headers)[HEADER_LINE])
+def line_number(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    """The running number of a journal record in its partition. KeyError, ValueError where it has none."""
+    return int(dict(headers)[HEADER_LINE] or b"")

@@ -19,7 +19,8 @@ from streams.sla_event import SlaEvent
 OfLine = tuple[Header, Headers]
 """What the headers of all events of a line share: the line's own, and those of who judged it."""
 CalledFor = tuple[int, SlaEvent, OfLine | None]
-"""An event that a line calls for: the line's number, the event, its headers' share; None: values alone are known."""
+"""An event that a line calls for: the line's number, the event, what its line's headers share; None where values alone
+are known."""
 KINDS: Final = ("missing", "extra", "different", "repeated", "order", "journal")
 """`order`: an event stands behind one that it should precede. `journal`: a line that no worker wrote so."""
 _PARTS: Final = ("value", "key", "headers")
@@ -30,7 +31,7 @@ class Sent(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] | None
+    headers: tuple[tuple[str, bytes | None], ...] | None
     """None where only values are known: events from a file."""
 
     @staticmethod
@@ -105,7 +106,7 @@ class Comparison:
         """Whether a record with this id is expected and has not been seen yet."""
         return any((topic, name) in self._awaited for name in names_of(sent))
 
-    def pass_over(self, topic: str, count: int) -> None:
+    def count_passed(self, topic: str, count: int) -> None:
         """So many of the events that some lines call for were found equal and in their place."""
         if count:
             self._expected[topic] += count
@@ -219,7 +220,7 @@ def names_of(sent: Sent) -> list[str]:
     except orjson.JSONDecodeError:
         pass
     for header, value in sent.headers or ():
-        if header == "ce_id" and (name := value.decode(errors="replace")) not in names:
+        if header == "ce_id" and (name := (value or b"").decode(errors="replace")) not in names:
             names.append(name)
     return names
 

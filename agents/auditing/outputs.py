@@ -24,13 +24,15 @@ class OutputReader:
     async def compare(self, comparison: Comparison, called_for: Sequence[CalledFor], until_line: int) -> None:
         """Compare what the next lines up to this call for with the next records, as far as these are theirs.
 
-        Law: however lines and records are cut into pieces, the findings are those of all at once
-        (tests/audit/test_comparison.py).
+        Law: as long as each record names the line that brought it, the findings are those of all at once, however
+        lines and records are cut into pieces (tests/audit/test_comparison.py).
         """
         passed = await self._pass_over(called_for)
-        comparison.pass_over(self.topic, passed)
+        comparison.count_passed(self.topic, passed)
         if passed < len(called_for):
-            comparison.hold(self.topic, called_for[passed:], await self._take(until_line))
+            comparison.hold(self.topic, called_for[passed:], [])
+            async for found in self._taken(until_line):
+                comparison.hold(self.topic, [], found)
 
     async def _pass_over(self, called_for: Sequence[CalledFor]) -> int:
         """Pass over the records that are, one after the other, those that these events are sent as; how many are."""
@@ -44,18 +46,15 @@ class OutputReader:
             self._held = ()
         return passed
 
-    async def _take(self, until_line: int) -> list[Found]:
-        """The records up to the first that bears the number of a line beyond `until_line`."""
-        taken: list[Found] = []
+    async def _taken(self, until_line: int) -> AsyncIterator[list[Found]]:
+        """The records up to the first that bears the number of a line beyond `until_line`, some at a time."""
         while self._held or await self._fetch():
-            for index, record in enumerate(self._held):
-                found = found_in(record)
-                if found.line is not None and found.line > until_line:
-                    self._held = self._held[index:]
-                    return taken
-                taken.append(found)
-            self._held = ()
-        return taken
+            found = [found_in(record) for record in self._held]
+            end = next((n for n, one in enumerate(found) if one.line is not None and one.line > until_line), len(found))
+            self._held = self._held[end:]
+            yield found[:end]
+            if self._held:
+                return
 
     async def rest(self, until_line: int | None) -> AsyncIterator[list[Found]]:
         """All that stands in the topic now; what lines beyond `until_line` brought is put aside, where one is given."""

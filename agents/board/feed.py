@@ -125,7 +125,7 @@ class Feed:
         await asyncio.sleep(0)
         return bool(found)
 
-    def _see(self, record: Fetched, mirror: Mirror, happenings: Happenings) -> None:
+    def _see(self, record: Fetched | Unreadable, mirror: Mirror, happenings: Happenings) -> None:
         if isinstance(record, Unreadable):
             mirror.unreadable.add(f"{record.topic}/{record.partition}/{record.offset}")
         elif self._logical[record.topic] == CHANGELOG:

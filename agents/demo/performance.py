@@ -140,7 +140,7 @@ class Performance:
     def _see(self, record: Fetched) -> None:
         topic = self._logical[record.topic]
         if topic == DEAD_LETTER:
-            headers = {name: value.decode() for name, value in record.headers}
+            headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
             if HEADER_REASON not in headers:
                 return  # the mark of a letter that was sent again
             seen = self.board.see_dead_letter(

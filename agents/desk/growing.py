@@ -28,7 +28,7 @@ from agents.kafka.transactions import BrokerAwayError, Outbox, transactions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL, WRITTEN_TOPICS
 from schemas.decoding import journal_value
-from schemas.headers import HEADER_INHERITS, Headers, inherited_by, journal_headers
+from schemas.headers import HEADER_INHERITS, Headers, journal_headers
 from schemas.notifications import StateSealed
 from streams.dealing import dealt
 from streams.row_codec import decode_partition, encode_row
@@ -155,7 +155,8 @@ class _Beginner:
         if not records:
             return False
         if list(records[0].headers) != headers:
-            what = "goes on from another state" if inherited_by(records[0].headers) else "has lines of its own"
+            goes_on = HEADER_INHERITS in dict(records[0].headers)
+            what = "goes on from another state" if goes_on else "has lines of its own"
             raise UserError(
                 f"Partition {self._number} of {self._journal} {what}; delete the topics of the next generation and "
                 "make them anew, or give another prefix.",

@@ -78,7 +78,7 @@ def _told(found: list[TopicPartition], records: dict[str, list[Fetched]]) -> Han
 def _letters(records: Iterable[Fetched]) -> Iterator[dict[str, bytes]]:
     """The headers of each that is a letter; the mark of one that was sent again is none, and another's to write."""
     for record in records:
-        headers = dict(record.headers)
+        headers = {name: value or b"" for name, value in record.headers}
         if HEADER_TOPIC in headers:
             yield headers
 

@@ -20,7 +20,6 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from agents.auditing.audit import audit_live, processes_for
-from agents.auditing.comparison import Sent
 from agents.auditing.partition_audit import Audited
 from agents.auditing.refold import Expected, Fold
 from agents.desk.hanging import hanging
@@ -245,9 +244,8 @@ class _Rebuild:
         for topic, events in expected.items():
             for _, event, of_line in events:
                 if (topic, event.output_id) in missing:
-                    sent = Sent.of(event, of_line)
-                    name, headers = self._settings.topic(topic), list(sent.headers or ())
-                    outbox.put(name, self._partition, sent.key, sent.value, headers=headers)
+                    name, headers = self._settings.topic(topic), [] if of_line is None else event.headed(*of_line)
+                    outbox.put(name, self._partition, event.account.encode(), event.value, headers=headers)
                     self._sent[topic] += 1
                     count += 1
         return count
@@ -255,11 +253,11 @@ class _Rebuild:
     async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
         """The partition's row: it goes on behind the last record of each input that is told of anywhere."""
         async for letter in self._records(DEAD_LETTER, self._partition):
-            headers = {name: value.decode(errors="replace") for name, value in letter.headers}
+            headers = {name: (value or b"").decode(errors="replace") for name, value in letter.headers}
             self._finished("/".join(headers.get(name, "") for name in (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET)))
         for partition in range(self._count):  # what was misrouted went to where its account is at home
             async for record in self._records(REPARTITION, partition):
-                self._finished(dict(record.headers).get(HEADER_ORIGIN, b"").decode(errors="replace"))
+                self._finished((dict(record.headers).get(HEADER_ORIGIN) or b"").decode(errors="replace"))
         for (
             topic,
             position,

@@ -220,7 +220,7 @@ class _Piece:
             "timestamp": record.timestamp,
             "key": (record.key or b"").decode(),
             "value": (record.value or b"").decode(),
-            "headers": [[name, value.decode()] for name, value in record.headers],
+            "headers": [[name, (value or b"").decode()] for name, value in record.headers],  # none is null by now
         }
         line = canonical_json(told) + b"\n"
         self.digest.update(line)

@@ -15,7 +15,7 @@ from agents.journal.store import Store, StoreError
 from agents.kafka.log_cursor import LogCursor
 from agents.settings import Settings
 from agents.topic_roles import JOURNAL
-from schemas.headers import inherited_by, line_of
+from schemas.headers import HEADER_INHERITS, line_of
 from schemas.notifications import StateSealed
 
 
@@ -99,7 +99,7 @@ async def _kept(settings: Settings, cursor: LogCursor, partition: int) -> _Kept 
         return None
     first = next(iter(await cursor.batch()), None)
     first_line = 0 if first is None else line_of(first.headers) or 0
-    if first is not None and first_line == 1 and not inherited_by(first.headers):
+    if first is not None and first_line == 1 and HEADER_INHERITS not in dict(first.headers):
         return None
     folder = journal_folder(topic, await cursor.topic_id(topic))
     try:

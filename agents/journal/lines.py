@@ -122,11 +122,14 @@ class JournalCheck:
 
     def _headers(self, record: Record) -> tuple[int, str | None]:
         try:
-            headers = dict(record.headers)
-            origin = headers.get(HEADER_ORIGIN)
+            headers: dict[str, str] = {}
+            for name, value in record.headers:
+                if value is None:
+                    raise ValueError(f"the header {name} is null")
+                headers[name] = value.decode()
             if HEADER_INHERITS in headers:
                 self.inherited += inherited_by(record.headers)
-            return int(headers[HEADER_LINE]), None if origin is None else origin.decode()
+            return int(headers[HEADER_LINE]), headers.get(HEADER_ORIGIN)
         except (KeyError, ValueError):
             sentence = f"the record at offset {record.offset} has no running number, or headers that are none of ours"
             raise JournalError(sentence, line=self.last_line + 1, offset=record.offset) from None

@@ -8,7 +8,7 @@ from schemas.notifications import StateSealed
 
 
 class Record(Placed, Protocol):
-    """One record of a partition; `timestamp` in ms UTC. A ConsumerRecord of aiokafka is one."""
+    """One record of a partition; `timestamp` in ms UTC. `Fetched` is one, a line of an archive too."""
 
     @property
     def timestamp(self) -> int: ...
@@ -17,7 +17,7 @@ class Record(Placed, Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Snapshot(NamedTuple):

@@ -55,9 +55,10 @@ class Unreadable:
 
 
 class Fetched(msgspec.Struct, frozen=True, gc=False):
-    """A record as a fetch brought it: what of aiokafka's own somebody asks for, made in a third of the time.
+    """A record as a fetch brought it: what we use of aiokafka's ConsumerRecord, in a third of the time to make it.
 
-    `timestamp` in ms UTC; `timestamp_type` 0 is the producer's clock, 1 the broker's.
+    `timestamp` in ms UTC; `timestamp_type` 0 is the producer's clock, 1 the broker's. Neither is there in message
+    format 0: such a record came at no known time, as one that its producer stamped.
     """
 
     topic: str
@@ -67,7 +68,7 @@ class Fetched(msgspec.Struct, frozen=True, gc=False):
     timestamp_type: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 class Placed(Protocol):

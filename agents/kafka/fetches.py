@@ -90,11 +90,14 @@ class _Records(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is n
                     unpacked += len(payload)
                     whole = as_unpacked(raw, payload)
                 yield from self._records_of(batch, whole)
-            except (UnpackError, ValueError, KafkaError) as error:
-                first = max(self.next_fetch_offset, batch.base_offset)
+            except (UnpackError, OSError, ValueError, KafkaError) as error:
+                first = self.next_fetch_offset if _is_older(batch) else max(self.next_fetch_offset, batch.base_offset)
+                self.next_fetch_offset = max(first + 1, batch.next_offset)
+                yield self._unreadable(raw, batch, first, self.next_fetch_offset - 1, str(error), is_damaged=False)
+            if _is_older(batch):  # one that was packed may say no more than where its first record stands
+                self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
+            else:
                 self.next_fetch_offset = batch.next_offset
-                yield self._unreadable(raw, batch, first, batch.next_offset - 1, str(error), is_damaged=False)
-            self.next_fetch_offset = batch.next_offset
 
     def _is_left_out(self, batch: Any) -> bool:
         """Whether it is of an aborted transaction, or a mark of one: as aiokafka has it."""
@@ -110,13 +113,13 @@ class _Records(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is n
         """The records not read yet: by aiokafka, which is quick; where it gives up, patiently."""
         topic, partition = self._tp
         try:
-            for one in DefaultRecordBatch(whole) if batch.magic == 2 else batch:
+            for one in batch if _is_older(batch) else DefaultRecordBatch(whole):
                 offset = one.offset
                 if offset >= self.next_fetch_offset:
                     self.next_fetch_offset = offset + 1
                     yield _fetched(topic, partition, one)
         except (ValueError, KafkaError):
-            if batch.magic != 2:
+            if _is_older(batch):
                 raise
         else:
             return
@@ -132,7 +135,7 @@ class _Records(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is n
     def _unreadable(
         self, raw: memoryview, batch: Any, first: int, last: int, why: str, *, is_damaged: bool
     ) -> Unreadable:
-        is_known = batch is not None and batch.magic == 2
+        is_known = batch is not None and not _is_older(batch)
         at_ms, kind = (batch.max_timestamp, batch.timestamp_type) if is_known else (0, 1)
         return Unreadable(
             self._tp.topic, self._tp.partition, first, last, at_ms, kind, bytes(raw), why, is_damaged=is_damaged
@@ -160,8 +163,13 @@ def _opened(raw: memoryview) -> Any:
     except (ValueError, KafkaError):
         is_whole = False
     if not is_whole:
-        raise _DamagedError("the checksum of its batch is wrong", batch.next_offset if batch.magic == 2 else 0)
+        raise _DamagedError("the checksum of its batch is wrong", 0 if _is_older(batch) else batch.next_offset)
     return batch
+
+
+def _is_older(batch: Any) -> bool:
+    """Whether it is of message format 0 or 1, as is_older says of its bytes: such a batch has next to no attributes."""
+    return isinstance(batch, LegacyRecordBatch)
 
 
 def _fetched(topic: str, partition: int, one: Any) -> Fetched:

@@ -14,7 +14,7 @@ Written for faust-streaming 0.15.3, aiokafka 0.14.0, mode-streaming 0.7.1 (pinne
     fetched_records, _create_fetch_waiter
   aiokafka GroupCoordinator._do_heartbeat   when the group last counted us in
   aiokafka AIOKafkaClient, Fetcher          certificates, login, a broker that is away; batches are unpacked within a
-                                            bound (agents/kafka/private.py)
+                                            bound (agents/kafka/fetches.py)
   faust Producer._new_producer              the producer that Faust starts and we never use connects as the others do
   mode Worker._sentinel_task                the loop is closed as soon as nothing runs on it any more
   faust Recovery._restart_recovery,         recovery is the owner's (ownership.py): fence, read rows, seek, resume

@@ -22,7 +22,7 @@ from agents.journal.sealing import Sealer
 from agents.kafka.batches import Fetched
 from agents.kafka.log_reader import JournalEnd, LogEnds, LogReader, log_reader
 from agents.kafka.topics import tombstones_kept_s
-from agents.kafka.transactions import transactions_of
+from agents.kafka.transactions import Outgoing, transactions_of
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, JOURNAL
 from agents.worker.breathing import Breath, in_pieces
@@ -164,7 +164,8 @@ def _taken_in(store: RowsOnDisk, records: Sequence[Fetched]) -> Iterator[None]:
     """Put these records of the changelog into the store, some at a time."""
     for first in range(0, len(records), TAKEN_IN_AT_ONCE):
         some = records[first : first + TAKEN_IN_AT_ONCE]
-        store.take_in([(None, one.key, one.value, []) for one in some], some[-1].offset + 1)
+        rows: list[Outgoing] = [(None, one.key, one.value, []) for one in some if one.key is not None]  # else no row
+        store.take_in(rows, some[-1].offset + 1)
         yield
 
 

@@ -25,7 +25,7 @@ costs by itself is shared by so many; in an ordinary stream there are never so m
 
 
 class Record(Protocol):
-    """What is asked of an input record: that much of aiokafka's ConsumerRecord, which has no types of its own."""
+    """What is asked of an input record: what a fetch brought is one (agents/kafka/batches.py)."""
 
     @property
     def topic(self) -> str:

@@ -46,7 +46,8 @@ class Copy:
     def take(self, record: Fetched) -> None:
         """Take in one record, if it is not in it already."""
         if record.offset >= self.position:
-            self.spare.take(record.key or b"", record.value)
+            if record.key is not None:  # without a key it is no row
+                self.spare.take(record.key, record.value)
             self.position = record.offset + 1
 
     def is_stale(self, now_s: float) -> bool:

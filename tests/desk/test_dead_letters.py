@@ -92,6 +92,15 @@ def test_they_are_listed_and_can_be_chosen(settings: Settings, run: Run) -> None
     assert "1 dead letters of 3; --limit shows more." in run("deadletter", "list", "--limit", "1").out
 
 
+def test_what_somebody_else_wrote_to_the_topic_is_no_letter(settings: Settings, run: Run) -> None:
+    topic = settings.topic("dead-letter")
+    nulls: Any = tuple((name, None) for name, _ in letter(settings, "not_json", b"{").headers)
+    others = [Outgoing(topic, b"x", partition=0), Outgoing(topic, b"x", partition=0, headers=nulls)]
+    write(settings, [*others, letter(settings, "not_json", b"{junk")])
+    (one,) = (json.loads(line) for line in run("deadletter", "list", "--json").out.splitlines())
+    assert one["id"] == "0:2"
+
+
 def test_one_is_shown_whole_and_harms_no_terminal(settings: Settings, run: Run) -> None:
     some_letters(settings)
     ended = run("deadletter", "show", "0:0", "1:0")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+from operator import attrgetter
 from typing import Any
+from zlib import crc32
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 
 from agents.kafka.batches import Unreadable
 from agents.kafka.codecs import CODECS, GZIP, LZ4, SNAPPY, ZSTD, UnpackError, unpack
@@ -46,6 +51,50 @@ def test_a_batch_of_every_codec_is_read_from_where_the_reader_stands(codec: int)
     assert [record.offset for record in records] == [3, 4, 5, 6, 7, 8, 9]
     assert at == 10
     assert {record.value for record in records} == {b"v" * 100}
+
+
+def older(magic: int, codec: int = 0, count: int = 3) -> bytearray:
+    """A batch of message format 0 or 1, as logs of before Kafka 0.11 hold them: without headers, 0 without a time."""
+    made = LegacyRecordBatchBuilder(magic, codec, 1 << 20)
+    for offset in range(count):
+        at_ms, key = (1_000 + offset if magic else None), None if offset == 1 else b"k"
+        made.append(offset, timestamp=at_ms, key=key, value=b"v" * 100, headers=[])
+    whole: bytearray = made.build()
+    return whole
+
+
+@pytest.mark.parametrize(("magic", "codec"), [(0, 0), (0, GZIP), (0, SNAPPY), (1, 0), (1, GZIP), (1, SNAPPY), (1, LZ4)])
+def test_a_batch_of_an_older_format_is_read_as_the_client_library_reads_it(magic: int, codec: int) -> None:
+    records, at = read(bytes(older(magic, codec)) + batch(base=3))
+    plain = PartitionRecords(
+        TopicPartition("t", 0), MemoryRecords(bytes(older(magic, codec))), None, 0, None, None, True, 1
+    )
+    assert read(older(magic, codec))[1] == 3
+    asked = attrgetter("offset", "timestamp", "timestamp_type", "key", "value", "headers")
+    assert [asked(record) for record in records[:3]] == [asked(record) for record in plain]
+    assert [record.offset for record in records[3:]] == [3, 4, 5, 6, 7]
+    assert at == 8
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+def test_a_damaged_batch_of_an_older_format_is_one_record_that_says_so(magic: int) -> None:
+    spoiled = older(magic)
+    spoiled[-1] ^= 1
+    records, at = read(bytes(spoiled) + batch(base=3))  # there each record is a batch of its own
+    record = records[2]
+    assert (record.where, record.why, record.is_damaged) == ("t/0/2", "the checksum of its batch is wrong", True)
+    assert [one.offset for one in records] == list(range(8))
+    assert at == 8
+
+
+def test_an_older_batch_whose_codec_is_not_what_it_says_is_one_record_that_says_so() -> None:
+    spoiled = older(1, count=1)
+    spoiled[17] |= GZIP
+    spoiled[12:16] = crc32(bytes(spoiled[16:])).to_bytes(4, "big")
+    ((record, *others), at) = read(bytes(spoiled) + batch(base=1))
+    assert (record.where, record.is_damaged) == ("t/0/0", False)
+    assert [one.offset for one in others] == [1, 2, 3, 4, 5]
+    assert at == 6
 
 
 @pytest.mark.parametrize("codec", CODECS)
