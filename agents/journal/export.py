@@ -41,17 +41,29 @@ def export_journal(settings: Settings, partition: int, out: BinaryIO) -> Exporte
             begin = await beginning_of(settings, cursor, partition)
             async for records in records_of(settings, cursor, partition, begin):
                 for record in records:
-                    number = line_number(record.headers)
+                    number, line = _line_in(record)
                     if last and number != last + 1:
                         raise UserError(
                             f"Line {last} of partition {partition} of {record.topic} is followed by line {number}: the "
                             "broker has lost part of the journal; restore the topic from a replica or a backup."
                         )
                     first, last = first or number, number
-                    out.write(file_line(record))
+                    out.write(line)
             return Exported(last - first + 1 if last else 0, first or 1, await begin.snapshot_file())
 
     return run_with_broker(settings, export)
+
+
+def _line_in(record: Record) -> tuple[int, bytes]:
+    """Its running number, and itself for a file. UserError where somebody else wrote it."""
+    try:
+        return line_number(record.headers), file_line(record)
+    except (KeyError, TypeError, ValueError):
+        raise UserError(
+            f"The record {record.topic}/{record.partition}/{record.offset} is no journal line: somebody else wrote to "
+            "that topic; let nobody but the workers write there (ACLs), and restore the topic from a backup as it was "
+            "before that record."
+        ) from None
 
 
 def file_line(record: Record) -> bytes:

@@ -95,6 +95,22 @@ def test_a_gap_in_the_running_numbers_is_refused(settings: Settings) -> None:
         export_journal(settings, 1, io.BytesIO())
 
 
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [((), b"{}"), ((("line", b"x"),), b"{}"), ((("line", b"1"),), b"no JSON"), ((("line", b"1"),), b"[1]")],
+)
+def test_what_somebody_else_wrote_to_the_journal_is_one_sentence(
+    settings: Settings, tmp_path: Path, headers: tuple[tuple[str, bytes], ...], value: bytes
+) -> None:
+    journal = settings.topic("sla-journal")
+    record = Outgoing(journal, value, key=b"1", partition=1, headers=headers)
+    asyncio.run(produce(settings.broker, [record]))
+    arguments = ["--broker", settings.broker, "--topic-prefix", settings.topic_prefix, "--partition", "1"]
+    ended = dueclock("journal", "export", *arguments, folder=tmp_path)
+    assert ended.status != 0
+    assert f"The record {journal}/1/0 is no journal line" in sentence_of(ended)
+
+
 def test_a_journal_whose_beginning_is_gone_is_exported_with_a_word_about_it(settings: Settings, tmp_path: Path) -> None:
     write_journal(settings, (CASE / "notifications.jsonl").read_bytes().splitlines(), numbers=[7, 8, 9, 10])
     arguments = ["--broker", settings.broker, "--topic-prefix", settings.topic_prefix, "--partition", "1"]
