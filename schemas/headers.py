@@ -109,6 +109,11 @@ class Inherited(NamedTuple):
         return Inherited(topic, topic_id, int(partition), int(line), int(offset), state)
 
 
+def texts_of(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Headers that anybody may have written, by their names: null is empty, what is no UTF-8 is replaced."""
+    return {name: (value or b"").decode(errors="replace") for name, value in headers}
+
+
 def inherited_by(headers: Iterable[tuple[str, bytes | None]]) -> list[Inherited]:
     """What the first line of a journal goes on from; nothing for any other. ValueError where it is not said well."""
     return [Inherited.parse((value or b"").decode()) for name, value in headers if name == HEADER_INHERITS]

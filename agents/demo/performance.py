@@ -30,6 +30,7 @@ from agents.topic_roles import DEAD_LETTER, OUTPUTS
 from agents.zones import machine_zones
 from schemas.codec import canonical_json, format_instant
 from schemas.dead_letters import HEADER_FIELD, HEADER_REASON, HEADER_TOPIC, Rejected
+from schemas.headers import texts_of
 from streams.replay import Replay
 
 WATCHED = (*OUTPUTS, DEAD_LETTER)
@@ -140,7 +141,7 @@ class Performance:
     def _see(self, record: Fetched) -> None:
         topic = self._logical[record.topic]
         if topic == DEAD_LETTER:
-            headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+            headers = texts_of(record.headers)
             if HEADER_REASON not in headers:
                 return  # the mark of a letter that was sent again
             seen = self.board.see_dead_letter(

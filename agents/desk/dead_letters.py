@@ -36,7 +36,7 @@ from schemas.dead_letters import (
     HEADER_TOPIC,
     UNREADABLE,
 )
-from schemas.headers import Origin
+from schemas.headers import Origin, texts_of
 
 LETTERS_AT_ONCE = 500
 """In one transaction."""
@@ -123,7 +123,7 @@ async def read_letters(settings: Settings) -> list[Letter]:
     async with log_reader(settings) as log:
         async for records in log.records(ends):
             for record in records:
-                headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+                headers = texts_of(record.headers)
                 if HEADER_REDRIVEN in headers:
                     marks.append(f"{record.partition}:{headers[HEADER_REDRIVEN]}")
                 elif (letter := _letter(record, headers)) is not None:

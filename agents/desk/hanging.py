@@ -19,7 +19,7 @@ from agents.kafka.log_reader import FETCH_BYTES, LogReader
 from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, WRITTEN_TOPICS
 from schemas.dead_letters import HEADER_OFFSET, HEADER_TOPIC
-from schemas.headers import line_of
+from schemas.headers import line_of, texts_of
 from streams.row_codec import decode_partition
 from streams.rows import PARTITION_KEY, PartitionRow
 
@@ -68,20 +68,19 @@ async def hanging(settings: Settings, partition: int) -> Hanging | None:
 def _told(found: list[TopicPartition], records: dict[str, list[Fetched]]) -> Hanging:
     journal = tuple(_lines(records.pop(JOURNAL, [])))
     letters = list(_letters(records.pop(DEAD_LETTER, [])))
-    origins = tuple(
-        (headers[HEADER_TOPIC].decode(errors="replace"), int(headers[HEADER_OFFSET])) for headers in letters
-    )
+    origins = tuple((headers[HEADER_TOPIC], int(headers[HEADER_OFFSET])) for headers in letters)
     rows = [record.value for record in records.pop(CHANGELOG, []) if record.key == PARTITION_KEY and record.value]
     others = [line for of_topic in records.values() for line in _lines(of_topic)]
     others += [decode_partition(row).lines for row in rows]
     return Hanging(tuple(found), journal, tuple(others), origins)
 
 
-def _letters(records: Iterable[Fetched]) -> Iterator[dict[str, bytes]]:
+def _letters(records: Iterable[Fetched]) -> Iterator[dict[str, str]]:
     """The headers of each that is a letter; the mark of one that was sent again is none, and another's to write."""
     for record in records:
-        headers = {name: value or b"" for name, value in record.headers}
-        if HEADER_TOPIC in headers and headers.get(HEADER_OFFSET, b"").isdigit():
+        headers = texts_of(record.headers)
+        offset = headers.get(HEADER_OFFSET, "")
+        if HEADER_TOPIC in headers and offset.isascii() and offset.isdigit():
             yield headers
 
 

@@ -38,7 +38,7 @@ from agents.settings import Settings
 from agents.topic_roles import CHANGELOG, DEAD_LETTER, JOURNAL, READ_TOPICS, REPARTITION, WRITTEN_TOPICS
 from schemas.answers.findings import Finding
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
-from schemas.headers import HEADER_ORIGIN, Origin
+from schemas.headers import HEADER_ORIGIN, Origin, texts_of
 from schemas.notifications import StateSealed
 from schemas.registry import Logical
 from streams.logic import OtherVersionError, check_logic
@@ -253,11 +253,11 @@ class _Rebuild:
     async def _add_own_row(self, kept: dict[bytes, bytes], row: PartitionRow) -> None:
         """The partition's row: it goes on behind the last record of each input that is told of anywhere."""
         async for letter in self._records(DEAD_LETTER, self._partition):
-            headers = {name: (value or b"").decode(errors="replace") for name, value in letter.headers}
+            headers = texts_of(letter.headers)
             self._finished("/".join(headers.get(name, "") for name in (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET)))
         for partition in range(self._count):  # what was misrouted went to where its account is at home
             async for record in self._records(REPARTITION, partition):
-                self._finished((dict(record.headers).get(HEADER_ORIGIN) or b"").decode(errors="replace"))
+                self._finished(texts_of(record.headers).get(HEADER_ORIGIN, ""))
         for (
             topic,
             position,

@@ -12,7 +12,7 @@ from agents.errors import UserError
 from agents.kafka.transactions import Outbox, Outgoing
 from agents.topic_roles import MAX_BATCH_BYTES
 from schemas.dead_letters import HEADER_OFFSET, HEADER_PARTITION, HEADER_TOPIC
-from schemas.headers import HEADER_LINE
+from schemas.headers import HEADER_LINE, Headers, texts_of
 
 _BATCH_OVERHEAD_BYTES = 61 + 36
 """The header of a batch, and the lengths in the one record that it holds then."""
@@ -64,16 +64,16 @@ def _refused(topic: str, record: Outgoing, largest: int, numbers: set[int]) -> U
     partitions = ", ".join(map(str, sorted(numbers)))
     needed = 1 << (_weight(record) - 1).bit_length()
     return UserError(
-        f"Partition {partitions}: {_name(key, dict(headers))} has {len(value or b''):,} bytes, and the topic {topic} "
+        f"Partition {partitions}: {_name(key, headers)} has {len(value or b''):,} bytes, and the topic {topic} "
         f"takes {largest:,} (max.message.bytes), so nothing of its slice was written; raise it and start the workers "
         f"again: `kafka-configs --alter --entity-type topics --entity-name {topic} --add-config "
         f"max.message.bytes={needed}`."
     )
 
 
-def _name(key: bytes | None, headers: Mapping[str, bytes]) -> str:
+def _name(key: bytes | None, headers: Headers) -> str:
     """What a record is, and which."""
-    texts = {name: text.decode(errors="replace") for name, text in headers.items()}
+    texts = texts_of(headers)
     if HEADER_TOPIC in texts:
         return f"the dead letter of {texts[HEADER_TOPIC]}/{texts[HEADER_PARTITION]}/{texts[HEADER_OFFSET]}"
     if "ce_id" in texts:

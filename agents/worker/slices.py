@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from agents.kafka.batches import Unreadable
+from agents.kafka.batches import Placed, end_of
 from schemas.headers import Origin
 
 LOG_APPEND_TIME = 1
@@ -24,18 +24,8 @@ costs by itself is shared by so many; in an ordinary stream there are never so m
 """
 
 
-class Record(Protocol):
+class Record(Placed, Protocol):
     """What is asked of an input record: what a fetch brought is one (agents/kafka/batches.py)."""
-
-    @property
-    def topic(self) -> str:
-        """Where it stands, with the two below."""
-
-    @property
-    def partition(self) -> int: ...
-
-    @property
-    def offset(self) -> int: ...
 
     @property
     def timestamp(self) -> int:
@@ -62,11 +52,6 @@ def size_of(record: Record) -> int:
         for name, value in record.headers:
             size += len(name) + len(value or b"")
     return size
-
-
-def _end_of(record: Record) -> int:
-    """The offset behind it. What cannot be read may go further than one."""
-    return (record.last_offset if isinstance(record, Unreadable) else record.offset) + 1
 
 
 def origin_of(record: Record) -> Origin:
@@ -141,7 +126,7 @@ class Hand:
         at_ms = held[-1].at_ms if held else 0
         for record in piece.records:
             at_ms = max(at_ms, record.timestamp if record.timestamp_type == LOG_APPEND_TIME else known_ms)
-            held.append(Held(at_ms, _end_of(record), record))
+            held.append(Held(at_ms, end_of(record), record))
         self._bytes[piece.topic] += sum(map(size_of, piece.records))
         if not held:
             return piece.end

@@ -12,6 +12,7 @@ from schemas.headers import (
     line_header,
     line_number,
     line_of,
+    texts_of,
 )
 
 
@@ -79,3 +80,8 @@ def test_a_first_line_names_the_seals_that_it_goes_on_from() -> None:
     assert inherited_by(journal_headers(1, None)) == []
     with pytest.raises(ValueError, match="unpack"):
         inherited_by([("inherits", b"sla-journal/3")])
+
+
+def test_headers_that_somebody_else_wrote_are_texts_whatever_they_hold() -> None:
+    assert texts_of([("a", b"x"), ("b", None), ("c", b"\xff"), ("a", b"y")]) == {"a": "y", "b": "", "c": "\ufffd"}
+    assert texts_of([]) == {}
