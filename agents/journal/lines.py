@@ -13,7 +13,7 @@ from agents.errors import COULD_NOT_RUN, UserError
 from agents.journal.records import Record
 from schemas.dead_letters import Rejected
 from schemas.decoding import decode_journal_value, decode_notification
-from schemas.headers import HEADER_INHERITS, HEADER_LINE, HEADER_ORIGIN, Inherited, inherited_by
+from schemas.headers import HEADER_INHERITS, HEADER_ORIGIN, Inherited, inherited_by, line_number
 from schemas.notifications import Body, Notification, PolicyActivated, StateSealed, TimeTick
 from streams.engine import Line
 from streams.partitioner import partition_of
@@ -129,7 +129,7 @@ class JournalCheck:
                 headers[name] = value.decode()
             if HEADER_INHERITS in headers:
                 self.inherited += inherited_by(record.headers)
-            return int(headers[HEADER_LINE]), headers.get(HEADER_ORIGIN)
+            return line_number(record.headers), headers.get(HEADER_ORIGIN)
         except (KeyError, ValueError):
             sentence = f"the record at offset {record.offset} has no running number, or headers that are none of ours"
             raise JournalError(sentence, line=self.last_line + 1, offset=record.offset) from None

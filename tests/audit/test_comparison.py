@@ -203,6 +203,7 @@ def test_a_record_with_headers_that_are_none_of_ours_is_extra(headers: tuple[tup
         (("line", b"1"), ("origin", b"\xff")),
         (("line", b"1"), ("more", b"\xff")),
         (("line", b"1" * 5_000),),
+        (("line", "١".encode()),),
         (("origin", b"a/0/1"),),
     ],
 )
